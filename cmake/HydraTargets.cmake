@@ -1,0 +1,47 @@
+# Helpers that declare targets. All headers are included from the source root,
+# generated ones from the mirrored path in the build tree.
+
+# hydra_runtime_library(NAME SOURCES... [DEPS ...]): no MLIR, no exceptions across interfaces.
+function(hydra_runtime_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# hydra_compiler_library(NAME SOURCES... [DEPS ...] [TABLEGEN targets ...]): links the MLIR dylib.
+function(hydra_compiler_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TABLEGEN" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  hydra_compiler_target(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} MLIR LLVM)
+  if(ARG_TABLEGEN)
+    add_dependencies(${name} ${ARG_TABLEGEN})
+  endif()
+endfunction()
+
+# Include paths and flags for a target that includes MLIR headers.
+function(hydra_compiler_target name)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+  target_compile_options(${name} PUBLIC ${definitions})
+endfunction()
+
+# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...]): one GoogleTest binary, one ctest entry.
+function(hydra_test name)
+  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(ARG_COMPILER)
+    hydra_compiler_target(${name})
+  endif()
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE HYDRA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                             HYDRA_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  if(ARG_TIMEOUT)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  endif()
+endfunction()

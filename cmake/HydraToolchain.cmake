@@ -1,0 +1,24 @@
+# Compiler flags, linker and cache shared by every target.
+find_program(HYDRA_CCACHE ccache)
+if(HYDRA_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${HYDRA_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HYDRA_CCACHE})
+endif()
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  find_program(HYDRA_LLD NAMES ld.lld-22 ld.lld)
+  if(HYDRA_LLD)
+    add_link_options(--ld-path=${HYDRA_LLD})
+  endif()
+endif()
+
+add_compile_options(-Wall -Wextra -Werror -Wno-unused-parameter)
+# Release keeps frame pointers: profiles of the runtime are part of the product.
+add_compile_options(-fno-omit-frame-pointer)
+# Reproducible numbers: the compiler may not contract or reassociate on its own.
+add_compile_options(-ffp-contract=off)
+
+if(HYDRA_SANITIZE)
+  add_compile_options(-fsanitize=${HYDRA_SANITIZE} -fno-sanitize-recover=all -g -O1)
+  add_link_options(-fsanitize=${HYDRA_SANITIZE})
+endif()
