@@ -1,0 +1,49 @@
+// What every primitive must answer. Declared here; implemented as external models by
+// passes/autodiff (derivative), compiler/interpreter (interpretation), compiler/codegen (emission),
+// and in this folder (cost, fusion kind).
+#ifndef HYDRA_INTERFACES_TD
+#define HYDRA_INTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+class Hydra_Interface<string name> : OpInterface<name> {
+  let cppNamespace = "::mlir::hydra";
+}
+
+def DifferentiableOpInterface : Hydra_Interface<"DifferentiableOpInterface"> {
+  let description = [{ Builds the reverse-mode derivative of an op. }];
+  let methods = [InterfaceMethod<[{
+      Builds, at the builder's insertion point, the contribution of this op to the gradients of its operands.
+      `resultGradients[i]` is null where no gradient reaches result i. On return `operandGradients` holds one
+      value per operand, null where the gradient is zero by definition (integers, stopped paths).
+      `needed[i]` tells whether the gradient of operand i is wanted; others may stay null.
+    }], "::mlir::LogicalResult", "buildAdjoint",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGradients,
+         "::llvm::ArrayRef<bool>":$needed,
+         "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGradients)>];
+}
+
+def InterpretableOpInterface : Hydra_Interface<"InterpretableOpInterface"> {
+  let description = [{ Evaluates an op on the host; the oracle that every kernel is compared with. }];
+  let methods = [InterfaceMethod<[{
+      Reads the operands from `frame` and sets every result. Accumulates in float64.
+    }], "::mlir::LogicalResult", "interpret", (ins "::mlir::hydra::InterpreterFrame &":$frame)>];
+}
+
+def KernelOpInterface : Hydra_Interface<"KernelOpInterface"> {
+  let description = [{ Emits the value-level body of an op for the loops that its fusion kind owns. }];
+  let methods = [InterfaceMethod<[{
+      Emits this op through `emitter`. Fails with a located diagnostic naming what is unsupported.
+    }], "::mlir::LogicalResult", "emitKernel", (ins "::mlir::hydra::KernelEmitter &":$emitter)>];
+}
+
+def CostOpInterface : Hydra_Interface<"CostOpInterface"> {
+  let description = [{ Arithmetic and memory traffic of one execution, for the planner and the ledger. }];
+  let methods = [
+    InterfaceMethod<"Floating point operations; a multiply-add counts 2 (model.md 18).",
+                    "int64_t", "getFlops", (ins)>,
+    InterfaceMethod<"Which emitter owns the loops of this op.",
+                    "::mlir::hydra::FusionKind", "getFusionKind", (ins)>];
+}
+
+#endif // HYDRA_INTERFACES_TD

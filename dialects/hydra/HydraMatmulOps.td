@@ -1,0 +1,39 @@
+// Primitive tier: matrix products.
+#ifndef HYDRA_MATMUL_OPS_TD
+#define HYDRA_MATMUL_OPS_TD
+
+include "dialects/hydra/HydraAttributes.td"
+
+def Hydra_MatmulOp : Hydra_PrimitiveOp<"matmul", [AttrSizedOperandSegments]> {
+  let summary = "Matrix product of flattened operands, optionally block-diagonal, optionally accumulating";
+  let description = [{
+    Operands are matrices after flattening all axes but the last: A is [rows, ca], B is [rb, cb].
+
+    | transposes | contraction | result, groups = 1 | use |
+    |---|---|---|---|
+    | none | ca = rb | [A.leading..., cb] | input gradient dX = dY W |
+    | `transpose_b` | ca = cb | [A.leading..., rb] | forward y = x W^T |
+    | `transpose_a` | rows = rb | [ca, cb] | weight gradient dW = dY^T X |
+
+    With `groups` = g > 1 the weight is block-diagonal, its g blocks stacked along its rows:
+    transpose_b: A [..., g*K], B [g*N, K] -> [..., g*N];  none: A [..., g*N], B [g*N, K] -> [..., g*K];
+    transpose_a: A [rows, g*N], B [rows, g*K] -> [g*N, K].
+
+    With `rows`, the first `rows` rows of A (and of B under `transpose_a`) count.
+    With `accumulator`, the result is accumulator + product and may reuse its buffer.
+    Constraints: C1 equal element types; C2 not both transposes; C3 contraction extents agree;
+    C4 `groups` >= 1 divides the grouped extents; C5 the accumulator has the result's type;
+    C6 both operands have at least two axes.
+  }];
+  let arguments = (ins Hydra_FloatTensor:$a, Hydra_FloatTensor:$b,
+                       Optional<Hydra_FloatTensor>:$accumulator, Optional<Hydra_ScalarInt>:$rows,
+                       UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+                       DefaultValuedAttr<I64Attr, "1">:$groups);
+  let results = (outs Hydra_FloatTensor:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`accumulate` $accumulator^)? (`rows` $rows^)? attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+#endif // HYDRA_MATMUL_OPS_TD
