@@ -1,7 +1,7 @@
 # Debian packages behind these names: setup/packages.txt.
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
-find_package(flatbuffers REQUIRED CONFIG)
+find_package(FlatBuffers REQUIRED CONFIG)
 find_package(dnnl REQUIRED CONFIG)
 find_package(SQLite3 REQUIRED)
 find_path(HYDRA_NLOHMANN_INCLUDE nlohmann/json.hpp REQUIRED)
