@@ -2,7 +2,12 @@
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
 find_package(FlatBuffers REQUIRED CONFIG)
-find_package(dnnl REQUIRED CONFIG)
+# oneDNN by hand: Debian's package configuration asks for OpenCL, which the CPU engine does not need.
+find_path(HYDRA_DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
+find_library(HYDRA_DNNL_LIBRARY dnnl REQUIRED)
+add_library(hydra_dnnl INTERFACE)
+target_include_directories(hydra_dnnl SYSTEM INTERFACE ${HYDRA_DNNL_INCLUDE})
+target_link_libraries(hydra_dnnl INTERFACE ${HYDRA_DNNL_LIBRARY})
 find_package(SQLite3 REQUIRED)
 find_path(HYDRA_NLOHMANN_INCLUDE nlohmann/json.hpp REQUIRED)
 find_path(HYDRA_XXHASH_INCLUDE xxhash.h REQUIRED)
