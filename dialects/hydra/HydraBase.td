@@ -66,7 +66,7 @@ class Hydra_ModelOp<string mnemonic, list<Trait> traits = []>
 // A primitive: pure, static shapes, result types inferred (and thereby verified) from the operands.
 class Hydra_PrimitiveOp<string mnemonic, list<Trait> traits = []>
     : Hydra_Op<mnemonic, !listconcat(
-          [PrimitiveTier, Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>], traits)> {
+          [PrimitiveTier, Pure, InferTypeOpAdaptor], traits)> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
 }
 

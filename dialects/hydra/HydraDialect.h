@@ -30,11 +30,12 @@ template <typename ConcreteType>
 class NotDifferentiable : public OpTrait::TraitBase<ConcreteType, NotDifferentiable> {};
 
 // Names of discardable attributes.
-inline constexpr llvm::StringLiteral kBindingAttrName = "hydra.binding"; // BindingAttr, on args/results
-inline constexpr llvm::StringLiteral kEntryAttrName = "hydra.entry";     // EntryAttr, on functions
-inline constexpr llvm::StringLiteral kVjpAttrName = "hydra.vjp";         // UnitAttr, on functions
-inline constexpr llvm::StringLiteral kScopeAttrName = "hydra.scope";     // StringAttr, on primitives
-inline constexpr llvm::StringLiteral kProbeAttrName = "hydra.probe";     // StringAttr, names a value
+inline constexpr llvm::StringLiteral kBindingAttrName =
+    "hydra.binding";                                                 // BindingAttr, on args/results
+inline constexpr llvm::StringLiteral kEntryAttrName = "hydra.entry"; // EntryAttr, on functions
+inline constexpr llvm::StringLiteral kVjpAttrName = "hydra.vjp";     // UnitAttr, on functions
+inline constexpr llvm::StringLiteral kScopeAttrName = "hydra.scope"; // StringAttr, on primitives
+inline constexpr llvm::StringLiteral kProbeAttrName = "hydra.probe"; // StringAttr, names a value
 
 // Target value of an ignored position (model.md 10).
 inline constexpr int64_t kIgnoredTarget = -100;

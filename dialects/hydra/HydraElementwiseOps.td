@@ -8,7 +8,7 @@ def Hydra_ConstantOp : Hydra_PrimitiveOp<"constant", [ConstantLike]> {
   let summary = "A tensor known at compile time";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs Hydra_Tensor:$result);
-  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let assemblyFormat = "$value attr-dict";
   let hasFolder = 1;
 }
 

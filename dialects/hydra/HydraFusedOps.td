@@ -21,7 +21,7 @@ def Hydra_FusionOp : Hydra_Op<"fusion", [FusedTier, IsolatedFromAbove, SingleBlo
   let hasVerifier = 1;
 }
 
-def Hydra_YieldOp : Hydra_Op<"yield", [Pure, Terminator, ReturnLike]> {
+def Hydra_YieldOp : Hydra_Op<"yield", [Pure, Terminator]> {
   let summary = "Ends a region of a structural or fused op and names its results";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

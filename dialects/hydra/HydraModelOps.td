@@ -61,7 +61,7 @@ def Hydra_TokenEmbeddingOp : Hydra_ModelOp<"token_embedding"> {
   let hasVerifier = 1;
 }
 
-def Hydra_BlocksOp : Hydra_ModelOp<"blocks", [SingleBlock]> {
+def Hydra_BlocksOp : Hydra_ModelOp<"blocks", [SingleBlock, AllTypesMatch<["x", "result"]>]> {
   let summary = "The body, repeated with its own parameters each time";
   let description = [{
     Scope of repetition i: `<name>.i`. Ops whose presence depends on the block (depth routing, experts) look at
@@ -124,7 +124,7 @@ def Hydra_MlpOp : Hydra_ModelOp<"mlp", [SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-def Hydra_RecursionOp : Hydra_ModelOp<"recursion", [SingleBlock]> {
+def Hydra_RecursionOp : Hydra_ModelOp<"recursion", [SingleBlock, AllTypesMatch<["x", "result"]>]> {
   let summary = "Mixture of recursions around the body (model.md 6, 7)";
   let description = [{
     s = x; pass r feeds s + recursion_bias[r] + recursion_embed[r] to the body and adds its result to s. How many
@@ -147,7 +147,7 @@ def Hydra_RecursionOp : Hydra_ModelOp<"recursion", [SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def Hydra_DepthRoutingOp : Hydra_ModelOp<"depth_routing", [SingleBlock]> {
+def Hydra_DepthRoutingOp : Hydra_ModelOp<"depth_routing", [SingleBlock, AllTypesMatch<["x", "result"]>]> {
   let summary = "Mixture of depths around the body (model.md 8)";
   let description = [{
     Present in blocks 0 < i < count - 1 of the enclosing `hydra.blocks`; elsewhere the body is applied to every
@@ -165,7 +165,7 @@ def Hydra_DepthRoutingOp : Hydra_ModelOp<"depth_routing", [SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def Hydra_ExpertsOp : Hydra_ModelOp<"experts", [SingleBlock]> {
+def Hydra_ExpertsOp : Hydra_ModelOp<"experts", [SingleBlock, AllTypesMatch<["x", "result"]>]> {
   let summary = "A residual mixture-of-experts layer; the body is one expert (model.md 9)";
   let description = [{
     Placed after the blocks that the rule of model.md 9 picks for `layers` of them; absent elsewhere. Parameters

@@ -1,0 +1,71 @@
+// Shape inference of the cross-entropy and the optimizer (HydraLossOps.td).
+#include "dialects/hydra/TypeInference.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+static LogicalResult requireTargets(OptionalLocation location, Value logits, Value targets) {
+  RankedTensorType type = tensorOf(logits), target = tensorOf(targets);
+  return require(type.getRank() > 0 && lastExtent(type) > 0 &&
+                     leadingShape(type) == target.getShape(),
+                 location, "expected targets of the leading shape of ", type, ", found ", target);
+}
+
+LogicalResult CrossEntropyOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
+                                               Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  // cross_entropy C1, C2
+  if (failed(requireTargets(location, adaptor.getLogits(), adaptor.getTargets())))
+    return failure();
+  Type element = tensorOf(adaptor.getLogits()).getElementType();
+  auto perToken = tensorOf(adaptor.getTargets()).clone(element);
+  types.append({RankedTensorType::get({}, element), perToken, perToken});
+  return success();
+}
+
+LogicalResult CrossEntropyGradOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
+                                                   Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  // cross_entropy_grad C1
+  if (failed(requireTargets(location, adaptor.getLogits(), adaptor.getTargets())))
+    return failure();
+  RankedTensorType logits = tensorOf(adaptor.getLogits());
+  // cross_entropy_grad C2, C3
+  auto perToken = tensorOf(adaptor.getTargets()).clone(logits.getElementType());
+  if (adaptor.getLse().getType() != perToken)
+    return emitOptionalError(location, "expected lse of type ", perToken, ", found ",
+                             adaptor.getLse().getType());
+  if (tensorOf(adaptor.getDloss()).getRank() != 0)
+    return emitOptionalError(location, "expected a scalar dloss, found ",
+                             adaptor.getDloss().getType());
+  types.push_back(logits);
+  return success();
+}
+
+LogicalResult GlobalNormOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
+                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  // global_norm C1
+  if (adaptor.getInputs().empty())
+    return emitOptionalError(location, "expected at least one operand");
+  types.push_back(
+      RankedTensorType::get({}, tensorOf(adaptor.getInputs().front()).getElementType()));
+  return success();
+}
+
+LogicalResult AdamWOp::inferReturnTypes(MLIRContext *, OptionalLocation location, Adaptor adaptor,
+                                        SmallVectorImpl<Type> &types) {
+  Type type = adaptor.getParameter().getType();
+  // adamw C1
+  if (adaptor.getGradient().getType() != type || adaptor.getM().getType() != type ||
+      adaptor.getV().getType() != type)
+    return emitOptionalError(location, "expected parameter, gradient, m and v of one type, found ",
+                             type, ", ", adaptor.getGradient().getType(), ", ",
+                             adaptor.getM().getType(), " and ", adaptor.getV().getType());
+  // adamw C2
+  RankedTensorType steps = tensorOf(adaptor.getSteps());
+  if (steps.getRank() != 1 || adaptor.getPresent().getType() != steps ||
+      (int64_t)adaptor.getIndex() >= steps.getShape()[0])
+    return emitOptionalError(location, "expected steps and present i32 [N] with index < N, found ",
+                             steps, ", ", adaptor.getPresent().getType(), " and index ",
+                             adaptor.getIndex());
+  types.append({type, type, type, type});
+  return success();
+}

@@ -1,0 +1,28 @@
+// Scalar attributes that are operands of kernels, so that kernels which differ only in them merge.
+#ifndef HYDRA_DIALECTS_HYDRA_KERNELSCALARS_H
+#define HYDRA_DIALECTS_HYDRA_KERNELSCALARS_H
+
+#include "dialects/hydra/HydraDialect.h"
+
+namespace mlir::hydra {
+
+// A scalar attribute of an op in a kernel body: eps, scale, factors, and AdamW's parameter index.
+// Sizes and numbers of heads shape the loops and stay in the body.
+struct KernelScalar {
+  Operation *op;
+  StringAttr attribute;
+};
+
+// The scalars of a kernel body, in the order in which they appear in a launch: ops in block order,
+// and within an op the FloatAttr attributes and AdamW's `index` by ascending attribute name.
+SmallVector<KernelScalar> collectKernelScalars(Block &body);
+
+// The 64 bits a launch passes for a scalar: an integer, or those of a double.
+int64_t kernelScalarBits(const KernelScalar &scalar);
+
+// Replaces every scalar attribute by zero (kernels are compared in this form).
+void neutralizeKernelScalars(Block &body);
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_DIALECTS_HYDRA_KERNELSCALARS_H

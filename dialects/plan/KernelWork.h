@@ -1,0 +1,34 @@
+// How the work of a kernel is cut into items: a fact of the plan, known to planner and code
+// generator.
+#ifndef HYDRA_DIALECTS_PLAN_KERNELWORK_H
+#define HYDRA_DIALECTS_PLAN_KERNELWORK_H
+
+#include "dialects/hydra/HydraDialect.h"
+
+namespace mlir::plan {
+
+// Rows that one item of a row-wise kernel covers. Items at or beyond a `rows` operand are skipped;
+// rows of the last tile beyond it are computed from garbage or not at all, and never read.
+inline constexpr int64_t kRowTile = 8;
+// Columns that one item of a column reduction covers, each summed over all rows in ascending order.
+inline constexpr int64_t kColumnTile = 64;
+// Elements that one item of a flat elementwise, update or full-reduction kernel covers.
+inline constexpr int64_t kFlatTile = 16384;
+
+struct KernelWork {
+  // One per stage. A later stage starts when the earlier one is complete.
+  SmallVector<int64_t> items;
+  SmallVector<int64_t> grain;
+  // Buffer that carries partial results from stage to stage, passed as the last argument; 0 if one
+  // stage.
+  int64_t partialBytes = 0;
+  // Scratch that one worker needs.
+  int64_t scratchBytes = 0;
+};
+
+// The work of a kernel whose body is `body` (hydra primitives, today exactly one, and hydra.yield).
+KernelWork getKernelWork(Block &body);
+
+} // namespace mlir::plan
+
+#endif // HYDRA_DIALECTS_PLAN_KERNELWORK_H
