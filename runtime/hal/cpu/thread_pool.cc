@@ -94,7 +94,7 @@ void ThreadPool::Help(int worker, uint64_t ticket) {
 }
 
 void ThreadPool::WorkerLoop(int worker) {
-  uint64_t idle = ticket_.load(std::memory_order_acquire);
+  uint64_t idle = 0;  // the first job may be there before this thread is
   while (!stop_.load(std::memory_order_relaxed)) {
     uint64_t ticket = ticket_.load(std::memory_order_acquire);
     for (int spins = 0; spins < kSpins && ticket == idle; ++spins) {
