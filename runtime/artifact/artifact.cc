@@ -30,8 +30,8 @@ absl::Status Damage(uint64_t offset, absl::string_view what) {
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, uint64_t begin, uint64_t end) {
   for (uint64_t i = begin; i < end; ++i) {
     if (bytes[i] != 0) {
-      return Damage(i, absl::StrCat("expected 0 between sections, found ",
-                                    static_cast<int>(bytes[i])));
+      return Damage(
+          i, absl::StrCat("expected 0 between sections, found ", static_cast<int>(bytes[i])));
     }
   }
   return absl::OkStatus();
@@ -42,8 +42,8 @@ absl::Status CheckSections(absl::Span<const uint8_t> bytes, uint64_t end,
                            const std::vector<SectionInfo>& sections) {
   for (const SectionInfo& section : sections) {
     const uint64_t expected = AlignSection(end);
-    const std::string label = absl::StrCat("section ", SectionKindName(section.kind), " '",
-                                           section.name, "'");
+    const std::string label =
+        absl::StrCat("section ", SectionKindName(section.kind), " '", section.name, "'");
     if (section.offset != expected) {
       return Damage(section.offset, absl::StrCat(label, " starts at byte ", section.offset,
                                                  ", expected byte ", expected));
@@ -55,11 +55,12 @@ absl::Status CheckSections(absl::Span<const uint8_t> bytes, uint64_t end,
     HYDRA_RETURN_IF_ERROR(CheckZero(bytes, end, section.offset));
     const XXH128_hash_t hash = XXH3_128bits(bytes.data() + section.offset, section.bytes);
     if (hash.low64 != section.hash_low || hash.high64 != section.hash_high) {
-      return Damage(section.offset,
-                    absl::StrCat(label, ": expected hash ", absl::Hex(section.hash_high, absl::kZeroPad16),
-                                 absl::Hex(section.hash_low, absl::kZeroPad16), ", found ",
-                                 absl::Hex(hash.high64, absl::kZeroPad16),
-                                 absl::Hex(hash.low64, absl::kZeroPad16)));
+      return Damage(
+          section.offset,
+          absl::StrCat(label, ": expected hash ", absl::Hex(section.hash_high, absl::kZeroPad16),
+                       absl::Hex(section.hash_low, absl::kZeroPad16), ", found ",
+                       absl::Hex(hash.high64, absl::kZeroPad16),
+                       absl::Hex(hash.low64, absl::kZeroPad16)));
     }
     end = section.offset + section.bytes;
   }
@@ -80,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path
     return error == ENOENT ? absl::NotFoundError(absl::StrCat(message, "; make it with hydra-opt"))
                            : absl::FailedPreconditionError(message);
   }
-  struct stat state {};
+  struct stat state{};
   if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) {
     close(file);
     return absl::FailedPreconditionError(absl::StrCat("artifact ", path, ": not a regular file"));
@@ -144,9 +145,9 @@ absl::Status Artifact::Load() {
   }
   const uint64_t available = bytes_.size() - sizeof(header);
   if (header.flatbuffer_bytes > available || header.flatbuffer_bytes >= (uint64_t{1} << 31)) {
-    return Damage(16, absl::StrCat("expected a description of less than 2^31 bytes within the ",
-                                   available, " bytes that follow, found a length of ",
-                                   header.flatbuffer_bytes));
+    return Damage(
+        16, absl::StrCat("expected a description of less than 2^31 bytes within the ", available,
+                         " bytes that follow, found a length of ", header.flatbuffer_bytes));
   }
   const absl::Span<const uint8_t> description =
       bytes_.subspan(sizeof(header), header.flatbuffer_bytes);

@@ -1,8 +1,9 @@
-// Reads an artifact. Opening checks everything that does not need a device: header, structure, every index,
-// offset, size, enum value and overlap, and the hash of every byte. What it returns can be used unchecked.
+// Reads an artifact. Opening checks everything that does not need a device: header, structure,
+// every index, offset, size, enum value and overlap, and the hash of every byte. What it returns
+// can be used unchecked.
 //
-// An artifact carries machine code and is trusted like a shared library: damage is always refused, malice
-// is not. The file must not change while it is open.
+// An artifact carries machine code and is trusted like a shared library: damage is always refused,
+// malice is not. The file must not change while it is open.
 #ifndef HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
 #define HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
 
@@ -68,7 +69,13 @@ struct KernelInfo {
 };
 
 enum class SectionKind : uint8_t {
-  kCode, kConstants, kLedger, kSpec, kSettings, kWeights, kTokenizer,
+  kCode,
+  kConstants,
+  kLedger,
+  kSpec,
+  kSettings,
+  kWeights,
+  kTokenizer,
 };
 
 struct SectionInfo {
@@ -96,10 +103,11 @@ struct ArtifactInfo {
 // An open artifact. Immutable, so threads may share it.
 class Artifact {
  public:
-  // NotFound if there is no such file; DataLoss with path, offset, what was expected and found, and what
-  // to do, for anything that does not hold.
+  // NotFound if there is no such file; DataLoss with path, offset, what was expected and found, and
+  // what to do, for anything that does not hold.
   static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string& path);
-  // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for the path.
+  // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for
+  // the path.
   static absl::StatusOr<std::unique_ptr<Artifact>> FromMemory(absl::Span<const uint8_t> bytes,
                                                               const std::string& name);
   ~Artifact();
@@ -109,7 +117,8 @@ class Artifact {
   const std::string& path() const { return path_; }
   const ArtifactInfo& info() const { return info_; }
   uint64_t file_bytes() const { return bytes_.size(); }
-  // XXH3 64 of the flatbuffer, which contains the hashes of all sections: names the artifact's content.
+  // XXH3 64 of the flatbuffer, which contains the hashes of all sections: names the artifact's
+  // content.
   uint64_t content_hash() const { return content_hash_; }
 
   // The bytes of a section, valid as long as the artifact; empty if there is none.

@@ -123,7 +123,8 @@ absl::StatusOr<hal::Command> ReadCommand(const fb::Command& from, int depth) {
       to.body = std::move(target);
       return to;
     }
-    case fb::CommandBody::NONE: break;
+    case fb::CommandBody::NONE:
+      break;
   }
   return absl::DataLossError(absl::StrCat("command kind ", static_cast<int>(from.body_type()),
                                           " is not known to this version"));

@@ -15,7 +15,8 @@ struct BufferRef;
 struct CommandList;
 }  // namespace fb
 
-// Verifies the structure and converts it. Checks versions and enum values; ranges are table_check.h's.
+// Verifies the structure and converts it. Checks versions and enum values; ranges are
+// table_check.h's.
 absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes);
 
 // Converters of parts; DataLoss for enum values that this version does not know.

@@ -57,8 +57,8 @@ absl::StatusOr<ParameterInfo> ReadParameter(const fb::Parameter& from) {
   to.aliases = Texts(from.aliases());
   HYDRA_ASSIGN_OR_RETURN(to.buffer, ReadBuffer(*from.buffer()));
   if (from.init_kind() > fb::InitKind::normal) {
-    return absl::DataLossError(absl::StrCat("initialiser ", static_cast<int>(from.init_kind()),
-                                            ", expected 0 or 1"));
+    return absl::DataLossError(
+        absl::StrCat("initialiser ", static_cast<int>(from.init_kind()), ", expected 0 or 1"));
   }
   to.init_kind = static_cast<InitKind>(from.init_kind());
   to.init_value = from.init_value();
@@ -101,8 +101,12 @@ absl::StatusOr<SectionInfo> ReadSection(const fb::Section& from) {
     return absl::DataLossError(
         absl::StrCat("section kind ", static_cast<int>(from.kind()), ", expected at most 6"));
   }
-  return SectionInfo{static_cast<SectionKind>(from.kind()), Text(from.name()), from.offset(),
-                     from.bytes(), from.hash_low(), from.hash_high()};
+  return SectionInfo{static_cast<SectionKind>(from.kind()),
+                     Text(from.name()),
+                     from.offset(),
+                     from.bytes(),
+                     from.hash_low(),
+                     from.hash_high()};
 }
 
 absl::Status ReadLists(const fb::Artifact& from, ArtifactInfo& to) {
@@ -165,7 +169,8 @@ absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& ref) {
 }
 
 absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
-  // Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it anyway.
+  // Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it
+  // anyway.
   constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
@@ -173,9 +178,9 @@ absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
   }
   const fb::Artifact& from = *fb::GetArtifact(bytes.data());
   if (from.version_major() != kVersionMajor) {
-    return absl::DataLossError(absl::StrCat(
-        "artifact version ", from.version_major(), ".", from.version_minor(), ", expected ",
-        kVersionMajor, ".x, the version of this program"));
+    return absl::DataLossError(absl::StrCat("artifact version ", from.version_major(), ".",
+                                            from.version_minor(), ", expected ", kVersionMajor,
+                                            ".x, the version of this program"));
   }
   ArtifactInfo to;
   to.version_major = from.version_major();

@@ -2,11 +2,12 @@
 //
 //   0                     FileHeader
 //   32                    flatbuffer (artifact.fbs), hashed by the header
-//   next multiple of 4096 sections in the order of Artifact.sections, each at the next multiple of 4096
+//   next multiple of 4096 sections in the order of Artifact.sections, each at the next multiple of
+//   4096
 //                         after the one before, each hashed by its Section entry
 //
-// Gaps are zero and the file ends with the last section (or with the flatbuffer if there is none), so
-// every byte of a file is checked. Integers are little-endian.
+// Gaps are zero and the file ends with the last section (or with the flatbuffer if there is none),
+// so every byte of a file is checked. Integers are little-endian.
 #ifndef HYDRA_RUNTIME_ARTIFACT_FORMAT_H_
 #define HYDRA_RUNTIME_ARTIFACT_FORMAT_H_
 

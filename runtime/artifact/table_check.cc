@@ -154,19 +154,20 @@ absl::Status CheckEntries(const ArtifactInfo& info, const hal::CommandLimits& li
     }
     if (!labels.insert(label).second) return Bad(absl::StrCat(label, " appears twice"));
     if (entry.arena_bytes > limits.region_bytes[static_cast<int>(Region::kArena)]) {
-      return Bad(absl::StrCat(label, " needs ", entry.arena_bytes, " bytes of the arena, which has ",
+      return Bad(absl::StrCat(label, " needs ", entry.arena_bytes,
+                              " bytes of the arena, which has ",
                               limits.region_bytes[static_cast<int>(Region::kArena)]));
     }
     HYDRA_RETURN_IF_ERROR(Annotate(CheckList(entry.inputs, Region::kInputs, limits), label));
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckList(entry.outputs, Region::kOutputs, limits, true), label));
+    HYDRA_RETURN_IF_ERROR(
+        Annotate(CheckList(entry.outputs, Region::kOutputs, limits, true), label));
     HYDRA_RETURN_IF_ERROR(Annotate(hal::CheckCommands(entry.body, limits), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckScopes(entry.body, info.scopes.size()), label));
   }
   return absl::OkStatus();
 }
 
-const SectionInfo* FindSection(const ArtifactInfo& info, SectionKind kind,
-                               absl::string_view name) {
+const SectionInfo* FindSection(const ArtifactInfo& info, SectionKind kind, absl::string_view name) {
   for (const SectionInfo& section : info.sections) {
     if (section.kind == kind && section.name == name) return &section;
   }

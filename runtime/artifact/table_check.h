@@ -7,8 +7,8 @@
 
 namespace hydra::artifact {
 
-// OK if every name is unique, every buffer lies in its region with the size of its shape and overlaps no
-// other, every kernel has an entry point in each code section, every command passes
+// OK if every name is unique, every buffer lies in its region with the size of its shape and
+// overlaps no other, every kernel has an entry point in each code section, every command passes
 // runtime/base/command_check.h and every index exists.
 absl::Status CheckTables(const ArtifactInfo& info);
 

@@ -14,8 +14,17 @@ namespace hydra::hal {
 
 // Same order and values as artifact.fbs Region.
 enum class Region : uint8_t {
-  kArena, kParameters, kGradients, kOptimizer, kControl, kControlState,
-  kCache, kInputs, kOutputs, kConstants, kScratch,
+  kArena,
+  kParameters,
+  kGradients,
+  kOptimizer,
+  kControl,
+  kControlState,
+  kCache,
+  kInputs,
+  kOutputs,
+  kConstants,
+  kScratch,
 };
 inline constexpr int kRegionCount = 11;
 
@@ -45,9 +54,9 @@ struct KernelCommand {
   uint64_t grain = 1;
 };
 
-// C[m,n] (+)= op(A) op(B), row-major; see artifact.fbs for every field. `rows` is read when the command
-// runs and clamped to [0, m] (or [0, k] with rows_bound_k): tiles of C at or beyond it are skipped, rows
-// of the contraction at or beyond it never influence C, even where they hold NaN.
+// C[m,n] (+)= op(A) op(B), row-major; see artifact.fbs for every field. `rows` is read when the
+// command runs and clamped to [0, m] (or [0, k] with rows_bound_k): tiles of C at or beyond it are
+// skipped, rows of the contraction at or beyond it never influence C, even where they hold NaN.
 struct MatmulCommand {
   BufferRef a, b, c;
   uint64_t m = 0, n = 0, k = 0;
@@ -61,22 +70,36 @@ struct MatmulCommand {
 };
 
 // Sizes are equal; the ranges are the same or disjoint.
-struct CopyCommand { BufferRef source, target; };
+struct CopyCommand {
+  BufferRef source, target;
+};
 // target.bytes is a multiple of 4.
-struct FillCommand { BufferRef target; uint32_t pattern = 0; };
+struct FillCommand {
+  BufferRef target;
+  uint32_t pattern = 0;
+};
 enum class CollectiveKind : uint8_t { kAllReduceSum };
-struct CollectiveCommand { CollectiveKind kind = CollectiveKind::kAllReduceSum; BufferRef buffer;
-                           ElementType type = ElementType::kF32; };
+struct CollectiveCommand {
+  CollectiveKind kind = CollectiveKind::kAllReduceSum;
+  BufferRef buffer;
+  ElementType type = ElementType::kF32;
+};
 
 struct Command;
 using CommandSequence = std::vector<Command>;
 // Runs cases[value], value an i32 at `selector`; negative runs the first case, too large the last.
-struct SwitchCommand { BufferRef selector; std::vector<CommandSequence> cases; };
-struct CaptureCommand { CommandSequence body; };
+struct SwitchCommand {
+  BufferRef selector;
+  std::vector<CommandSequence> cases;
+};
+struct CaptureCommand {
+  CommandSequence body;
+};
 
 struct Command {
   std::variant<KernelCommand, MatmulCommand, CopyCommand, FillCommand, CollectiveCommand,
-               SwitchCommand, CaptureCommand> body;
+               SwitchCommand, CaptureCommand>
+      body;
   uint32_t scope = 0;
 };
 

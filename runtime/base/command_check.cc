@@ -37,7 +37,8 @@ bool SideBySide(const BufferRef& a, uint64_t a_columns, const BufferRef& b, uint
   const uint64_t row = stride * element;
   const uint64_t first = (a.offset % row) / element;
   const uint64_t second = (b.offset % row) / element;
-  return first + a_columns <= second || (second + b_columns <= first && first + a_columns <= stride);
+  return first + a_columns <= second ||
+         (second + b_columns <= first && first + a_columns <= stride);
 }
 
 absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
@@ -47,9 +48,9 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
   constexpr uint64_t kMaxExtent = uint64_t{1} << 40;
   for (uint64_t extent : {c.m, c.n, c.k, c.tile_m, c.tile_n, c.groups}) {
     if (extent == 0 || extent > kMaxExtent) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "m, n, k, tiles and groups must be in [1, 2^40], found m=", c.m, " n=", c.n, " k=", c.k,
-          " tile=", c.tile_m, "x", c.tile_n, " groups=", c.groups));
+      return absl::InvalidArgumentError(
+          absl::StrCat("m, n, k, tiles and groups must be in [1, 2^40], found m=", c.m, " n=", c.n,
+                       " k=", c.k, " tile=", c.tile_m, "x", c.tile_n, " groups=", c.groups));
     }
   }
   for (uint64_t stride : {c.lda, c.ldb, c.ldc, c.group_a, c.group_b, c.group_c}) {
@@ -73,7 +74,8 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
                                                      c.n, " ldc=", c.ldc, " group_c=", c.group_c));
     }
   }
-  const uint64_t c_columns = (c.groups > 1 && c.group_c < c.ldc ? (c.groups - 1) * c.group_c : 0) + c.n;
+  const uint64_t c_columns =
+      (c.groups > 1 && c.group_c < c.ldc ? (c.groups - 1) * c.group_c : 0) + c.n;
   if (Overlap(c.a, c.c) && !(c.groups == 1 && c.lda == c.ldc &&
                              SideBySide(c.a, a_columns, c.c, c_columns, c.ldc, element))) {
     return absl::InvalidArgumentError(
@@ -84,8 +86,8 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
     return absl::InvalidArgumentError(
         absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
   }
-  const Wide tiles = Wide{(c.m + c.tile_m - 1) / c.tile_m} * ((c.n + c.tile_n - 1) / c.tile_n) *
-                     c.groups;
+  const Wide tiles =
+      Wide{(c.m + c.tile_m - 1) / c.tile_m} * ((c.n + c.tile_n - 1) / c.tile_n) * c.groups;
   if (tiles > kMaxChunks) {
     return absl::InvalidArgumentError("more than 2^32 tiles; choose larger tiles");
   }
@@ -111,8 +113,9 @@ absl::Status CheckKernel(const KernelCommand& c, const CommandLimits& limits) {
   }
   if (c.grain == 0 || c.items > (uint64_t{1} << 62) || c.grain > (uint64_t{1} << 62) ||
       (c.items + c.grain - 1) / c.grain > kMaxChunks) {
-    return absl::InvalidArgumentError(absl::StrCat(c.items, " work items in grains of ", c.grain,
-                                                   "; expected at least 1 and at most 2^32 grains"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(c.items, " work items in grains of ", c.grain,
+                     "; expected at least 1 and at most 2^32 grains"));
   }
   for (size_t i = 0; i < c.args.size(); ++i) {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.args[i], limits), absl::StrCat("argument ", i)));
@@ -136,8 +139,8 @@ struct Checker {
                                                      Describe(c.target), " differ in size"));
     }
     if (Overlap(c.source, c.target) && c.source.offset != c.target.offset) {
-      return absl::InvalidArgumentError(absl::StrCat("source ", Describe(c.source),
-                                                     " overlaps target ", Describe(c.target)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("source ", Describe(c.source), " overlaps target ", Describe(c.target)));
     }
     return absl::OkStatus();
   }
@@ -151,10 +154,9 @@ struct Checker {
   }
   absl::Status operator()(const CollectiveCommand& c) const {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.buffer, limits), "buffer"));
-    if (c.buffer.bytes % ElementBytes(c.type) != 0 ||
-        c.buffer.offset % ElementBytes(c.type) != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("buffer ", Describe(c.buffer),
-                                                     " is not made of ", ElementTypeName(c.type)));
+    if (c.buffer.bytes % ElementBytes(c.type) != 0 || c.buffer.offset % ElementBytes(c.type) != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("buffer ", Describe(c.buffer), " is not made of ", ElementTypeName(c.type)));
     }
     return absl::OkStatus();
   }
@@ -214,10 +216,14 @@ absl::string_view ElementTypeName(ElementType type) {
 uint64_t ElementBytes(ElementType type) {
   switch (type) {
     case ElementType::kF32:
-    case ElementType::kI32: return 4;
-    case ElementType::kBf16: return 2;
-    case ElementType::kF64: return 8;
-    case ElementType::kU8: return 1;
+    case ElementType::kI32:
+      return 4;
+    case ElementType::kBf16:
+      return 2;
+    case ElementType::kF64:
+      return 8;
+    case ElementType::kU8:
+      return 1;
   }
   return 1;
 }

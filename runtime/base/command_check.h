@@ -1,5 +1,5 @@
-// Structural checks of command lists: everything that can be known before they run. The artifact reader
-// uses them on files, every device on what it records.
+// Structural checks of command lists: everything that can be known before they run. The artifact
+// reader uses them on files, every device on what it records.
 #ifndef HYDRA_RUNTIME_BASE_COMMAND_CHECK_H_
 #define HYDRA_RUNTIME_BASE_COMMAND_CHECK_H_
 
@@ -34,8 +34,9 @@ bool Overlap(const BufferRef& a, const BufferRef& b);
 // OK if `ref` lies in its region, which may not be scratch: that is handed to kernels, never named.
 absl::Status CheckRef(const BufferRef& ref, const CommandLimits& limits);
 
-// Checks one command, and the commands inside it: ranges, kernel indices, matmul extents against their
-// buffers, legal overlaps, work-item counts. InvalidArgument with what was expected and found.
+// Checks one command, and the commands inside it: ranges, kernel indices, matmul extents against
+// their buffers, legal overlaps, work-item counts. InvalidArgument with what was expected and
+// found.
 absl::Status CheckCommand(const Command& command, const CommandLimits& limits);
 
 // As above for a list; the message begins with the path of the command, e.g. "command 3, case 1,

@@ -30,12 +30,18 @@ std::string ListEntries(const ArtifactInfo& info, absl::string_view name) {
 absl::Status WriteScalar(hal::ElementType type, double value, uint8_t* target) {
   const auto store = [target](auto number) { std::memcpy(target, &number, sizeof(number)); };
   switch (type) {
-    case hal::ElementType::kF32: store(static_cast<float>(value)); break;
-    case hal::ElementType::kF64: store(value); break;
+    case hal::ElementType::kF32:
+      store(static_cast<float>(value));
+      break;
+    case hal::ElementType::kF64:
+      store(value);
+      break;
     case hal::ElementType::kI32:
       store(static_cast<int32_t>(std::clamp(value, -2147483648.0, 2147483647.0)));
       break;
-    case hal::ElementType::kU8: store(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0))); break;
+    case hal::ElementType::kU8:
+      store(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0)));
+      break;
     case hal::ElementType::kBf16:
       return absl::UnimplementedError("initial values of type bf16 are not defined; use f32");
   }
@@ -123,8 +129,7 @@ absl::Status Executor::Zero(Region region) {
   const std::vector<uint8_t> zeros(std::min<uint64_t>(buffer.bytes(), uint64_t{1} << 20));
   for (uint64_t offset = 0; offset < buffer.bytes(); offset += zeros.size()) {
     const uint64_t bytes = std::min<uint64_t>(zeros.size(), buffer.bytes() - offset);
-    HYDRA_RETURN_IF_ERROR(
-        device_.Write(buffer, offset, absl::MakeConstSpan(zeros.data(), bytes)));
+    HYDRA_RETURN_IF_ERROR(device_.Write(buffer, offset, absl::MakeConstSpan(zeros.data(), bytes)));
   }
   return absl::OkStatus();
 }
@@ -151,8 +156,7 @@ absl::Status Executor::InitializeParameters(uint64_t seed) {
 }
 
 absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int64_t batch,
-                                                     int64_t seq,
-                                                     absl::string_view variant) const {
+                                                     int64_t seq, absl::string_view variant) const {
   const EntryInfo* best = nullptr;
   bool named = false, batch_fits = false, seq_fits = false;
   for (const EntryInfo& entry : info().entries) {
@@ -175,13 +179,13 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
         variant.empty() ? "" : absl::StrCat(" of variant ", variant), "; present: ",
         ListEntries(info(), ""), "; compile with --entry=", name, "@", batch, "x", seq));
   }
-  const std::string reason = !batch_fits ? absl::StrCat("batch ", batch, " is larger than in any of ")
-                             : !seq_fits ? absl::StrCat("sequence ", seq, " is larger than in any of ")
-                                         : "batch and sequence do not fit together in any of ";
-  return absl::InvalidArgumentError(
-      absl::StrCat("no entry fits ", wanted, ": ", reason, ListEntries(info(), name),
-                   "; compile with --entry=", name, "@", batch, "x", seq, " or use a smaller ",
-                   batch_fits ? "sequence" : "batch"));
+  const std::string reason =
+      !batch_fits ? absl::StrCat("batch ", batch, " is larger than in any of ")
+      : !seq_fits ? absl::StrCat("sequence ", seq, " is larger than in any of ")
+                  : "batch and sequence do not fit together in any of ";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no entry fits ", wanted, ": ", reason, ListEntries(info(), name), "; compile with --entry=",
+      name, "@", batch, "x", seq, " or use a smaller ", batch_fits ? "sequence" : "batch"));
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
@@ -194,8 +198,7 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
     return Annotate(list.status(), absl::StrCat("artifact ", artifact_->path(), ", entry ",
                                                 parts.front().entry->Label()));
   }
-  return std::unique_ptr<Launch>(
-      new Launch(device_, info(), std::move(parts), *std::move(list)));
+  return std::unique_ptr<Launch>(new Launch(device_, info(), std::move(parts), *std::move(list)));
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Prepare(const EntryInfo& entry) {
@@ -231,8 +234,8 @@ absl::StatusOr<const ParameterInfo*> Executor::FindParameter(absl::string_view n
 absl::StatusOr<const NamedBuffer*> Executor::FindGradient(absl::string_view parameter) const {
   HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* found, FindParameter(parameter));
   if (found->gradient) return &*found->gradient;
-  return absl::NotFoundError(absl::StrCat("parameter ", parameter, " has no gradient: ",
-                                          artifact_->path(), " has no training entry"));
+  return absl::NotFoundError(absl::StrCat(
+      "parameter ", parameter, " has no gradient: ", artifact_->path(), " has no training entry"));
 }
 
 absl::StatusOr<absl::Span<uint8_t>> Executor::Bytes(const NamedBuffer& buffer) {

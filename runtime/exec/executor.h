@@ -1,5 +1,5 @@
-// Runs an artifact on a device: obtains its memory, finds its entries, prepares launches. Everything is
-// obtained by Create and Prepare; running allocates nothing.
+// Runs an artifact on a device: obtains its memory, finds its entries, prepares launches.
+// Everything is obtained by Create and Prepare; running allocates nothing.
 #ifndef HYDRA_RUNTIME_EXEC_EXECUTOR_H_
 #define HYDRA_RUNTIME_EXEC_EXECUTOR_H_
 
@@ -43,17 +43,17 @@ class Executor {
   const std::string& isa_level() const { return isa_level_; }
   int micro_batches() const { return regions_->micro_batches(); }
 
-  // The smallest entry (by batch times seq) of that name and variant with at least `batch` and `seq`.
-  // NotFound for an unknown name or variant; InvalidArgument if no shape fits, naming the dimension. Both
-  // list what is present.
+  // The smallest entry (by batch times seq) of that name and variant with at least `batch` and
+  // `seq`. NotFound for an unknown name or variant; InvalidArgument if no shape fits, naming the
+  // dimension. Both list what is present.
   absl::StatusOr<const artifact::EntryInfo*> FindEntry(absl::string_view name, int64_t batch,
                                                        int64_t seq,
                                                        absl::string_view variant = "") const;
 
   // Records one entry.
   absl::StatusOr<std::unique_ptr<Launch>> Prepare(const artifact::EntryInfo& entry);
-  // Records `accumulate` once per micro-batch, each on its own inputs and outputs, then `apply`, as one
-  // list. InvalidArgument if micro_batches is not in [1, this->micro_batches()].
+  // Records `accumulate` once per micro-batch, each on its own inputs and outputs, then `apply`, as
+  // one list. InvalidArgument if micro_batches is not in [1, this->micro_batches()].
   absl::StatusOr<std::unique_ptr<Launch>> PrepareStep(const artifact::EntryInfo& accumulate,
                                                       int micro_batches,
                                                       const artifact::EntryInfo& apply);

@@ -15,16 +15,16 @@ absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     // Thousands of names would help nobody.
     if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer.name);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " named '", name, "'; present: ",
-                                          present.empty() ? "none" : present));
+  return absl::NotFoundError(absl::StrCat("there is no ", what, " named '", name,
+                                          "'; present: ", present.empty() ? "none" : present));
 }
 
 absl::StatusOr<uint8_t*> ResolveBuffer(const artifact::NamedBuffer& buffer, hal::ElementType type,
                                        const hal::RegionBindings& bindings) {
   if (buffer.type != type) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(buffer.name, " holds ", hal::ElementTypeName(buffer.type), ", asked for ",
-                     hal::ElementTypeName(type)));
+    return absl::InvalidArgumentError(absl::StrCat(buffer.name, " holds ",
+                                                   hal::ElementTypeName(buffer.type),
+                                                   ", asked for ", hal::ElementTypeName(type)));
   }
   const hal::RegionBinding& binding = bindings[static_cast<int>(buffer.ref.region)];
   if (buffer.ref.offset + buffer.ref.bytes > binding.bytes) {

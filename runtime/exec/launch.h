@@ -30,8 +30,8 @@ struct ProfileRow {
 
 // Made by Executor, which must outlive it. Thread-compatible.
 //
-// A launch has parts: one for Prepare; for PrepareStep parts 0 .. A-1 are the micro-batches and part A is
-// `apply`. Parts name inputs and outputs, which are separate for each.
+// A launch has parts: one for Prepare; for PrepareStep parts 0 .. A-1 are the micro-batches and
+// part A is `apply`. Parts name inputs and outputs, which are separate for each.
 class Launch {
  public:
   // Runs everything and waits. Allocates nothing.
@@ -44,8 +44,8 @@ class Launch {
   int parts() const { return static_cast<int>(parts_.size()); }
   const artifact::EntryInfo& entry(int part = 0) const { return *parts_[part].entry; }
 
-  // Elements of an input or output of a part, to write before and read after Run. NotFound with the names
-  // that exist; InvalidArgument if T is not the buffer's type.
+  // Elements of an input or output of a part, to write before and read after Run. NotFound with the
+  // names that exist; InvalidArgument if T is not the buffer's type.
   template <typename T>
   absl::StatusOr<absl::Span<T>> Input(absl::string_view name, int part = 0) {
     return Find<T>(entry(part).inputs, name, "input", part);

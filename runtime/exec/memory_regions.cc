@@ -18,7 +18,8 @@ uint64_t Align(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 
 uint64_t Extent(const std::vector<NamedBuffer>& buffers) {
   uint64_t end = 0;
-  for (const NamedBuffer& buffer : buffers) end = std::max(end, buffer.ref.offset + buffer.ref.bytes);
+  for (const NamedBuffer& buffer : buffers)
+    end = std::max(end, buffer.ref.offset + buffer.ref.bytes);
   return Align(end);
 }
 
@@ -85,7 +86,8 @@ hal::RegionBindings MemoryRegions::Bindings(int instance) const {
 std::vector<MemoryLine> MemoryRegions::Report(const hal::Device& device) const {
   std::vector<MemoryLine> lines;
   for (int i = 0; i < hal::kRegionCount; ++i) {
-    lines.push_back({std::string(hal::RegionName(static_cast<Region>(i))), buffers_[i]->bytes(), 0});
+    lines.push_back(
+        {std::string(hal::RegionName(static_cast<Region>(i))), buffers_[i]->bytes(), 0});
   }
   for (const hal::MemoryUse& use : device.memory_use()) {
     auto line = std::find_if(lines.begin(), lines.end(),

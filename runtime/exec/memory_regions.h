@@ -1,9 +1,9 @@
 // The memory of one artifact on one device: a buffer per region.
 //
-// Inputs and outputs exist once per micro-batch, so that a step of several micro-batches is one launch.
-// Instance 0 has the planned size and serves any entry. Instances 1 .. A-1 serve `accumulate` entries and
-// are as large as those need; one more instance of the outputs serves `apply`, so that its record does
-// not overwrite the losses of a micro-batch.
+// Inputs and outputs exist once per micro-batch, so that a step of several micro-batches is one
+// launch. Instance 0 has the planned size and serves any entry. Instances 1 .. A-1 serve
+// `accumulate` entries and are as large as those need; one more instance of the outputs serves
+// `apply`, so that its record does not overwrite the losses of a micro-batch.
 #ifndef HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 #define HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 
@@ -39,8 +39,8 @@ class MemoryRegions {
   // Bindings for instance 0 .. micro_batches - 1, or micro_batches for `apply`.
   hal::RegionBindings Bindings(int instance) const;
 
-  // One line per region with its planned bytes (region sizes of the artifact, times instances or workers),
-  // and one per workspace of the driver, which the driver plans when it records.
+  // One line per region with its planned bytes (region sizes of the artifact, times instances or
+  // workers), and one per workspace of the driver, which the driver plans when it records.
   std::vector<MemoryLine> Report(const hal::Device& device) const;
 
  private:

@@ -12,8 +12,8 @@ namespace hydra {
 // Values of `parameter` from element `first` on:
 //   constant   init_value * residual_scale
 //   normal     init_value * residual_scale * n,  n standard normal
-// n is counter-based (runtime/base/philox.h), keyed by the seed, stream "init:NAME" and the element, so it
-// depends neither on threads nor on the order or number of other parameters.
+// n is counter-based (runtime/base/philox.h), keyed by the seed, stream "init:NAME" and the
+// element, so it depends neither on threads nor on the order or number of other parameters.
 void InitialValues(const artifact::ParameterInfo& parameter, uint64_t seed, uint64_t first,
                    absl::Span<float> values);
 

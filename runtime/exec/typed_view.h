@@ -37,14 +37,14 @@ struct ElementTypeOf<uint8_t> {
   static constexpr hal::ElementType value = hal::ElementType::kU8;
 };
 
-// The buffer of that name, or NotFound that says what there is instead. `what` names the list in the
-// message, e.g. "input".
+// The buffer of that name, or NotFound that says what there is instead. `what` names the list in
+// the message, e.g. "input".
 absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
     absl::string_view what);
 
-// The bytes of `buffer` under `bindings`, if its type is `type`; otherwise InvalidArgument. Unimplemented
-// on a device whose memory the host cannot see.
+// The bytes of `buffer` under `bindings`, if its type is `type`; otherwise InvalidArgument.
+// Unimplemented on a device whose memory the host cannot see.
 absl::StatusOr<uint8_t*> ResolveBuffer(const artifact::NamedBuffer& buffer, hal::ElementType type,
                                        const hal::RegionBindings& bindings);
 

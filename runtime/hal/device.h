@@ -1,5 +1,5 @@
-// The device interface: memory, kernels, recorded command lists. Drivers live in folders of their own
-// (cpu, cuda, sim) and are made by runtime/hal/registry.h.
+// The device interface: memory, kernels, recorded command lists. Drivers live in folders of their
+// own (cpu, cuda, sim) and are made by runtime/hal/registry.h.
 //
 // Objects are thread-compatible: one thread at a time may use a device and what belongs to it.
 #ifndef HYDRA_RUNTIME_HAL_DEVICE_H_
@@ -47,9 +47,9 @@ struct NamedKernelFunction {
   KernelFunction function = nullptr;
 };
 
-// The memory a region of a command sequence stands for: [offset, offset + bytes) of a buffer. A region
-// that no command names may stay empty. `scratch` is cut into equal parts, one per worker, each a
-// multiple of 64 bytes.
+// The memory a region of a command sequence stands for: [offset, offset + bytes) of a buffer. A
+// region that no command names may stay empty. `scratch` is cut into equal parts, one per worker,
+// each a multiple of 64 bytes.
 struct RegionBinding {
   Buffer* buffer = nullptr;
   uint64_t offset = 0;
@@ -64,26 +64,27 @@ struct DeadRange {
   BufferRef range;
 };
 
-// One command sequence with the memory it works on. A step is recorded as several of these: accumulate
-// for each micro-batch (other inputs and outputs), then apply.
+// One command sequence with the memory it works on. A step is recorded as several of these:
+// accumulate for each micro-batch (other inputs and outputs), then apply.
 struct Recording {
   const CommandSequence* commands = nullptr;  // read while recording only
   RegionBindings regions;
   std::vector<DeadRange> dead;
 };
 
-// One command of a recorded list, in recorded order; the commands of all cases of a switch are listed.
+// One command of a recorded list, in recorded order; the commands of all cases of a switch are
+// listed.
 struct CommandProfile {
   uint32_t recording = 0;  // index of the Recording it came from
   uint32_t scope = 0;
-  absl::string_view kind;     // "kernel", "matmul", ...; static storage
-  std::string kernel;         // name of the kernel, or empty
+  absl::string_view kind;  // "kernel", "matmul", ...; static storage
+  std::string kernel;      // name of the kernel, or empty
   uint64_t runs = 0;
   double seconds = 0;  // sum over runs
 };
 
-// A recorded, replayable command list. Everything it needs was resolved, created and allocated while
-// recording. It borrows the executable and the buffers, which must outlive it.
+// A recorded, replayable command list. Everything it needs was resolved, created and allocated
+// while recording. It borrows the executable and the buffers, which must outlive it.
 class CommandList {
  public:
   virtual ~CommandList() = default;
@@ -122,8 +123,8 @@ class Device {
   virtual absl::Status Read(Buffer& buffer, uint64_t offset, absl::Span<uint8_t> target) = 0;
   virtual absl::Status Write(Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> source) = 0;
 
-  // Loads a code blob of the given level. cpu: flat position-independent code, entries checked to lie
-  // inside. The code runs with the rights of this process: it is trusted like a shared library.
+  // Loads a code blob of the given level. cpu: flat position-independent code, entries checked to
+  // lie inside. The code runs with the rights of this process: it is trusted like a shared library.
   virtual absl::StatusOr<std::unique_ptr<Executable>> LoadKernels(
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) = 0;
@@ -131,8 +132,9 @@ class Device {
   virtual absl::StatusOr<std::unique_ptr<Executable>> LoadKernelFunctions(
       absl::Span<const NamedKernelFunction> functions) = 0;
 
-  // Checks the commands (command_check.h), resolves every pointer, creates every library primitive and
-  // obtains its workspace, so that Submit allocates nothing of ours. InvalidArgument names the command.
+  // Checks the commands (command_check.h), resolves every pointer, creates every library primitive
+  // and obtains its workspace, so that Submit allocates nothing of ours. InvalidArgument names the
+  // command.
   virtual absl::StatusOr<std::unique_ptr<CommandList>> Record(
       const Executable& executable, absl::Span<const Recording> recordings) = 0;
 

@@ -16,8 +16,8 @@ namespace hydra::hal {
 // "cpu", "cuda": the names CreateDevice knows, present in this build or not.
 std::vector<std::string> DeviceNames();
 
-// InvalidArgument for an unknown name; Unavailable, with what to install, for a driver that this build or
-// machine lacks.
+// InvalidArgument for an unknown name; Unavailable, with what to install, for a driver that this
+// build or machine lacks.
 absl::StatusOr<std::unique_ptr<Device>> CreateDevice(absl::string_view name,
                                                      const DeviceOptions& options);
 

@@ -138,9 +138,8 @@ Offset<fb::Artifact> BuildRoot(FlatBufferBuilder& b, const ArtifactInfo& info,
   const auto isa_levels = BuildStrings(b, info.isa_levels);
   const auto build = b.CreateString(info.compiler_build);
   const auto rules = b.CreateString(info.rules);
-  const auto parameters = BuildAll(b, info.parameters, [&](const ParameterInfo& p) {
-    return BuildParameter(b, p);
-  });
+  const auto parameters =
+      BuildAll(b, info.parameters, [&](const ParameterInfo& p) { return BuildParameter(b, p); });
   const auto control = BuildBuffers(b, info.control);
   const auto control_state = BuildBuffers(b, info.control_state);
   const auto optimizer = BuildBuffers(b, info.optimizer);

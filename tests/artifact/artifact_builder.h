@@ -16,8 +16,8 @@ struct SectionBytes {
   std::vector<uint8_t> bytes;
 };
 
-// The bytes of an artifact file with this content; `info.sections` is replaced by `sections`. Nothing is
-// checked, so that wrong artifacts can be built; hashes and offsets are right.
+// The bytes of an artifact file with this content; `info.sections` is replaced by `sections`.
+// Nothing is checked, so that wrong artifacts can be built; hashes and offsets are right.
 std::vector<uint8_t> BuildArtifact(const ArtifactInfo& info,
                                    const std::vector<SectionBytes>& sections);
 

@@ -1,4 +1,5 @@
-// Damage: truncation anywhere, any flipped bit, appended bytes. Each must be refused, and none may crash.
+// Damage: truncation anywhere, any flipped bit, appended bytes. Each must be refused, and none may
+// crash.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -91,8 +92,8 @@ TEST(ArtifactDamageTest, RehashedDamageNeverCrashes) {
   for (size_t i = 0; i < description.size(); ++i) {
     std::vector<uint8_t> file = good;
     file[32 + i] ^= static_cast<uint8_t>(1 << (i * 5 % 8));
-    const uint64_t hash = testing::DescriptionHash(
-        std::vector<uint8_t>(file.begin() + 32, file.begin() + 32 + static_cast<ptrdiff_t>(length)));
+    const uint64_t hash = testing::DescriptionHash(std::vector<uint8_t>(
+        file.begin() + 32, file.begin() + 32 + static_cast<ptrdiff_t>(length)));
     std::memcpy(file.data() + 24, &hash, sizeof(hash));
     const auto opened = Artifact::FromMemory(file, "rehashed");
     if (opened.ok()) {

@@ -4,7 +4,8 @@
 
 #include "runtime/base/command.h"
 
-// Two kernels as flat position-independent code: rdi args, rsi scalars, rdx scratch, rcx begin, r8 end.
+// Two kernels as flat position-independent code: rdi args, rsi scalars, rdx scratch, rcx begin, r8
+// end.
 asm(R"(
   .pushsection .rodata
   .p2align 4
@@ -147,8 +148,7 @@ ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels) {
   info.parameters = {weight, scale};
   info.control = {MakeBuffer("lr", Region::kControl, 0, ElementType::kF32, {}, 0.25),
                   MakeBuffer("skip", Region::kControl, 4, ElementType::kI32, {})};
-  info.control_state = {
-      MakeBuffer("ema", Region::kControlState, 0, ElementType::kF32, {}, 25.0)};
+  info.control_state = {MakeBuffer("ema", Region::kControlState, 0, ElementType::kF32, {}, 25.0)};
   info.optimizer = {MakeBuffer("steps", Region::kOptimizer, 128, ElementType::kI32, {2})};
   info.cache = {MakeBuffer("k", Region::kCache, 0, ElementType::kF32, {16})};
   info.region_bytes[static_cast<int>(Region::kArena)] = 128;
@@ -163,7 +163,8 @@ ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels) {
   info.region_bytes[static_cast<int>(Region::kConstants)] = 16;
   info.region_bytes[static_cast<int>(Region::kScratch)] = 64;
   info.entries = {Forward(8), Forward(4), Accumulate(), Apply()};
-  const uint64_t add_offset = static_cast<uint64_t>(hydra_sample_code_add - hydra_sample_code_begin);
+  const uint64_t add_offset =
+      static_cast<uint64_t>(hydra_sample_code_add - hydra_sample_code_begin);
   info.kernels = {{"scale", "00", "sample.mlir:1", std::vector<uint64_t>(isa_levels.size(), 0)},
                   {"add", "01", "", std::vector<uint64_t>(isa_levels.size(), add_offset)}};
   info.scopes = {"model", "block.0", "block.1"};
@@ -176,8 +177,8 @@ std::vector<SectionBytes> SampleSections(const ArtifactInfo& info) {
     sections.push_back({SectionKind::kCode, level,
                         std::vector<uint8_t>(hydra_sample_code_begin, hydra_sample_code_end)});
   }
-  sections.push_back({SectionKind::kConstants, "",
-                      {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}});
+  sections.push_back(
+      {SectionKind::kConstants, "", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}});
   sections.push_back({SectionKind::kSpec, "model.mlir", {'s', 'p', 'e', 'c'}});
   return sections;
 }

@@ -12,7 +12,8 @@
 
 namespace hydra::artifact::testing {
 
-// Tables of the sample. Kernel 0 is `scale` (out[i] = in[i] * scalar), kernel 1 `add` (out[i] += in[i]).
+// Tables of the sample. Kernel 0 is `scale` (out[i] = in[i] * scalar), kernel 1 `add` (out[i] +=
+// in[i]).
 ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels);
 
 // Its sections: the same code for each level, and constants.

@@ -1,5 +1,6 @@
-// Submitting a recorded list allocates nothing of ours. oneDNN builds a small argument map per executed
-// primitive inside the library; the test bounds that per tile and demands that all of it is freed.
+// Submitting a recorded list allocates nothing of ours. oneDNN builds a small argument map per
+// executed primitive inside the library; the test bounds that per tile and demands that all of it
+// is freed.
 #include "tests/hal/allocation_counter.h"
 #include "tests/hal/hal_fixture.h"
 
@@ -58,7 +59,8 @@ TEST_P(AllocationTest, MatmulLeavesNothingBehind) {
   bounded.rows_bound_k = true;
   auto list = world_->Record({{matmul, 0}, {bounded, 0}});
   ASSERT_TRUE(list.ok()) << list.status();
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(world_->Submit(**list).ok());  // library's thread-local state
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(world_->Submit(**list).ok());  // library's thread-local state
   const uint64_t before = testing::Allocations(), freed = testing::Frees();
   bool good = true;
   constexpr uint64_t kRuns = 50, kExecutions = 16 + 2 * 16;

@@ -145,8 +145,8 @@ TEST_P(ConformanceTest, RecordingsMayRebaseRegions) {
 TEST_P(ConformanceTest, ProfileCountsAndTimesCommands) {
   ASSERT_TRUE(world_->Load({{"count", CountKernel}}).ok());
   const BufferRef counts = world_->Reserve(Region::kOutputs, 4 * 100);
-  auto list = world_->Record(
-      {{KernelCommand{0, {counts}, {1}, 100, 10}, 7}, {FillCommand{counts, 0}, 8}});
+  auto list =
+      world_->Record({{KernelCommand{0, {counts}, {1}, 100, 10}, 7}, {FillCommand{counts, 0}, 8}});
   ASSERT_TRUE(list.ok()) << list.status();
   ASSERT_TRUE(world_->Submit(**list).ok());
   EXPECT_EQ((*list)->profile()[0].runs, 0u);

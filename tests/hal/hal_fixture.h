@@ -23,11 +23,8 @@ struct DriverCase {
 };
 
 inline const DriverCase kDriverCases[] = {
-    {"Cpu1", "cpu", {1, false}},
-    {"Cpu2", "cpu", {2, false}},
-    {"Cpu4", "cpu", {4, false}},
-    {"CpuValidated", "cpu", {2, true}},
-    {"Cuda", "cuda", {0, false}},
+    {"Cpu1", "cpu", {1, false}},        {"Cpu2", "cpu", {2, false}},  {"Cpu4", "cpu", {4, false}},
+    {"CpuValidated", "cpu", {2, true}}, {"Cuda", "cuda", {0, false}},
 };
 
 // Memory for regions, and a device. Ranges are reserved one after the other in any region.
@@ -74,7 +71,8 @@ class World {
     Buffer& buffer = *buffers[static_cast<int>(ref.region)];
     const auto* bytes = reinterpret_cast<const uint8_t*>(values.data());
     EXPECT_TRUE(
-        device->Write(buffer, ref.offset, absl::MakeConstSpan(bytes, values.size() * sizeof(T))).ok());
+        device->Write(buffer, ref.offset, absl::MakeConstSpan(bytes, values.size() * sizeof(T)))
+            .ok());
   }
   template <typename T>
   std::vector<T> Get(const BufferRef& ref) {

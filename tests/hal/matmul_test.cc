@@ -1,5 +1,5 @@
-// Matmuls of every driver against a float64 reference: shapes, edges, layouts, groups, row counts, and the
-// same bits for every number of threads.
+// Matmuls of every driver against a float64 reference: shapes, edges, layouts, groups, row counts,
+// and the same bits for every number of threads.
 #include <cmath>
 #include <limits>
 #include <random>
@@ -64,8 +64,8 @@ Problem Make(World& world, const Shape& s) {
   return p;
 }
 
-// Expects c[i, j] for i < rows to be the product over l < depth, and everything else in c to be as before
-// unless `garbage_after_rows`.
+// Expects c[i, j] for i < rows to be the product over l < depth, and everything else in c to be as
+// before unless `garbage_after_rows`.
 void ExpectProduct(const Problem& p, const std::vector<float>& c, uint64_t rows, uint64_t depth,
                    bool garbage_after_rows, const std::string& what) {
   const MatmulCommand& m = p.command;
@@ -115,7 +115,8 @@ TEST_P(MatmulTest, ShapesLayoutsAndGroups) {
     const absl::Status status = world_->Run({{p.command, 0}});
     ASSERT_TRUE(status.ok()) << status;
     const std::string what = testing::PrintToString(shape.m) + "x" +
-                             testing::PrintToString(shape.n) + "x" + testing::PrintToString(shape.k);
+                             testing::PrintToString(shape.n) + "x" +
+                             testing::PrintToString(shape.k);
     ExpectProduct(p, world_->Get<float>(p.command.c), shape.m, shape.k, false, what);
   }
 }
@@ -202,9 +203,9 @@ TEST(MatmulDeterminismTest, SameBitsForEveryThreadCount) {
       results.push_back(world->Get<float>(bounded.command.c));
       if (reference.empty()) reference = results;
       for (size_t i = 0; i < results.size(); ++i) {
-        ASSERT_EQ(std::memcmp(results[i].data(), reference[i].data(),
-                              results[i].size() * sizeof(float)),
-                  0)
+        ASSERT_EQ(
+            std::memcmp(results[i].data(), reference[i].data(), results[i].size() * sizeof(float)),
+            0)
             << threads << " threads, result " << i;
       }
     }

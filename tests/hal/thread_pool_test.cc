@@ -53,7 +53,8 @@ struct Gate {
   std::atomic<uint64_t> workers{0};
 };
 
-// With as many chunks as workers, each blocking until all have arrived, every worker must take part.
+// With as many chunks as workers, each blocking until all have arrived, every worker must take
+// part.
 TEST_P(ThreadPoolTest, AllWorkersTakePart) {
   ThreadPool pool(GetParam(), [] {});
   Gate gate;
@@ -65,8 +66,8 @@ TEST_P(ThreadPoolTest, AllWorkersTakePart) {
         g.first->arrived.fetch_add(1);
         while (g.first->arrived.load() < g.second) std::this_thread::yield();
       },
-      std::make_unique<std::pair<Gate*, int>>(&gate, threads).get(),
-      static_cast<uint64_t>(threads), 1);
+      std::make_unique<std::pair<Gate*, int>>(&gate, threads).get(), static_cast<uint64_t>(threads),
+      1);
   EXPECT_EQ(gate.workers.load(), (uint64_t{1} << threads) - 1);
 }
 

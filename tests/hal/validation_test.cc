@@ -1,4 +1,5 @@
-// Each check of the --validate layer finds its fault, names it, and stays quiet about correct lists.
+// Each check of the --validate layer finds its fault, names it, and stays quiet about correct
+// lists.
 #include <cmath>
 
 #include "tests/hal/hal_fixture.h"

@@ -118,8 +118,8 @@ class CpuDevice final : public Device {
   absl::StatusOr<double> Seconds(Event event) const override {
     if (event.sequence == 0 || event.sequence > submitted_ ||
         submitted_ - event.sequence >= kKeptEvents) {
-      return absl::NotFoundError(absl::StrCat("no time is kept for event ", event.sequence,
-                                              "; the last is ", submitted_));
+      return absl::NotFoundError(
+          absl::StrCat("no time is kept for event ", event.sequence, "; the last is ", submitted_));
     }
     return seconds_[event.sequence % kKeptEvents];
   }
@@ -143,7 +143,8 @@ class CpuDevice final : public Device {
     return found->second.get();
   }
 
-  // One workspace serves every list: lists run one after the other, and read the addresses when they run.
+  // One workspace serves every list: lists run one after the other, and read the addresses when
+  // they run.
   absl::Status Grow(uint64_t workspace_bytes, uint64_t staging_bytes) {
     workspace_bytes = std::max(workspace_bytes, workspace_bytes_);
     staging_bytes = std::max(staging_bytes, staging_bytes_);
@@ -153,8 +154,8 @@ class CpuDevice final : public Device {
     const uint64_t first = (workspace_bytes + 63) / 64 * 64;
     const uint64_t stride = first + (staging_bytes + 63) / 64 * 64;
     workspace_.reset();
-    HYDRA_ASSIGN_OR_RETURN(
-        workspace_, HostBuffer::Create(stride * pool_.thread_count(), "matmul workspace", account_));
+    HYDRA_ASSIGN_OR_RETURN(workspace_, HostBuffer::Create(stride * pool_.thread_count(),
+                                                          "matmul workspace", account_));
     for (size_t i = 0; i < memory_.tiles.size(); ++i) {
       uint8_t* base = workspace_->host_data() + i * stride;
       memory_.tiles[i] = {base, reinterpret_cast<float*>(base + first)};

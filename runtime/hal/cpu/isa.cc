@@ -12,8 +12,7 @@ namespace {
 bool HasV3() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   // lzcnt is bit 5 of ecx of leaf 0x80000001; movbe is bit 22 of ecx of leaf 1.
-  const bool lzcnt =
-      __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) != 0 && ((ecx >> 5) & 1) != 0;
+  const bool lzcnt = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) != 0 && ((ecx >> 5) & 1) != 0;
   const bool leaf1 = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0;
   const bool movbe = leaf1 && ((ecx >> 22) & 1) != 0;
   const bool f16c = leaf1 && ((ecx >> 29) & 1) != 0;

@@ -8,7 +8,8 @@
 namespace hydra::hal::cpu {
 
 // The levels whose code runs here, best first: of sapphirerapids, x86-64-v4, x86-64-v3. For
-// sapphirerapids the system is asked for the AMX tile registers; without them the level is not listed.
+// sapphirerapids the system is asked for the AMX tile registers; without them the level is not
+// listed.
 std::vector<std::string> SupportedIsaLevels();
 
 // The processor's brand string.

@@ -15,8 +15,9 @@ namespace hydra::hal::cpu {
 
 class KernelImage final : public Executable {
  public:
-  // Copies flat position-independent code (text, then read-only data, already relocated) to fresh pages
-  // that are then made readable and executable, never writable again. DataLoss if an entry lies outside.
+  // Copies flat position-independent code (text, then read-only data, already relocated) to fresh
+  // pages that are then made readable and executable, never writable again. DataLoss if an entry
+  // lies outside.
   static absl::StatusOr<std::unique_ptr<KernelImage>> FromCode(
       absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries);
   static std::unique_ptr<KernelImage> FromFunctions(

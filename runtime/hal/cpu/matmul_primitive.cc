@@ -3,8 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
-// From libgomp, the OpenMP runtime of Debian's oneDNN. Declared here because the header belongs to one
-// compiler and the build may use another.
+// From libgomp, the OpenMP runtime of Debian's oneDNN. Declared here because the header belongs to
+// one compiler and the build may use another.
 extern "C" void omp_set_num_threads(int);
 
 namespace hydra::hal::cpu {
@@ -15,8 +15,8 @@ absl::Status Check(dnnl_status_t status, absl::string_view what) {
   if (status == dnnl_out_of_memory) {
     return absl::ResourceExhaustedError(absl::StrCat("oneDNN has no memory to ", what));
   }
-  return absl::InternalError(absl::StrCat("oneDNN cannot ", what, " (status ",
-                                          static_cast<int>(status), ")"));
+  return absl::InternalError(
+      absl::StrCat("oneDNN cannot ", what, " (status ", static_cast<int>(status), ")"));
 }
 
 // Frees library objects at the end of a scope.
@@ -45,8 +45,8 @@ absl::StatusOr<std::unique_ptr<MatmulContext>> MatmulContext::Create(int workers
       Check(dnnl_engine_create(&context->engine_, dnnl_cpu, 0), "create an engine"));
   for (int i = 0; i < workers; ++i) {
     dnnl_stream_t stream = nullptr;
-    HYDRA_RETURN_IF_ERROR(Check(
-        dnnl_stream_create(&stream, context->engine_, dnnl_stream_in_order), "create a stream"));
+    HYDRA_RETURN_IF_ERROR(Check(dnnl_stream_create(&stream, context->engine_, dnnl_stream_in_order),
+                                "create a stream"));
     context->streams_.push_back(stream);
   }
   return context;
@@ -80,9 +80,9 @@ absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulSha
 
   Scoped<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy> attributes;
   HYDRA_RETURN_IF_ERROR(Check(dnnl_primitive_attr_create(&attributes.value), "set attributes"));
-  HYDRA_RETURN_IF_ERROR(Check(
-      dnnl_primitive_attr_set_scratchpad_mode(attributes.value, dnnl_scratchpad_mode_user),
-      "set attributes"));
+  HYDRA_RETURN_IF_ERROR(
+      Check(dnnl_primitive_attr_set_scratchpad_mode(attributes.value, dnnl_scratchpad_mode_user),
+            "set attributes"));
   Scoped<dnnl_post_ops_t, dnnl_post_ops_destroy> post_ops;
   if (shape.accumulate) {
     HYDRA_RETURN_IF_ERROR(Check(dnnl_post_ops_create(&post_ops.value), "set attributes"));
@@ -91,9 +91,9 @@ absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulSha
         Check(dnnl_primitive_attr_set_post_ops(attributes.value, post_ops.value), "accumulate"));
   }
   Scoped<dnnl_primitive_desc_t, dnnl_primitive_desc_destroy> plan;
-  HYDRA_RETURN_IF_ERROR(Check(dnnl_primitive_desc_create(&plan.value, &desc, attributes.value,
-                                                         context.engine(), nullptr),
-                              "plan it"));
+  HYDRA_RETURN_IF_ERROR(Check(
+      dnnl_primitive_desc_create(&plan.value, &desc, attributes.value, context.engine(), nullptr),
+      "plan it"));
   HYDRA_RETURN_IF_ERROR(Check(dnnl_primitive_create(&primitive_, plan.value), "compile it"));
 
   const dnnl_memory_desc_t* workspace =

@@ -1,9 +1,9 @@
 // One oneDNN matmul of fixed shape and strides, executed single-threaded by any worker.
 //
 // Allocation: primitives, memory objects and workspaces are made by Create. dnnl_primitive_execute
-// itself builds a small argument map on the heap and frees it before it returns, and shapes for which
-// oneDNN has no kernel of its own pack their operands in memory that it takes and gives back; both are
-// inside the library and outside our control.
+// itself builds a small argument map on the heap and frees it before it returns, and shapes for
+// which oneDNN has no kernel of its own pack their operands in memory that it takes and gives back;
+// both are inside the library and outside our control.
 #ifndef HYDRA_RUNTIME_HAL_CPU_MATMUL_PRIMITIVE_H_
 #define HYDRA_RUNTIME_HAL_CPU_MATMUL_PRIMITIVE_H_
 
@@ -19,7 +19,8 @@
 
 namespace hydra::hal::cpu {
 
-// C[m,n] = op(A) op(B), or += with `accumulate`; float32, row-major, leading dimensions in elements.
+// C[m,n] = op(A) op(B), or += with `accumulate`; float32, row-major, leading dimensions in
+// elements.
 struct MatmulShape {
   uint64_t m = 0, n = 0, k = 0;
   uint64_t lda = 0, ldb = 0, ldc = 0;
@@ -46,8 +47,8 @@ class MatmulContext {
   dnnl_stream_t stream(int worker) const { return streams_[worker]; }
   int workers() const { return static_cast<int>(streams_.size()); }
 
-  // To be called once by every thread that executes primitives: oneDNN asks OpenMP how many threads to
-  // use, and must be told one.
+  // To be called once by every thread that executes primitives: oneDNN asks OpenMP how many threads
+  // to use, and must be told one.
   static void PrepareThread();
 
  private:

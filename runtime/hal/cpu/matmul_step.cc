@@ -52,9 +52,17 @@ absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, cons
 
 absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
                                        const Primitives& primitives) {
-  const auto get = [&](uint64_t k, bool add, bool staged) -> absl::StatusOr<const MatmulPrimitive*> {
-    MatmulShape shape{m, n, k, command_.lda, command_.ldb, command_.ldc,
-                      command_.transpose_a, command_.transpose_b, add};
+  const auto get = [&](uint64_t k, bool add,
+                       bool staged) -> absl::StatusOr<const MatmulPrimitive*> {
+    MatmulShape shape{m,
+                      n,
+                      k,
+                      command_.lda,
+                      command_.ldb,
+                      command_.ldc,
+                      command_.transpose_a,
+                      command_.transpose_b,
+                      add};
     if (staged) {
       shape.lda = shape.transpose_a ? m : k;
       shape.ldb = shape.transpose_b ? k : n;

@@ -12,8 +12,9 @@
 
 namespace hydra::hal::cpu {
 
-// Rows of a contraction taken at once when a row count bounds it. Slices are added in ascending order;
-// the one that the count cuts is staged with zeros below it, so that its shape, too, is a planned one.
+// Rows of a contraction taken at once when a row count bounds it. Slices are added in ascending
+// order; the one that the count cuts is staged with zeros below it, so that its shape, too, is a
+// planned one.
 inline constexpr uint64_t kContractionSlice = 256;
 
 // Memory that a worker lends to the tile it executes. Contents do not outlive the tile.
@@ -26,8 +27,9 @@ class MatmulStep {
  public:
   using Primitives = std::function<absl::StatusOr<const MatmulPrimitive*>(const MatmulShape&)>;
 
-  // `command` was checked; a, b, c, rows are its operands' addresses. `primitives` returns the primitive
-  // of a shape, which must outlive the step. Unimplemented for other element types than f32.
+  // `command` was checked; a, b, c, rows are its operands' addresses. `primitives` returns the
+  // primitive of a shape, which must outlive the step. Unimplemented for other element types than
+  // f32.
   static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command, const uint8_t* a,
                                            const uint8_t* b, uint8_t* c, const uint8_t* rows,
                                            const Primitives& primitives);
@@ -44,9 +46,9 @@ class MatmulStep {
   // index 0 is a full slice and 1 the shorter last one.
   struct Variant {
     const MatmulPrimitive* whole = nullptr;
-    const MatmulPrimitive* slice[2] = {};       // the first slice
-    const MatmulPrimitive* slice_add[2] = {};   // later slices, added to C
-    const MatmulPrimitive* staged[2] = {};      // the same with operands in staging memory
+    const MatmulPrimitive* slice[2] = {};      // the first slice
+    const MatmulPrimitive* slice_add[2] = {};  // later slices, added to C
+    const MatmulPrimitive* staged[2] = {};     // the same with operands in staging memory
     const MatmulPrimitive* staged_add[2] = {};
   };
 

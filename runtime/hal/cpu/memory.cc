@@ -45,11 +45,12 @@ absl::StatusOr<std::unique_ptr<HostBuffer>> HostBuffer::Create(
     uint64_t bytes, absl::string_view purpose, std::shared_ptr<MemoryAccount> account) {
   std::unique_ptr<HostBuffer> buffer(new HostBuffer);
   const bool mapped = bytes >= kHugePage;
-  constexpr uint64_t kLimit = uint64_t{1} << 46;  // beyond any address space; keeps sums from wrapping
+  constexpr uint64_t kLimit = uint64_t{1}
+                              << 46;  // beyond any address space; keeps sums from wrapping
   const uint64_t obtained = bytes > kLimit ? bytes : RoundUp(bytes, mapped ? kSmallPage : 64);
   if (bytes > 0 && bytes <= kLimit) {
-    buffer->data_ = mapped ? MapAligned(obtained)
-                           : static_cast<uint8_t*>(std::aligned_alloc(64, obtained));
+    buffer->data_ =
+        mapped ? MapAligned(obtained) : static_cast<uint8_t*>(std::aligned_alloc(64, obtained));
   }
   if (bytes > 0 && buffer->data_ == nullptr) {
     return absl::ResourceExhaustedError(

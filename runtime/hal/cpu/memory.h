@@ -25,8 +25,8 @@ class MemoryAccount {
   std::vector<MemoryUse> uses_;
 };
 
-// Zeroed host memory aligned to 64 bytes; from 2 MiB on, mapped, aligned to 2 MiB and offered to the
-// system for huge pages. The account must outlive the buffer; it is shared for that reason.
+// Zeroed host memory aligned to 64 bytes; from 2 MiB on, mapped, aligned to 2 MiB and offered to
+// the system for huge pages. The account must outlive the buffer; it is shared for that reason.
 class HostBuffer final : public Buffer {
  public:
   static absl::StatusOr<std::unique_ptr<HostBuffer>> Create(uint64_t bytes,

@@ -5,7 +5,8 @@
 namespace hydra::hal::cpu {
 namespace {
 
-// About 20 microseconds: longer than the serial gaps inside a command list, short beside a host step.
+// About 20 microseconds: longer than the serial gaps inside a command list, short beside a host
+// step.
 constexpr int kSpins = 1000;
 constexpr uint64_t kChunkMask = 0xffffffff;
 
@@ -50,8 +51,8 @@ void ThreadPool::Run(Task task, void* context, uint64_t items, uint64_t grain) {
   finished_.store(0, std::memory_order_relaxed);
   const uint64_t ticket = ((ticket_.load(std::memory_order_relaxed) >> 32) + 1) << 32;
   chunks_.store(ticket | chunks, std::memory_order_relaxed);
-  // Sequentially consistent, with the load below: either a worker going to sleep sees the new job, or
-  // this thread sees the sleeper.
+  // Sequentially consistent, with the load below: either a worker going to sleep sees the new job,
+  // or this thread sees the sleeper.
   ticket_.store(ticket);
   if (sleepers_.load() > 0) {
     wake_.fetch_add(1);

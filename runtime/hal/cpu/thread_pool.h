@@ -1,6 +1,6 @@
-// The cpu driver's workers. One job runs at a time: a range of work items cut into chunks of `grain`,
-// which the workers take in order from an atomic counter. Run returns when all items are done, so jobs
-// are ordered. Between jobs the workers spin for a few microseconds, then sleep.
+// The cpu driver's workers. One job runs at a time: a range of work items cut into chunks of
+// `grain`, which the workers take in order from an atomic counter. Run returns when all items are
+// done, so jobs are ordered. Between jobs the workers spin for a few microseconds, then sleep.
 //
 // A worker that the system has not scheduled delays nobody: the others finish the job without it.
 #ifndef HYDRA_RUNTIME_HAL_CPU_THREAD_POOL_H_
@@ -36,14 +36,14 @@ class ThreadPool {
   // True if the ticket's job is the current one and has chunks left.
   bool HasWork(uint64_t ticket) const;
 
-  // Upper half: number of the job; lower half: the next chunk. One word, so that a chunk can only be
-  // taken from the job whose description was read.
+  // Upper half: number of the job; lower half: the next chunk. One word, so that a chunk can only
+  // be taken from the job whose description was read.
   alignas(64) std::atomic<uint64_t> ticket_{0};
   // Chunks finished in the current job.
   alignas(64) std::atomic<uint64_t> finished_{0};
-  // The current job, written only while every chunk of the previous one is done. A worker reads it before
-  // it takes a chunk and may meet it half written; then `chunks_` carries another job number than the
-  // ticket, or the ticket has moved on, and it takes nothing.
+  // The current job, written only while every chunk of the previous one is done. A worker reads it
+  // before it takes a chunk and may meet it half written; then `chunks_` carries another job number
+  // than the ticket, or the ticket has moved on, and it takes nothing.
   alignas(64) std::atomic<Task> task_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<uint64_t> items_{0};

@@ -77,9 +77,9 @@ absl::StatusOr<CheckedList::Part> CheckedList::RecordPart(Device& device,
     auto* guarded = dynamic_cast<GuardedBuffer*>(binding.buffer);
     const uint64_t size = binding.buffer->bytes();
     if (guarded == nullptr || binding.offset > size || binding.bytes > size - binding.offset) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("region ", RegionName(static_cast<Region>(i)), " is not bound to a range of ",
-                       "a buffer of this validated device"));
+      return absl::InvalidArgumentError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
+                                                     " is not bound to a range of ",
+                                                     "a buffer of this validated device"));
     }
     part.buffers.push_back(guarded);
     binding.buffer = &guarded->inner();
@@ -95,8 +95,8 @@ absl::StatusOr<CheckedList::Part> CheckedList::RecordPart(Device& device,
 }
 
 absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
-    Device& device, const Executable& executable, const CommandSequence& commands,
-    const Part& part, const RegionBindings& inner, uint32_t index, const std::string& path) {
+    Device& device, const Executable& executable, const CommandSequence& commands, const Part& part,
+    const RegionBindings& inner, uint32_t index, const std::string& path) {
   std::vector<Node> nodes;
   for (size_t i = 0; i < commands.size(); ++i) {
     const Command& command = commands[i];

@@ -21,8 +21,7 @@ uint64_t FirstChanged(const uint8_t* zone) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& device,
-                                                                     uint64_t bytes,
+absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& device, uint64_t bytes,
                                                                      absl::string_view purpose) {
   if (bytes > std::numeric_limits<uint64_t>::max() - 2 * kZone) {
     return absl::ResourceExhaustedError(absl::StrCat("no memory for ", purpose));

@@ -76,8 +76,8 @@ class ValidatingDevice final : public Device {
   absl::StatusOr<double> Seconds(Event event) const override {
     if (event.sequence == 0 || event.sequence > submitted_ ||
         submitted_ - event.sequence >= kKeptEvents) {
-      return absl::NotFoundError(absl::StrCat("no time is kept for event ", event.sequence,
-                                              "; the last is ", submitted_));
+      return absl::NotFoundError(
+          absl::StrCat("no time is kept for event ", event.sequence, "; the last is ", submitted_));
     }
     return seconds_[event.sequence % kKeptEvents];
   }
