@@ -4,12 +4,16 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/autodiff/Derivatives.h"
+#include "passes/autodiff/Passes.h"
 
 int main(int argc, char** argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
+  mlir::hydra::registerDerivativeExternalModels(registry);
   mlir::registerAllPasses();
+  mlir::hydra::registerHydraAutodiffPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "HYDRA model compiler\n", registry));
 }
