@@ -4,6 +4,8 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/autodiff/Derivatives.h"
+#include "passes/autodiff/Passes.h"
 #include "passes/routing/Passes.h"
 
 int main(int argc, char** argv) {
@@ -11,7 +13,9 @@ int main(int argc, char** argv) {
   mlir::registerAllDialects(registry);
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
+  mlir::hydra::registerDerivativeExternalModels(registry);
   mlir::registerAllPasses();
   mlir::hydra::registerHydraRoutingPasses();
+  mlir::hydra::registerHydraAutodiffPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "HYDRA model compiler\n", registry));
 }
