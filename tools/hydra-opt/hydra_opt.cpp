@@ -4,6 +4,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/routing/Passes.h"
 
 int main(int argc, char** argv) {
   mlir::DialectRegistry registry;
@@ -11,5 +12,6 @@ int main(int argc, char** argv) {
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
   mlir::registerAllPasses();
+  mlir::hydra::registerHydraRoutingPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "HYDRA model compiler\n", registry));
 }
