@@ -28,7 +28,7 @@ std::string compilerBuildId() {
   std::string id = "unknown";
   if (buffer) {
     StringRef bytes = (*buffer)->getBuffer();
-    id = ::hydra::HashHex(::hydra::Hash128({reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()}));
+    id = ::hydra::HashBytes({reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()}).ToHex();
   }
   return id + " llvm-" LLVM_VERSION_STRING;
 }

@@ -5,6 +5,8 @@
 #include "dialects/plan/PlanDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
+#include "passes/autodiff/Derivatives.h"
+#include "passes/autodiff/Passes.h"
 #include "passes/routing/Passes.h"
 
 void registerEverything(mlir::DialectRegistry &registry) {
@@ -12,7 +14,9 @@ void registerEverything(mlir::DialectRegistry &registry) {
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
   mlir::hydra::registerInterpreterExternalModels(registry);
+  mlir::hydra::registerDerivativeExternalModels(registry);
 
   mlir::registerAllPasses();
   mlir::hydra::registerHydraRoutingPasses();
+  mlir::hydra::registerHydraAutodiffPasses();
 }
