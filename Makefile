@@ -16,7 +16,7 @@ setup:
 	@./setup/setup.sh
 
 build: setup
-	@./scripts/build $(PRESET) --jobs $(JOBS)
+	@./scripts/build $(PRESET) --parallel $(JOBS)
 
 demo: build
 	@if [ -x scripts/demo.sh ]; then ./scripts/demo.sh; \
@@ -39,7 +39,7 @@ check-all:
 	@./.ci/run --all
 
 docs: setup
-	@./scripts/build $(PRESET) --jobs $(JOBS) --target docs
+	@./scripts/build $(PRESET) --parallel $(JOBS) --target docs
 
 build-report: setup
 	@./scripts/build-report
