@@ -4,6 +4,8 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/fusion/Passes.h"
+#include "passes/plan/Passes.h"
 
 int main(int argc, char** argv) {
   mlir::DialectRegistry registry;
@@ -11,5 +13,7 @@ int main(int argc, char** argv) {
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
   mlir::registerAllPasses();
+  mlir::hydra::registerFusionPasses();
+  mlir::plan::registerPlanPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "HYDRA model compiler\n", registry));
 }
