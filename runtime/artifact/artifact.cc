@@ -104,8 +104,23 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path
   return artifact;
 }
 
+absl::StatusOr<std::unique_ptr<Artifact>> Artifact::FromMemory(absl::Span<const uint8_t> bytes,
+                                                               const std::string& name) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignof(FileHeader) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("artifact ", name, ": its bytes must be aligned to ", alignof(FileHeader)));
+  }
+  std::unique_ptr<Artifact> artifact(new Artifact);
+  artifact->path_ = name;
+  artifact->bytes_ = bytes;
+  artifact->mapped_ = false;
+  absl::Status status = artifact->Load();
+  if (!status.ok()) return Annotate(status, absl::StrCat("artifact ", name));
+  return artifact;
+}
+
 Artifact::~Artifact() {
-  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+  if (mapped_ && !bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
 absl::Status Artifact::Load() {
@@ -142,15 +157,12 @@ absl::Status Artifact::Load() {
                                ", found ", absl::Hex(content_hash_)));
   }
   absl::StatusOr<ArtifactInfo> info = ReadFlatbuffer(description);
-  if (!info.ok()) return Annotate(info.status(), absl::StrCat("byte ", sizeof(header)));
+  if (!info.ok()) return Damage(sizeof(header), info.status().message());
   info_ = *std::move(info);
   HYDRA_RETURN_IF_ERROR(
       CheckSections(bytes_, sizeof(header) + header.flatbuffer_bytes, info_.sections));
-  absl::Status tables = CheckTables(info_);
-  if (!tables.ok()) {
-    return absl::DataLossError(absl::StrCat("byte ", sizeof(header), ", description: ",
-                                            tables.message(), "; ", kAdvice));
-  }
+  const absl::Status tables = CheckTables(info_);
+  if (!tables.ok()) return Damage(sizeof(header), tables.message());
   return absl::OkStatus();
 }
 

@@ -99,6 +99,9 @@ class Artifact {
   // NotFound if there is no such file; DataLoss with path, offset, what was expected and found, and what
   // to do, for anything that does not hold.
   static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string& path);
+  // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for the path.
+  static absl::StatusOr<std::unique_ptr<Artifact>> FromMemory(absl::Span<const uint8_t> bytes,
+                                                              const std::string& name);
   ~Artifact();
   Artifact(const Artifact&) = delete;
   Artifact& operator=(const Artifact&) = delete;
@@ -118,7 +121,8 @@ class Artifact {
   absl::Status Load();
 
   std::string path_;
-  absl::Span<const uint8_t> bytes_;  // the mapped file
+  absl::Span<const uint8_t> bytes_;  // the whole file
+  bool mapped_ = true;               // by this object
   uint64_t content_hash_ = 0;
   ArtifactInfo info_;
 };

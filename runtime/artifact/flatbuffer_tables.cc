@@ -169,15 +169,13 @@ absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
   constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
-    return absl::DataLossError(
-        "the description is not a well-formed 'HYDR' flatbuffer; make the artifact again with "
-        "hydra-opt");
+    return absl::DataLossError("expected a well-formed 'HYDR' flatbuffer, found something else");
   }
   const fb::Artifact& from = *fb::GetArtifact(bytes.data());
   if (from.version_major() != kVersionMajor) {
     return absl::DataLossError(absl::StrCat(
         "artifact version ", from.version_major(), ".", from.version_minor(), ", expected ",
-        kVersionMajor, ".x; make the artifact again with the hydra-opt of this version"));
+        kVersionMajor, ".x, the version of this program"));
   }
   ArtifactInfo to;
   to.version_major = from.version_major();

@@ -175,11 +175,13 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
         variant.empty() ? "" : absl::StrCat(" of variant ", variant), "; present: ",
         ListEntries(info(), ""), "; compile with --entry=", name, "@", batch, "x", seq));
   }
-  const char* dimension = !batch_fits ? "batch" : !seq_fits ? "sequence" : "batch and sequence";
+  const std::string reason = !batch_fits ? absl::StrCat("batch ", batch, " is larger than in any of ")
+                             : !seq_fits ? absl::StrCat("sequence ", seq, " is larger than in any of ")
+                                         : "batch and sequence do not fit together in any of ";
   return absl::InvalidArgumentError(
-      absl::StrCat("no entry fits ", wanted, ": the ", dimension, " is larger than in any of ",
-                   ListEntries(info(), name), "; compile with --entry=", name, "@", batch, "x", seq,
-                   " or use a smaller ", dimension));
+      absl::StrCat("no entry fits ", wanted, ": ", reason, ListEntries(info(), name),
+                   "; compile with --entry=", name, "@", batch, "x", seq, " or use a smaller ",
+                   batch_fits ? "sequence" : "batch"));
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
