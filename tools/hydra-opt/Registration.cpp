@@ -7,6 +7,8 @@
 #include "mlir/InitAllPasses.h"
 #include "passes/autodiff/Derivatives.h"
 #include "passes/autodiff/Passes.h"
+#include "passes/fusion/Passes.h"
+#include "passes/plan/Passes.h"
 #include "passes/routing/Passes.h"
 
 void registerEverything(mlir::DialectRegistry &registry) {
@@ -19,4 +21,6 @@ void registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
+  mlir::hydra::registerFusionPasses();
+  mlir::plan::registerPlanPasses();
 }
