@@ -44,9 +44,9 @@ absl::StatusOr<int32_t> SampleToken(absl::Span<const float> logits, const Sampli
   size_t best = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (std::isnan(logits[i]) || logits[i] == std::numeric_limits<float>::infinity()) {
-      return absl::OutOfRangeError(
-          absl::StrCat("logit of token ", i, " at position ", position, " is ", logits[i],
-                       "; the weights are damaged or training diverged"));
+      return absl::OutOfRangeError(absl::StrCat("logit of token ", i, " at position ", position,
+                                                " is ", logits[i],
+                                                "; the weights are damaged or training diverged"));
     }
     if (logits[i] > highest) {
       highest = logits[i];
@@ -86,8 +86,7 @@ absl::StatusOr<int32_t> SampleToken(absl::Span<const float> logits, const Sampli
   const double target = Uniform53(random) * cumulative[kept - 1];
   const auto chosen =
       std::upper_bound(cumulative.begin(), cumulative.begin() + static_cast<int64_t>(kept), target);
-  const size_t index =
-      std::min<size_t>(static_cast<size_t>(chosen - cumulative.begin()), kept - 1);
+  const size_t index = std::min<size_t>(static_cast<size_t>(chosen - cumulative.begin()), kept - 1);
   return order[index];
 }
 

@@ -19,9 +19,9 @@ struct SamplingOptions {
 // kInvalidArgument names the option that is out of its range.
 absl::Status CheckSamplingOptions(const SamplingOptions& options);
 
-// The token after position `position` of row `row`, from its logits [V]. A pure function: the random
-// number is keyed by seed, row and position. Ties go to the lower id. kOutOfRange if a logit is NaN
-// or none is finite.
+// The token after position `position` of row `row`, from its logits [V]. A pure function: the
+// random number is keyed by seed, row and position. Ties go to the lower id. kOutOfRange if a logit
+// is NaN or none is finite.
 absl::StatusOr<int32_t> SampleToken(absl::Span<const float> logits, const SamplingOptions& options,
                                     uint64_t row, uint64_t position);
 

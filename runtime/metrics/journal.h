@@ -1,4 +1,5 @@
-// Append-only JSON lines beside the metrics database: one object per event, for tools that tail files.
+// Append-only JSON lines beside the metrics database: one object per event, for tools that tail
+// files.
 #ifndef HYDRA_RUNTIME_METRICS_JOURNAL_H_
 #define HYDRA_RUNTIME_METRICS_JOURNAL_H_
 
@@ -15,7 +16,8 @@ namespace hydra::metrics {
 // Every line is flushed as it is written. Not thread-safe.
 class Journal {
  public:
-  // Opens `path` for appending, after dropping lines of steps after `start_step` and a torn last line.
+  // Opens `path` for appending, after dropping lines of steps after `start_step` and a torn last
+  // line.
   static absl::StatusOr<Journal> Open(const std::string& path, int64_t start_step);
 
   absl::Status RecordStep(const StepRow& row);

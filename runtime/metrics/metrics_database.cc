@@ -7,8 +7,8 @@
 namespace hydra::metrics {
 namespace {
 
-// Tables of training.md section 21 that plain training fills, keyed by run as its [T] rule says, and
-// what it adds: loss terms by name, evaluations, and the environment of every start.
+// Tables of training.md section 21 that plain training fills, keyed by run as its [T] rule says,
+// and what it adds: loss terms by name, evaluations, and the environment of every start.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS models(
   model_id TEXT PRIMARY KEY, name TEXT, params_millions REAL, architecture_json TEXT,
@@ -117,9 +117,9 @@ absl::Status MetricsDatabase::BeginRun(const RunInfo& info) {
 
 absl::Status MetricsDatabase::LoadAverages() {
   averages_ = {};
-  HYDRA_ASSIGN_OR_RETURN(
-      Statement last, database_.Prepare("SELECT ema_short, ema_medium, ema_long FROM steps "
-                                        "WHERE run_id=? ORDER BY step DESC LIMIT 1"));
+  HYDRA_ASSIGN_OR_RETURN(Statement last,
+                         database_.Prepare("SELECT ema_short, ema_medium, ema_long FROM steps "
+                                           "WHERE run_id=? ORDER BY step DESC LIMIT 1"));
   last.Bind(1, absl::string_view(run_id_));
   HYDRA_ASSIGN_OR_RETURN(const bool found, last.Step());
   if (found) averages_ = {last.Real(0), last.Real(1), last.Real(2)};
@@ -197,7 +197,9 @@ absl::Status MetricsDatabase::EndRun() {
           "best_loss=(SELECT min(loss_total) FROM steps WHERE run_id=?1), "
           "best_loss_step=(SELECT step FROM steps WHERE run_id=?1 AND loss_total IS NOT NULL "
           "ORDER BY loss_total, step LIMIT 1) WHERE run_id=?1"));
-  return update.Bind(1, absl::string_view(run_id_)).Bind(2, absl::string_view(UtcTimestamp())).Run();
+  return update.Bind(1, absl::string_view(run_id_))
+      .Bind(2, absl::string_view(UtcTimestamp()))
+      .Run();
 }
 
 }  // namespace hydra::metrics

@@ -22,7 +22,8 @@ struct RunInfo {
   std::string config_json;        // resolved settings
   double params_millions = 0;
   int64_t start_step = 0;  // steps already done
-  // Facts of this machine and this process that must stay out of checkpoints: threads, CPU, versions.
+  // Facts of this machine and this process that must stay out of checkpoints: threads, CPU,
+  // versions.
   std::map<std::string, std::string> environment;
 };
 

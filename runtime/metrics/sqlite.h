@@ -17,8 +17,8 @@ namespace hydra::metrics {
 
 class Database;
 
-// A prepared statement. Parameters are bound by their 1-based place and kept until Reset(). Must not
-// outlive its database; not thread-safe.
+// A prepared statement. Parameters are bound by their 1-based place and kept until Reset(). Must
+// not outlive its database; not thread-safe.
 class Statement {
  public:
   Statement(Statement&&) noexcept = default;
@@ -66,7 +66,8 @@ class Database {
  public:
   enum class Mode { kCreate, kReadOnly };
 
-  // Opens `path`. kCreate makes the file and its write-ahead log when missing. kNotFound, kDataLoss.
+  // Opens `path`. kCreate makes the file and its write-ahead log when missing. kNotFound,
+  // kDataLoss.
   static absl::StatusOr<Database> Open(const std::string& path, Mode mode);
 
   absl::StatusOr<Statement> Prepare(absl::string_view sql);

@@ -52,10 +52,9 @@ bool DepthRoutingEnabled(const DepthCurriculum& curriculum, int64_t step,
 RecursionCurriculum ChooseRecursionCurriculum(const RecursionChoice& choice) {
   const double steps = static_cast<double>(choice.max_steps);
   RecursionCurriculum result;
-  result.enable_step =
-      choice.already_enabled
-          ? 0
-          : std::max(choice.enable_min_steps, Truncate(choice.enable_fraction * steps));
+  result.enable_step = choice.already_enabled ? 0
+                                              : std::max(choice.enable_min_steps,
+                                                         Truncate(choice.enable_fraction * steps));
   int64_t rampup = choice.rampup_steps;
   if (choice.max_steps <= 10000) {
     rampup = std::max<int64_t>(100, Truncate(RoundHalfEven(0.1 * steps)));
@@ -72,13 +71,10 @@ std::optional<RecursionCurriculum> EarlyRecursion(const RecursionCurriculum& cur
   if (!(threshold > 0) || !(loss_ema > 0) || !(loss_ema < threshold)) return std::nullopt;
   if (step < choice.enable_min_steps || step >= current.enable_step) return std::nullopt;
   const int64_t rampup = std::min<int64_t>(
-      1000,
-      std::max<int64_t>(100, Truncate(0.05 * static_cast<double>(choice.max_steps))));
+      1000, std::max<int64_t>(100, Truncate(0.05 * static_cast<double>(choice.max_steps))));
   return RecursionCurriculum{.enable_step = step, .rampup_steps = rampup};
 }
 
-int64_t PonderWarmup(int64_t max_steps) {
-  return Truncate(0.3 * static_cast<double>(max_steps));
-}
+int64_t PonderWarmup(int64_t max_steps) { return Truncate(0.3 * static_cast<double>(max_steps)); }
 
 }  // namespace hydra::train

@@ -28,15 +28,15 @@ double AdvantageRamp(const std::optional<RecursionCurriculum>& curriculum, int64
 struct DepthCurriculum {
   int64_t mlp_warmup = 1000;
   // Unset: unlocked from the start. Otherwise unlocked below it, or from force_enable_step on.
-  std::optional<double> loss_threshold;
-  std::optional<int64_t> force_enable_step;
+  std::optional<double> loss_threshold = std::nullopt;
+  std::optional<int64_t> force_enable_step = std::nullopt;
 };
 // `lowest_loss`: the smallest moving cross-entropy of the steps the decision may see.
 bool DepthRoutingEnabled(const DepthCurriculum& curriculum, int64_t step,
                          std::optional<double> lowest_loss);
 
 struct RecursionChoice {
-  int64_t max_steps = 0;        // X
+  int64_t max_steps = 0;         // X
   bool already_enabled = false;  // resuming with routing on
   double enable_fraction = 0.1;
   int64_t enable_min_steps = 3000;
@@ -45,9 +45,9 @@ struct RecursionChoice {
 // The trainer's (e, T) of a run.
 RecursionCurriculum ChooseRecursionCurriculum(const RecursionChoice& choice);
 
-// The curriculum after the moving cross-entropy `loss_ema` of step `step` is known: recursion starts
-// at once, with a shorter ramp, when it fell below `threshold` after enable_min_steps. nullopt: no
-// change.
+// The curriculum after the moving cross-entropy `loss_ema` of step `step` is known: recursion
+// starts at once, with a shorter ramp, when it fell below `threshold` after enable_min_steps.
+// nullopt: no change.
 std::optional<RecursionCurriculum> EarlyRecursion(const RecursionCurriculum& current,
                                                   const RecursionChoice& choice, int64_t step,
                                                   double loss_ema, double threshold);

@@ -29,8 +29,8 @@ absl::StatusOr<Schedule> Schedule::Create(const ScheduleOptions& options) {
   schedule.min_lr_ = options.min_lr < 0 ? 0.3 * options.max_lr : options.min_lr;
   if (schedule.min_lr_ > schedule.max_lr_) {
     return absl::InvalidArgumentError(absl::StrCat("min_lr ", schedule.min_lr_,
-                                                   " is above the learning rate ",
-                                                   schedule.max_lr_, "; lower min_lr"));
+                                                   " is above the learning rate ", schedule.max_lr_,
+                                                   "; lower min_lr"));
   }
   schedule.warmup_ =
       options.warmup_steps > 0
@@ -52,8 +52,7 @@ double Schedule::LearningRate(int64_t step) const {
   if (step < decay_start_) return max_lr_;
   const double t = std::min(1.0, static_cast<double>(step - decay_start_) /
                                      static_cast<double>(std::max<int64_t>(1, decay_steps_)));
-  const double lr =
-      max_lr_ - (max_lr_ - min_lr_) * 0.5 * (1.0 - std::cos(std::numbers::pi * t));
+  const double lr = max_lr_ - (max_lr_ - min_lr_) * 0.5 * (1.0 - std::cos(std::numbers::pi * t));
   return std::max(min_lr_, lr);
 }
 

@@ -1,5 +1,6 @@
-// Settings of a run, declared once: name, type, default, whether they are values of a run or change the
-// compiled program, and help. Flags, --set, run.json and the help text all come from this table.
+// Settings of a run, declared once: name, type, default, whether they are values of a run or change
+// the compiled program, and help. Flags, --set, run.json and the help text all come from this
+// table.
 #ifndef HYDRA_RUNTIME_TRAIN_SETTINGS_H_
 #define HYDRA_RUNTIME_TRAIN_SETTINGS_H_
 
@@ -7,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -57,8 +59,8 @@ class Settings {
 
   // Canonical text of every run setting, by name; the same values always give the same text.
   std::map<std::string, std::string> RunValues() const;
-  // Takes the values of `saved` for run settings that were not given here. Differences between given
-  // and saved values are returned as lines for the user.
+  // Takes the values of `saved` for run settings that were not given here. Differences between
+  // given and saved values are returned as lines for the user.
   absl::StatusOr<std::vector<std::string>> Restore(const std::map<std::string, std::string>& saved);
 
  private:

@@ -99,14 +99,12 @@ TEST_F(MetricsTest, SqlErrorsAreStatuses) {
 
 TEST_F(MetricsTest, RefusesAFileThatIsNoDatabase) {
   std::ofstream(Path("metrics.db")) << std::string(4096, 'x');
-  EXPECT_EQ(MetricsDatabase::Open(Path("metrics.db")).status().code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(MetricsDatabase::Open(Path("metrics.db")).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(MetricsTest, RefusesANewerSchema) {
   {
-    absl::StatusOr<Database> database =
-        Database::Open(Path("metrics.db"), Database::Mode::kCreate);
+    absl::StatusOr<Database> database = Database::Open(Path("metrics.db"), Database::Mode::kCreate);
     ASSERT_TRUE(database->Execute("PRAGMA user_version=99").ok());
   }
   EXPECT_EQ(MetricsDatabase::Open(Path("metrics.db")).status().code(),

@@ -62,8 +62,7 @@ TEST(Curriculum, EarlyRecursion) {
 TEST(Curriculum, DepthRouting) {
   EXPECT_FALSE(DepthRoutingEnabled({.mlp_warmup = 100}, 99, std::nullopt));
   EXPECT_TRUE(DepthRoutingEnabled({.mlp_warmup = 100}, 100, std::nullopt));
-  const DepthCurriculum gated{
-      .mlp_warmup = 100, .loss_threshold = 4.5, .force_enable_step = 1000};
+  const DepthCurriculum gated{.mlp_warmup = 100, .loss_threshold = 4.5, .force_enable_step = 1000};
   EXPECT_FALSE(DepthRoutingEnabled(gated, 500, std::nullopt));
   EXPECT_FALSE(DepthRoutingEnabled(gated, 500, 4.6));
   EXPECT_TRUE(DepthRoutingEnabled(gated, 500, 4.4));
