@@ -34,13 +34,6 @@ struct StateTensor {
   std::vector<int64_t> shape;
 };
 
-// How a parameter starts (model.md 12): normal values or a constant, times a factor.
-struct Initializer {
-  bool normal = false;
-  double value = 0;  // the constant, or the standard deviation
-  double scale = 1;
-};
-
 // The three kinds of state that a checkpoint holds; each is a list of tensors in a fixed order.
 enum class StateKind { kParameters, kOptimizer, kControlState };
 
@@ -59,8 +52,9 @@ class TrainEngine {
   virtual absl::Status ReadState(StateKind kind, size_t index, absl::Span<uint8_t> bytes) = 0;
   virtual absl::Status WriteState(StateKind kind, size_t index,
                                   absl::Span<const uint8_t> bytes) = 0;
-  // Of parameter `index`; the other names that checkpoints may use for it.
-  virtual Initializer initializer(size_t index) const = 0;
+  // Writes every parameter's initial value (model.md 12), a function of the seed and its name.
+  virtual absl::Status InitializeParameters(uint64_t seed) = 0;
+  // Other names that checkpoints may use for parameter `index`.
   virtual std::vector<std::string> aliases(size_t index) const = 0;
 
   // Scalars of the control block. The value holds until the next call. kNotFound if the program has

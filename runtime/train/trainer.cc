@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "runtime/base/hash.h"
-#include "runtime/train/initialize.h"
 
 namespace hydra::train {
 namespace {
@@ -148,7 +147,7 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
 
 absl::Status Trainer::Start(std::optional<CheckpointStore::Newest> newest) {
   if (!newest) {
-    HYDRA_RETURN_IF_ERROR(InitializeParameters(engine_, settings_.Integer("seed")));
+    HYDRA_RETURN_IF_ERROR(engine_.InitializeParameters(settings_.Integer("seed")));
     HYDRA_RETURN_IF_ERROR(StartGradNormEma(engine_, settings_.Number("grad_clip")));
     record_.run_id = MakeRunId(engine_.facts(), settings_, dataset_);
   } else {

@@ -7,7 +7,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/train/checkpoint_store.h"
-#include "runtime/train/initialize.h"
 #include "runtime/train/manifest.h"
 #include "runtime/train/weights.h"
 #include "tests/data/temporary_directory.h"
@@ -22,7 +21,7 @@ using testing::HasSubstr;
 class CheckpointTest : public testing::Test {
  protected:
   CheckpointTest() : engine_(1, 4, 1) {
-    EXPECT_TRUE(InitializeParameters(engine_, 1).ok());
+    EXPECT_TRUE(engine_.InitializeParameters(1).ok());
     WriteFile(directory_ / "m.hydra", "machine code");
     attachments_ = {.artifact = directory_ / "m.hydra",
                     .spec_contents = "// a spec",

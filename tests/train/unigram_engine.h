@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/hash.h"
+#include "runtime/base/philox.h"
 #include "runtime/data/batches.h"
 #include "runtime/train/engine.h"
 
@@ -57,7 +59,10 @@ class UnigramEngine final : public TrainEngine {
     std::copy(bytes.begin(), bytes.end(), to.begin());
     return absl::OkStatus();
   }
-  Initializer initializer(size_t) const override { return {.normal = true, .value = 0.02}; }
+  absl::Status InitializeParameters(uint64_t seed) override {
+    Philox(seed, Hash64("init:head.bias")).FillNormal(0, 0.0f, 0.02f, absl::MakeSpan(logits_));
+    return absl::OkStatus();
+  }
   std::vector<std::string> aliases(size_t) const override { return {"bias"}; }
 
   absl::Status SetControl(absl::string_view name, double value) override {
