@@ -101,7 +101,6 @@ class TreeBuilder {
     const size_t offset = TokenStart();
     Frame& frame = open_.back();
     key_ = Store(name);
-    key_offset_ = offset;
     if (!frame.keys.insert(name).second) {
       return Fail(offset, absl::StrCat(tree_.Path(frame.node), ": key ", QuoteForMessage(name),
                                        " appears twice; expected each key once"));
@@ -198,8 +197,7 @@ class TreeBuilder {
   absl::string_view text_;
   JsonTree& tree_;
   std::vector<Frame> open_;
-  JsonText key_;
-  size_t key_offset_ = 0;
+  JsonText key_ = {0, 0};
   size_t taken_ = 0;
   size_t previous_end_ = 0;
   absl::Status status_;

@@ -16,10 +16,10 @@
 
 namespace hydra {
 
-// Range of JsonTree::characters.
+// Range of JsonTree::characters. Trivial, because it lives in a union below.
 struct JsonText {
-  uint32_t begin = 0;
-  uint32_t size = 0;
+  uint32_t begin;
+  uint32_t size;
 };
 
 struct JsonNode {
@@ -33,8 +33,8 @@ struct JsonNode {
     JsonText string;
     uint64_t count;  // members or elements
   };
-  JsonText key;         // of a member
-  uint32_t offset = 0;  // of the first character
+  JsonText key = {0, 0};  // of a member
+  uint32_t offset = 0;    // of the first character
   uint32_t parent = kNone;
   uint32_t first_child = kNone;
   uint32_t next_sibling = kNone;
