@@ -92,8 +92,9 @@ func.func @f(%score: tensor<2x5xf32>, %weight: tensor<f32>) -> tensor<f32> attri
 }
 )mlir";
 
-// A gradient that is defined in m rows only meets an op that reads more of it: one without a count, one with the
-// larger count n, a matrix product that computes rows of a weight, and a reshape that changes what a row is.
+// A gradient that is defined in m rows only meets an op that reads more of it: one without a count,
+// one with the larger count n, a matrix product that computes rows of a weight, and a reshape that
+// changes what a row is.
 constexpr char kFewerRowsThanRead[] = R"mlir(
 func.func @f(%x: tensor<6x4xf32>, %n: tensor<i32>, %m: tensor<i32>, %index: tensor<6xi32>)
     -> (tensor<6x4xf32>, tensor<6x4xf32>, tensor<4x4xf32>, tensor<6x4xf32>, tensor<12x2xf32>) attributes {hydra.vjp} {
