@@ -9,7 +9,7 @@
 // CHECK-NEXT: hydra.param @layers.0.attention.key_temperature : tensor<1xf32> <constant 1.4142135623730951 : f64>
 // CHECK-NEXT: @layers.0.attention.qkv_proj.weight : tensor<8x8xf32>
 // CHECK-NEXT: @layers.0.attention.o_proj.weight : tensor<8x4xf32>
-// CHECK-SAME:   residual_scale = 0.28867513459481287
+// CHECK-SAME:   residual_scale = 0.2886751345948129
 // CHECK-NEXT: @layers.0.attention.q_conv.conv1.weight : tensor<4x2x3xf32>
 // CHECK-NEXT: @layers.0.attention.q_conv.conv2.weight : tensor<4x4x3xf32>
 // CHECK-NEXT: @layers.0.attention.k_conv.conv1.weight : tensor<2x2x3xf32>
