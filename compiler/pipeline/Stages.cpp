@@ -32,8 +32,8 @@ std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &option
     return "";
   case Stage::fusion:
     return std::string(options.probe.empty() ? "" : "hydra-probe{pattern=" + options.probe + "},") +
-           "hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,canonicalize,cse,"
-           "hydra-form-fusions,hydra-verify-fused";
+           "func.func(hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,"
+           "canonicalize,cse,hydra-form-fusions,hydra-verify-fused)";
   case Stage::plan:
     return "hydra-plan,hydra-verify-plan";
   }
