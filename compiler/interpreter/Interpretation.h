@@ -21,7 +21,7 @@ void attachInterpretation(MLIRContext *context) {
   OpT::template attachInterface<Interpretation<OpT, rule>>(*context);
 }
 
-// One function per file of rules, named after the .td file of its ops.
+// One function per file of rules.
 void attachElementwiseInterpretation(MLIRContext *context);
 void attachReshapingInterpretation(MLIRContext *context);
 void attachMatmulInterpretation(MLIRContext *context);
@@ -30,7 +30,9 @@ void attachSequenceInterpretation(MLIRContext *context);
 void attachAttentionInterpretation(MLIRContext *context);
 void attachMoveInterpretation(MLIRContext *context);
 void attachLossInterpretation(MLIRContext *context);
-void attachModelInterpretation(MLIRContext *context);
+void attachStructureInterpretation(MLIRContext *context);
+void attachRoutingInterpretation(MLIRContext *context);
+void attachCcgqaInterpretation(MLIRContext *context);
 
 /// `value` as an index in 0 .. extent-1; nullopt for NaN, which marks an unspecified row.
 std::optional<int64_t> clampedIndex(double value, int64_t extent);

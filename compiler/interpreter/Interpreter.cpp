@@ -1,6 +1,7 @@
 #include "compiler/interpreter/Interpreter.h"
 
 #include "compiler/interpreter/Interpretation.h"
+#include "compiler/interpreter/ModelState.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -15,6 +16,9 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachAttentionInterpretation(context);
     attachMoveInterpretation(context);
     attachLossInterpretation(context);
+    attachStructureInterpretation(context);
+    attachRoutingInterpretation(context);
+    attachCcgqaInterpretation(context);
   });
 }
 
@@ -64,6 +68,9 @@ FailureOr<NamedTensors> mlir::hydra::interpretFunction(func::FuncOp function,
     return function.emitOpError("cannot be interpreted: expected a body of one block");
   NamedTensors outputs;
   InterpreterFrame frame(options.precision, options.probes ? &outputs : nullptr);
+  ModelState state(LanguageModelOp(), bindings);
+  state.training = options.training;
+  frame.setModel(&state);
   Block &block = function.getBody().front();
   for (BlockArgument argument : block.getArguments())
     if (failed(bindArgument(function, argument, bindings, frame)))

@@ -34,7 +34,7 @@ private:
     if (models.size() > 1)
       return models[1].emitOpError("expected at most one hydra.model in a module");
     if (models.empty()) {
-      if (entries.empty())
+      if (llvm::all_of(entries, [](StringRef text) { return text.empty(); }))
         return success();
       return module.emitError("entries were requested, but the module holds no hydra.model");
     }
