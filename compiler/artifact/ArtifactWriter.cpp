@@ -4,6 +4,7 @@
 #include "compiler/artifact/TableSerializer.h"
 #include "runtime/artifact/format.h"
 #include "runtime/io/atomic_file.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
 
