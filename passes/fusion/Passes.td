@@ -12,7 +12,7 @@ def ProbePass : Pass<"hydra-probe", "::mlir::ModuleOp"> {
     `.2`, `.3`, ... appended. A pattern that matches nothing in the whole module is an error that lists names.
     Runs before the other fusion passes, so that probed values are never optimised away.
   }];
-  let options = [ListOption<"patterns", "pattern", "std::string",
+  let options = [ListOption<"patterns", "probe", "std::string",
                             "Glob patterns of probe names; several: separated by commas">];
   let statistics = [Statistic<"numProbed", "num-probed", "Number of values that became outputs">];
   let dependentDialects = ["::mlir::hydra::HydraDialect"];

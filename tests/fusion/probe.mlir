@@ -1,6 +1,6 @@
-// RUN: hydra-opt %s --hydra-probe=pattern='block.*,loss' | FileCheck %s
-// RUN: not hydra-opt %s --hydra-probe=pattern='nothing.*' 2>&1 | FileCheck %s --check-prefix=NONE
-// RUN: not hydra-opt %s --hydra-probe=pattern='[' 2>&1 | FileCheck %s --check-prefix=GLOB
+// RUN: hydra-opt %s --hydra-probe=probe='block.*,loss' | FileCheck %s
+// RUN: not hydra-opt %s --hydra-probe=probe='nothing.*' 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not hydra-opt %s --hydra-probe=probe='[' 2>&1 | FileCheck %s --check-prefix=GLOB
 
 // NONE: error: probe pattern 'nothing.*' matches none of 4 named values
 // NONE: note: {{.*}}named values: block.0, block.0, loss, logits
