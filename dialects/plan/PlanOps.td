@@ -1,5 +1,5 @@
 // The plan dialect: memory and order. One to one with runtime/artifact/artifact.fbs and
-// runtime/hal/command.h; a test compares the three.
+// runtime/base/command.h; a test compares the three.
 #ifndef PLAN_OPS_TD
 #define PLAN_OPS_TD
 

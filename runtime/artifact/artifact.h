@@ -1,0 +1,135 @@
+// Reads an artifact. Opening checks everything that does not need a device: header, structure, every index,
+// offset, size, enum value and overlap, and the hash of every byte. What it returns can be used unchecked.
+//
+// An artifact carries machine code and is trusted like a shared library: damage is always refused, malice
+// is not. The file must not change while it is open.
+#ifndef HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
+#define HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "runtime/base/command.h"
+
+namespace hydra::artifact {
+
+// A buffer that the host can name; see artifact.fbs for each field.
+struct NamedBuffer {
+  std::string name;
+  hal::BufferRef ref;
+  hal::ElementType type = hal::ElementType::kF32;
+  std::vector<int64_t> shape;
+  double initial = 0;
+
+  // Product of the shape; ref.bytes is this times the element size.
+  uint64_t elements() const;
+};
+
+enum class InitKind : uint8_t { kConstant, kNormal };
+
+struct ParameterInfo {
+  std::string name;
+  std::vector<std::string> aliases;
+  NamedBuffer buffer;
+  InitKind init_kind = InitKind::kConstant;
+  double init_value = 0;  // the constant, or the standard deviation
+  double residual_scale = 1;
+  double lr_factor = 1;
+  double decay_factor = 1;
+  std::optional<NamedBuffer> gradient;
+  std::vector<NamedBuffer> states;
+};
+
+struct EntryInfo {
+  std::string name;
+  int64_t batch = 0, seq = 0;
+  std::string variant;
+  hal::CommandSequence body;
+  std::vector<NamedBuffer> inputs, outputs;
+  uint64_t arena_bytes = 0;
+  uint64_t flops = 0;
+
+  // "accumulate@8x512", with ":VARIANT" if there is one.
+  std::string Label() const;
+};
+
+struct KernelInfo {
+  std::string name;
+  std::string hash;
+  std::string location;
+  std::vector<uint64_t> offsets;  // per ISA level
+};
+
+enum class SectionKind : uint8_t {
+  kCode, kConstants, kLedger, kSpec, kSettings, kWeights, kTokenizer,
+};
+
+struct SectionInfo {
+  SectionKind kind = SectionKind::kCode;
+  std::string name;
+  uint64_t offset = 0, bytes = 0;
+  uint64_t hash_low = 0, hash_high = 0;
+};
+
+// Everything the flatbuffer says, as plain data.
+struct ArtifactInfo {
+  uint32_t version_major = 0, version_minor = 0;
+  std::string model, target, compiler_build, rules;
+  std::vector<std::string> isa_levels;
+  int64_t vocab_size = 0, dim = 0, max_seq_len = 0, cache_len = 0;
+  std::vector<ParameterInfo> parameters;
+  std::vector<NamedBuffer> control, control_state, optimizer, cache;
+  std::array<uint64_t, hal::kRegionCount> region_bytes{};
+  std::vector<EntryInfo> entries;
+  std::vector<KernelInfo> kernels;
+  std::vector<std::string> scopes;
+  std::vector<SectionInfo> sections;
+};
+
+// An open artifact. Immutable, so threads may share it.
+class Artifact {
+ public:
+  // NotFound if there is no such file; DataLoss with path, offset, what was expected and found, and what
+  // to do, for anything that does not hold.
+  static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string& path);
+  // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for the path.
+  static absl::StatusOr<std::unique_ptr<Artifact>> FromMemory(absl::Span<const uint8_t> bytes,
+                                                              const std::string& name);
+  ~Artifact();
+  Artifact(const Artifact&) = delete;
+  Artifact& operator=(const Artifact&) = delete;
+
+  const std::string& path() const { return path_; }
+  const ArtifactInfo& info() const { return info_; }
+  uint64_t file_bytes() const { return bytes_.size(); }
+  // XXH3 64 of the flatbuffer, which contains the hashes of all sections: names the artifact's content.
+  uint64_t content_hash() const { return content_hash_; }
+
+  // The bytes of a section, valid as long as the artifact; empty if there is none.
+  absl::Span<const uint8_t> Section(SectionKind kind, absl::string_view name = "") const;
+  absl::Span<const uint8_t> Bytes(const SectionInfo& section) const;
+
+ private:
+  Artifact() = default;
+  absl::Status Load();
+
+  std::string path_;
+  absl::Span<const uint8_t> bytes_;  // the whole file
+  bool mapped_ = true;               // by this object
+  uint64_t content_hash_ = 0;
+  ArtifactInfo info_;
+};
+
+// "code", "constants", ... as in artifact.fbs.
+absl::string_view SectionKindName(SectionKind kind);
+
+}  // namespace hydra::artifact
+
+#endif  // HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_

@@ -1,0 +1,29 @@
+// From the flatbuffer to plain structures. Private to the artifact library.
+#ifndef HYDRA_RUNTIME_ARTIFACT_FLATBUFFER_READER_H_
+#define HYDRA_RUNTIME_ARTIFACT_FLATBUFFER_READER_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "runtime/artifact/artifact.h"
+
+namespace hydra::artifact {
+
+namespace fb {
+struct BufferRef;
+struct CommandList;
+}  // namespace fb
+
+// Verifies the structure and converts it. Checks versions and enum values; ranges are table_check.h's.
+absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes);
+
+// Converters of parts; DataLoss for enum values that this version does not know.
+absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& ref);
+absl::StatusOr<hal::ElementType> ReadElementType(uint8_t value);
+// A null list is an empty one. `depth` counts enclosing lists.
+absl::StatusOr<hal::CommandSequence> ReadCommands(const fb::CommandList* list, int depth);
+
+}  // namespace hydra::artifact
+
+#endif  // HYDRA_RUNTIME_ARTIFACT_FLATBUFFER_READER_H_

@@ -1,0 +1,197 @@
+// Everything of the flatbuffer but command lists.
+#include "absl/strings/str_cat.h"
+#include "runtime/artifact/artifact_generated.h"
+#include "runtime/artifact/flatbuffer_reader.h"
+#include "runtime/artifact/format.h"
+#include "runtime/base/status.h"
+
+namespace hydra::artifact {
+namespace {
+
+using FbString = flatbuffers::String;
+template <typename T>
+using FbVector = flatbuffers::Vector<flatbuffers::Offset<T>>;
+
+std::string Text(const FbString* text) { return text == nullptr ? std::string() : text->str(); }
+
+std::vector<std::string> Texts(const FbVector<FbString>* from) {
+  std::vector<std::string> to;
+  if (from == nullptr) return to;
+  for (const FbString* text : *from) to.push_back(text->str());
+  return to;
+}
+
+// Converts every element of a vector that may be absent.
+template <typename From, typename Read>
+absl::Status ReadAll(const FbVector<From>* from, absl::string_view what, Read read) {
+  if (from == nullptr) return absl::OkStatus();
+  for (size_t i = 0; i < from->size(); ++i) {
+    absl::Status status = read(*from->Get(i));
+    if (!status.ok()) return Annotate(status, absl::StrCat(what, " ", i));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NamedBuffer> ReadBuffer(const fb::NamedBuffer& from) {
+  NamedBuffer to;
+  to.name = from.name()->str();
+  HYDRA_ASSIGN_OR_RETURN(to.ref, ReadRef(*from.ref()));
+  HYDRA_ASSIGN_OR_RETURN(to.type, ReadElementType(static_cast<uint8_t>(from.type())));
+  if (from.shape() != nullptr) to.shape.assign(from.shape()->begin(), from.shape()->end());
+  to.initial = from.initial();
+  return to;
+}
+
+absl::Status ReadBuffers(const FbVector<fb::NamedBuffer>* from, absl::string_view what,
+                         std::vector<NamedBuffer>* to) {
+  return ReadAll(from, what, [&](const fb::NamedBuffer& buffer) -> absl::Status {
+    HYDRA_ASSIGN_OR_RETURN(NamedBuffer read, ReadBuffer(buffer));
+    to->push_back(std::move(read));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<ParameterInfo> ReadParameter(const fb::Parameter& from) {
+  ParameterInfo to;
+  to.name = from.name()->str();
+  to.aliases = Texts(from.aliases());
+  HYDRA_ASSIGN_OR_RETURN(to.buffer, ReadBuffer(*from.buffer()));
+  if (from.init_kind() > fb::InitKind::normal) {
+    return absl::DataLossError(absl::StrCat("initialiser ", static_cast<int>(from.init_kind()),
+                                            ", expected 0 or 1"));
+  }
+  to.init_kind = static_cast<InitKind>(from.init_kind());
+  to.init_value = from.init_value();
+  to.residual_scale = from.residual_scale();
+  to.lr_factor = from.lr_factor();
+  to.decay_factor = from.decay_factor();
+  if (from.gradient() != nullptr) {
+    HYDRA_ASSIGN_OR_RETURN(NamedBuffer gradient, ReadBuffer(*from.gradient()));
+    to.gradient = std::move(gradient);
+  }
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.states(), "state", &to.states));
+  return to;
+}
+
+absl::StatusOr<EntryInfo> ReadEntry(const fb::Entry& from) {
+  EntryInfo to;
+  to.name = from.name()->str();
+  to.batch = from.batch();
+  to.seq = from.seq();
+  to.variant = from.variant()->str();
+  to.arena_bytes = from.arena_bytes();
+  to.flops = from.flops();
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.inputs(), "input", &to.inputs));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.outputs(), "output", &to.outputs));
+  HYDRA_ASSIGN_OR_RETURN(to.body, ReadCommands(from.body(), 0));
+  return to;
+}
+
+KernelInfo ReadKernel(const fb::Kernel& from) {
+  KernelInfo to;
+  to.name = from.name()->str();
+  to.hash = from.hash()->str();
+  to.location = Text(from.location());
+  if (from.offsets() != nullptr) to.offsets.assign(from.offsets()->begin(), from.offsets()->end());
+  return to;
+}
+
+absl::StatusOr<SectionInfo> ReadSection(const fb::Section& from) {
+  if (from.kind() > fb::SectionKind::tokenizer) {
+    return absl::DataLossError(
+        absl::StrCat("section kind ", static_cast<int>(from.kind()), ", expected at most 6"));
+  }
+  return SectionInfo{static_cast<SectionKind>(from.kind()), Text(from.name()), from.offset(),
+                     from.bytes(), from.hash_low(), from.hash_high()};
+}
+
+absl::Status ReadLists(const fb::Artifact& from, ArtifactInfo& to) {
+  HYDRA_RETURN_IF_ERROR(
+      ReadAll(from.parameters(), "parameter", [&](const fb::Parameter& p) -> absl::Status {
+        HYDRA_ASSIGN_OR_RETURN(ParameterInfo parameter, ReadParameter(p));
+        to.parameters.push_back(std::move(parameter));
+        return absl::OkStatus();
+      }));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.control(), "control", &to.control));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.control_state(), "control state", &to.control_state));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.optimizer(), "optimizer", &to.optimizer));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.cache(), "cache", &to.cache));
+  std::array<bool, hal::kRegionCount> seen{};
+  HYDRA_RETURN_IF_ERROR(
+      ReadAll(from.regions(), "region", [&](const fb::RegionSize& size) -> absl::Status {
+        const auto region = static_cast<size_t>(size.region());
+        if (region >= hal::kRegionCount || seen[region]) {
+          return absl::DataLossError(
+              absl::StrCat("number ", region, " is unknown or appears twice"));
+        }
+        seen[region] = true;
+        to.region_bytes[region] = size.bytes();
+        return absl::OkStatus();
+      }));
+  HYDRA_RETURN_IF_ERROR(ReadAll(from.entries(), "entry", [&](const fb::Entry& e) -> absl::Status {
+    absl::StatusOr<EntryInfo> entry = ReadEntry(e);
+    if (!entry.ok()) return Annotate(entry.status(), e.name()->str());
+    to.entries.push_back(*std::move(entry));
+    return absl::OkStatus();
+  }));
+  HYDRA_RETURN_IF_ERROR(ReadAll(from.kernels(), "kernel", [&](const fb::Kernel& kernel) {
+    to.kernels.push_back(ReadKernel(kernel));
+    return absl::OkStatus();
+  }));
+  return ReadAll(from.sections(), "section", [&](const fb::Section& s) -> absl::Status {
+    HYDRA_ASSIGN_OR_RETURN(SectionInfo section, ReadSection(s));
+    to.sections.push_back(std::move(section));
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<hal::ElementType> ReadElementType(uint8_t value) {
+  if (value <= static_cast<uint8_t>(hal::ElementType::kU8)) {
+    return static_cast<hal::ElementType>(value);
+  }
+  return absl::DataLossError(
+      absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
+}
+
+absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& ref) {
+  const auto region = static_cast<size_t>(ref.region());
+  if (region >= hal::kRegionCount) {
+    return absl::DataLossError(
+        absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
+  }
+  return hal::BufferRef{static_cast<hal::Region>(region), ref.offset(), ref.bytes()};
+}
+
+absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
+  // Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it anyway.
+  constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
+  if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
+    return absl::DataLossError("expected a well-formed 'HYDR' flatbuffer, found something else");
+  }
+  const fb::Artifact& from = *fb::GetArtifact(bytes.data());
+  if (from.version_major() != kVersionMajor) {
+    return absl::DataLossError(absl::StrCat(
+        "artifact version ", from.version_major(), ".", from.version_minor(), ", expected ",
+        kVersionMajor, ".x, the version of this program"));
+  }
+  ArtifactInfo to;
+  to.version_major = from.version_major();
+  to.version_minor = from.version_minor();
+  to.model = Text(from.model());
+  to.target = Text(from.target());
+  to.compiler_build = Text(from.compiler_build());
+  to.rules = Text(from.rules());
+  to.isa_levels = Texts(from.isa_levels());
+  to.scopes = Texts(from.scopes());
+  to.vocab_size = from.vocab_size();
+  to.dim = from.dim();
+  to.max_seq_len = from.max_seq_len();
+  to.cache_len = from.cache_len();
+  HYDRA_RETURN_IF_ERROR(ReadLists(from, to));
+  return to;
+}
+
+}  // namespace hydra::artifact

@@ -1,0 +1,73 @@
+// A recorded matmul command: its tiles, and how one tile is done.
+#ifndef HYDRA_RUNTIME_HAL_CPU_MATMUL_STEP_H_
+#define HYDRA_RUNTIME_HAL_CPU_MATMUL_STEP_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/hal/command.h"
+#include "runtime/hal/cpu/matmul_primitive.h"
+
+namespace hydra::hal::cpu {
+
+// Rows of a contraction taken at once when a row count bounds it. Slices are added in ascending order;
+// the one that the count cuts is staged with zeros below it, so that its shape, too, is a planned one.
+inline constexpr uint64_t kContractionSlice = 256;
+
+// Memory that a worker lends to the tile it executes. Contents do not outlive the tile.
+struct TileMemory {
+  void* workspace = nullptr;
+  float* staging = nullptr;
+};
+
+class MatmulStep {
+ public:
+  using Primitives = std::function<absl::StatusOr<const MatmulPrimitive*>(const MatmulShape&)>;
+
+  // `command` was checked; a, b, c, rows are its operands' addresses. `primitives` returns the primitive
+  // of a shape, which must outlive the step. Unimplemented for other element types than f32.
+  static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command, const uint8_t* a,
+                                           const uint8_t* b, uint8_t* c, const uint8_t* rows,
+                                           const Primitives& primitives);
+
+  uint64_t tiles() const { return row_tiles_ * column_tiles_ * command_.groups; }
+  uint64_t workspace_bytes() const { return workspace_bytes_; }
+  uint64_t staging_bytes() const { return staging_bytes_; }
+
+  // Does one tile. False if the library reports an error.
+  bool RunTile(uint64_t tile, int worker, const TileMemory& memory) const;
+
+ private:
+  // The primitives of one tile shape. Either `whole`, or the slices of a bounded contraction; there
+  // index 0 is a full slice and 1 the shorter last one.
+  struct Variant {
+    const MatmulPrimitive* whole = nullptr;
+    const MatmulPrimitive* slice[2] = {};       // the first slice
+    const MatmulPrimitive* slice_add[2] = {};   // later slices, added to C
+    const MatmulPrimitive* staged[2] = {};      // the same with operands in staging memory
+    const MatmulPrimitive* staged_add[2] = {};
+  };
+
+  bool RunBounded(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+                  uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
+  bool RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b, float* c,
+                 uint64_t m, uint64_t n, uint64_t length, uint64_t valid, int worker,
+                 const TileMemory& memory) const;
+  absl::Status CreateVariant(Variant& variant, uint64_t m, uint64_t n,
+                             const Primitives& primitives);
+
+  MatmulCommand command_;
+  const float* a_ = nullptr;
+  const float* b_ = nullptr;
+  float* c_ = nullptr;
+  const int32_t* rows_ = nullptr;
+  uint64_t row_tiles_ = 0, column_tiles_ = 0;
+  uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
+  Variant variants_[2][2];  // [edge in m][edge in n]
+};
+
+}  // namespace hydra::hal::cpu
+
+#endif  // HYDRA_RUNTIME_HAL_CPU_MATMUL_STEP_H_

@@ -1,0 +1,45 @@
+// Turns command sequences into recorded steps of the cpu driver.
+#ifndef HYDRA_RUNTIME_HAL_CPU_RECORDER_H_
+#define HYDRA_RUNTIME_HAL_CPU_RECORDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "runtime/hal/cpu/command_list.h"
+#include "runtime/hal/cpu/kernel_image.h"
+
+namespace hydra::hal::cpu {
+
+class Recorder {
+ public:
+  // `primitives` as in MatmulStep; `workers` is the number of scratch parts.
+  Recorder(const KernelImage& image, int workers, MatmulStep::Primitives primitives)
+      : image_(image), workers_(workers), primitives_(std::move(primitives)) {}
+
+  // InvalidArgument names the recording and the command.
+  absl::StatusOr<std::unique_ptr<CpuCommandList>> Record(absl::Span<const Recording> recordings);
+
+  // What the recorded matmuls need per worker.
+  uint64_t workspace_bytes() const { return workspace_bytes_; }
+  uint64_t staging_bytes() const { return staging_bytes_; }
+
+ private:
+  absl::StatusOr<std::vector<Step>> RecordSequence(const CommandSequence& commands);
+  absl::StatusOr<Step> RecordCommand(const Command& command);
+  uint8_t* Resolve(const BufferRef& ref) const;
+
+  const KernelImage& image_;
+  int workers_;
+  MatmulStep::Primitives primitives_;
+  CpuCommandList* list_ = nullptr;
+  const RegionBindings* regions_ = nullptr;
+  uint32_t recording_ = 0;
+  uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
+};
+
+}  // namespace hydra::hal::cpu
+
+#endif  // HYDRA_RUNTIME_HAL_CPU_RECORDER_H_

@@ -1,0 +1,16 @@
+// What a driver is told when it is made.
+#ifndef HYDRA_RUNTIME_HAL_DEVICE_OPTIONS_H_
+#define HYDRA_RUNTIME_HAL_DEVICE_OPTIONS_H_
+
+namespace hydra::hal {
+
+struct DeviceOptions {
+  // Workers; 0 takes every processor this process may use. Results do not depend on it.
+  int threads = 0;
+  // Puts the checking layer of runtime/hal/validation around the device (`--validate`).
+  bool validate = false;
+};
+
+}  // namespace hydra::hal
+
+#endif  // HYDRA_RUNTIME_HAL_DEVICE_OPTIONS_H_

@@ -1,0 +1,34 @@
+#include "runtime/hal/registry.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/base/status.h"
+#include "runtime/hal/cpu/cpu_device.h"
+#include "runtime/hal/cuda_driver.h"
+#include "runtime/hal/validation/validating_device.h"
+
+namespace hydra::hal {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Device>> CreatePlain(absl::string_view name,
+                                                    const DeviceOptions& options) {
+  if (name == "cpu") return cpu::CreateCpuDevice(options.threads);
+  if (name == "cuda") return CreateCudaDevice(options);
+  return absl::InvalidArgumentError(absl::StrCat("unknown device '", name, "'; expected one of: ",
+                                                 absl::StrJoin(DeviceNames(), ", ")));
+}
+
+}  // namespace
+
+std::vector<std::string> DeviceNames() { return {"cpu", "cuda"}; }
+
+absl::StatusOr<std::unique_ptr<Device>> CreateDevice(absl::string_view name,
+                                                     const DeviceOptions& options) {
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, CreatePlain(name, options));
+  if (options.validate) return WithValidation(std::move(device));
+  return device;
+}
+
+}  // namespace hydra::hal

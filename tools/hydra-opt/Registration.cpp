@@ -1,0 +1,26 @@
+#include "Registration.h"
+
+#include "compiler/interpreter/Interpreter.h"
+#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/PlanDialect.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllPasses.h"
+#include "passes/autodiff/Derivatives.h"
+#include "passes/autodiff/Passes.h"
+#include "passes/fusion/Passes.h"
+#include "passes/plan/Passes.h"
+#include "passes/routing/Passes.h"
+
+void registerEverything(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
+  mlir::hydra::registerCostExternalModels(registry);
+  mlir::hydra::registerInterpreterExternalModels(registry);
+  mlir::hydra::registerDerivativeExternalModels(registry);
+
+  mlir::registerAllPasses();
+  mlir::hydra::registerHydraRoutingPasses();
+  mlir::hydra::registerHydraAutodiffPasses();
+  mlir::hydra::registerFusionPasses();
+  mlir::plan::registerPlanPasses();
+}
