@@ -31,9 +31,9 @@ std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &option
     // Nothing is recomputed without a memory budget.
     return "";
   case Stage::fusion:
-    return std::string(options.probe.empty() ? "" : "hydra-probe{pattern=" + options.probe + "},") +
-           "hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,canonicalize,cse,"
-           "hydra-form-fusions,hydra-verify-fused";
+    return (options.probe.empty() ? "" : "hydra-probe{probe=" + options.probe + "},") +
+           "func.func(hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,"
+           "canonicalize,cse,hydra-form-fusions,hydra-verify-fused)";
   case Stage::plan:
     return "hydra-plan,hydra-verify-plan";
   }

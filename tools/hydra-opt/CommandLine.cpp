@@ -1,9 +1,18 @@
 #include "CommandLine.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace llvm;
 using namespace mlir::hydra;
+
+// LLVM's code generator registers options of its own under some of our names (stop-after); ours win.
+static llvm::StringRef claim(llvm::StringRef name) {
+  auto &registered = cl::getRegisteredOptions();
+  if (auto other = registered.find(name); other != registered.end())
+    other->second->removeArgument();
+  return name;
+}
 
 CommandLine::CommandLine()
     : category("HYDRA compile options", "Giving any of these compiles the model through the stages "
@@ -13,7 +22,7 @@ CommandLine::CommandLine()
       routing("routing", cl::desc("fixed, static or dynamic (default)"), cl::init("dynamic"),
               cl::cat(category)),
       precision("precision", cl::desc("f32 (default)"), cl::init("f32"), cl::cat(category)),
-      stopAfter("stop-after", cl::desc("print the program after this stage"), cl::cat(category)),
+      stopAfter(claim("stop-after"), cl::desc("print the program after this stage"), cl::cat(category)),
       probe("probe", cl::desc("glob of named intermediates and raw gradients that become outputs"),
             cl::cat(category)),
       fusion("fusion", cl::desc("on (default) or off: one kernel per primitive"), cl::init("on"),
@@ -32,9 +41,10 @@ CommandLine::CommandLine()
                 cl::cat(category)) {}
 
 bool CommandLine::anyGiven() const {
-  const cl::Option *flags[] = {&target, &routing, &precision, &stopAfter, &probe,    &fusion,
-                               &inputs, &arch,    &entries,   &cache,     &interpret};
-  return any_of(flags, [](const cl::Option *flag) { return flag->getNumOccurrences() > 0; });
+  auto given = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
+  return given(target) || given(routing) || given(precision) || given(stopAfter) || given(probe) ||
+         given(fusion) || given(inputs) || given(interpretAs) || given(arch) || given(entries) ||
+         given(cache) || given(interpret);
 }
 
 static Error expectOneOf(StringRef flag, StringRef value, ArrayRef<StringRef> choices) {

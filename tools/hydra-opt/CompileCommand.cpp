@@ -9,6 +9,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "runtime/base/hash.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -94,7 +95,7 @@ int compileCommand(const CommandLine &flags, const std::string &input, const std
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope root = timing.getRootScope();
 
-  FailureOr<OwningOpRef<ModuleOp>> module = loadSpec(input, context, sources);
+  FailureOr<OwningOpRef<ModuleOp>> module = loadSpec(input, context);
   if (failed(module))
     return kBadInput;
   auto configurePasses = [&](PassManager &manager) { return configure(manager, root); };

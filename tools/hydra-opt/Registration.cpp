@@ -9,6 +9,8 @@
 #include "passes/autodiff/Passes.h"
 #include "passes/fusion/Passes.h"
 #include "passes/plan/Passes.h"
+#include "passes/fusion/Passes.h"
+#include "passes/plan/Passes.h"
 #include "passes/routing/Passes.h"
 
 void registerEverything(mlir::DialectRegistry &registry) {
@@ -21,6 +23,8 @@ void registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
+  mlir::hydra::registerFusionPasses();
+  mlir::plan::registerPlanPasses();
   mlir::hydra::registerFusionPasses();
   mlir::plan::registerPlanPasses();
 }
