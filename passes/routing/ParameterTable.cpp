@@ -165,27 +165,38 @@ void Collector::addConstant(Operation *op, const Place &place, const Twine &name
   parameter.initial = value;
 }
 
+static LogicalResult check(Operation *op, StringRef name, uint64_t value, int64_t limit) {
+  if (value <= static_cast<uint64_t>(limit))
+    return success();
+  return op->emitError("expected ") << name << " <= " << limit << ", found " << value;
+}
+
+// The result of a structural op is a float32 stream of known, not absurd, width. Foreign ops are
+// somebody else's concern.
+static LogicalResult checkStream(Operation *op) {
+  if (!op->hasTrait<ModelTier>())
+    return success();
+  for (Type type : op->getResultTypes()) {
+    auto stream = cast<RankedTensorType>(type);
+    if (!stream.getElementType().isF32())
+      return op->emitError("expected a float32 stream before the precision stage, found ") << type;
+    if (ShapedType::isDynamic(stream.getShape().back()))
+      return op->emitError("expected a stream of known width, found ") << type;
+    if (failed(check(op, "width", stream.getShape().back(),
+                     isa<LmHeadOp>(op) ? kMaxExtent : kMaxWidth)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult Collector::checkSizes() {
-  auto check = [](Operation *op, StringRef name, uint64_t value, int64_t limit) -> LogicalResult {
-    if (value <= static_cast<uint64_t>(limit))
-      return success();
-    return op->emitError("expected ") << name << " <= " << limit << ", found " << value;
-  };
   if (failed(check(model, "vocab_size", model.getVocabSize(), kMaxExtent)) ||
       failed(check(model, "dim", model.getDim(), kMaxWidth)) ||
       failed(check(model, "max_seq_len", model.getMaxSeqLen(), kMaxExtent)))
     return failure();
   WalkResult result = model.getBody().walk([&](Operation *op) -> WalkResult {
-    for (Type type : op->getResultTypes())
-      if (auto tensor = dyn_cast<RankedTensorType>(type);
-          tensor && tensor.getRank() == 3 && ShapedType::isDynamic(tensor.getShape()[2]))
-        return op->emitError("expected a stream of known width, found ") << type;
-    if (op->getNumResults() > 0)
-      if (auto tensor = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-          tensor && tensor.getRank() > 0 &&
-          failed(check(op, "width", tensor.getShape().back(),
-                       isa<LmHeadOp>(op) ? kMaxExtent : kMaxWidth)))
-        return failure();
+    if (failed(checkStream(op)))
+      return failure();
     return TypeSwitch<Operation *, LogicalResult>(op)
         .Case<BlocksOp>([&](auto o) { return check(o, "count", o.getCount(), kMaxRepetition); })
         .Case<RecursionOp>(
