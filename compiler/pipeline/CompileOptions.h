@@ -1,5 +1,5 @@
-// Compile settings: everything that changes the program. Filled from the command line in tools/, never
-// from globals.
+// Compile settings: everything that changes the program. Filled from the command line in tools/,
+// never from globals.
 #ifndef HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 #define HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 
