@@ -12,7 +12,7 @@ static std::string lowerModelOptions(const CompileOptions &options) {
   for (const EntryShape &entry : options.entries)
     entries.push_back(entry.str());
   return "entries=" + llvm::join(entries, ",") + " cache=" + std::to_string(options.cacheLength) +
-         " mode=" + options.routing;
+         (options.routing.empty() ? "" : " mode=" + options.routing);
 }
 
 std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &options) {

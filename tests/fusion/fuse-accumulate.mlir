@@ -46,8 +46,9 @@ func.func @late_or_broadcast(%a: tensor<4x3xf32>, %b: tensor<2x3xf32>, %g: tenso
 // CHECK-LABEL: func.func @rows
 func.func @rows(%a: tensor<4x3xf32>, %b: tensor<2x3xf32>, %g: tensor<4x2xf32>, %n: tensor<i32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
   // CHECK: hydra.matmul %{{[^ ]*}}, %{{[^ ]*}} rows
-  // CHECK: hydra.matmul %{{[^ ]*}}, %{{[^ ]*}} accumulate %{{[^ ]*}} rows
-  // CHECK-COUNT-1: hydra.binary <add>
+  // CHECK-NEXT: hydra.binary <add>
+  // CHECK-NEXT: hydra.matmul %{{[^ ]*}}, %{{[^ ]*}} accumulate %{{[^ ]*}} rows
+  // CHECK-NEXT: return
   %p = hydra.matmul %a, %b rows %n {transpose_b} : (tensor<4x3xf32>, tensor<2x3xf32>, tensor<i32>) -> tensor<4x2xf32>
   %s = hydra.binary <add> %g, %p : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
   %q = hydra.matmul %a, %b rows %n {transpose_b} : (tensor<4x3xf32>, tensor<2x3xf32>, tensor<i32>) -> tensor<4x2xf32>

@@ -1,14 +1,15 @@
-// The arena planner on random lifetimes: no overlap, aligned, deterministic, not far from the lower bound.
-#include "passes/plan/ArenaAllocator.h"
-
+// The arena planner on random lifetimes: no overlap, aligned, deterministic, not far from the lower
+// bound.
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "passes/plan/ArenaAllocator.h"
+
 namespace mlir::plan {
 namespace {
 
-SmallVector<LiveBlock> randomBlocks(std::mt19937 &random, size_t count, int64_t steps) {
+SmallVector<LiveBlock> randomBlocks(std::mt19937& random, size_t count, int64_t steps) {
   SmallVector<LiveBlock> blocks;
   for (size_t i = 0; i < count; ++i) {
     int64_t first = static_cast<int64_t>(random() % steps);
@@ -19,7 +20,7 @@ SmallVector<LiveBlock> randomBlocks(std::mt19937 &random, size_t count, int64_t 
   return blocks;
 }
 
-bool aliveTogether(const LiveBlock &a, const LiveBlock &b) {
+bool aliveTogether(const LiveBlock& a, const LiveBlock& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
@@ -34,8 +35,7 @@ TEST(ArenaAllocator, RandomLifetimesNeverOverlap) {
       EXPECT_GE(plan.offsets[i], 0);
       EXPECT_LE(plan.offsets[i] + blocks[i].bytes, plan.bytes);
       for (size_t j = 0; j < i; ++j) {
-        if (!aliveTogether(blocks[i], blocks[j]))
-          continue;
+        if (!aliveTogether(blocks[i], blocks[j])) continue;
         bool apart = plan.offsets[i] + blocks[i].bytes <= plan.offsets[j] ||
                      plan.offsets[j] + blocks[j].bytes <= plan.offsets[i];
         ASSERT_TRUE(apart) << "trial " << trial << ": blocks " << i << " and " << j;
@@ -51,8 +51,7 @@ TEST(ArenaAllocator, StaysNearTheLowerBound) {
   for (int trial = 0; trial < kTrials; ++trial) {
     SmallVector<LiveBlock> blocks = randomBlocks(random, 80, 40);
     int64_t total = 0;
-    for (const LiveBlock &block : blocks)
-      total += alignUp(block.bytes);
+    for (const LiveBlock& block : blocks) total += alignUp(block.bytes);
     ArenaPlan plan = planArena(blocks);
     EXPECT_GE(plan.bytes, peakLiveBytes(blocks));
     EXPECT_LE(plan.bytes, total);
@@ -78,8 +77,7 @@ TEST(ArenaAllocator, KnownCases) {
   EXPECT_EQ(peakLiveBytes({}), 0);
   // A chain: two values alive at a time.
   SmallVector<LiveBlock> chain;
-  for (int64_t step = 0; step < 10; ++step)
-    chain.push_back({100, step, step + 1});
+  for (int64_t step = 0; step < 10; ++step) chain.push_back({100, step, step + 1});
   EXPECT_EQ(planArena(chain).bytes, 2 * alignUp(100));
   // Lifetimes that meet in one step conflict there.
   LiveBlock meeting[] = {{64, 0, 3}, {64, 3, 5}};
@@ -88,5 +86,5 @@ TEST(ArenaAllocator, KnownCases) {
   EXPECT_EQ(planArena(apart).bytes, 64);
 }
 
-} // namespace
-} // namespace mlir::plan
+}  // namespace
+}  // namespace mlir::plan

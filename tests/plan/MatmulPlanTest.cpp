@@ -1,17 +1,16 @@
 // Matrices and tiles of matmuls.
-#include "passes/plan/MatmulPlan.h"
+#include <gtest/gtest.h>
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
-
-#include <gtest/gtest.h>
+#include "passes/plan/MatmulPlan.h"
 
 namespace mlir::plan {
 namespace {
 
 class MatmulPlanTest : public testing::Test {
-protected:
+ protected:
   MatmulPlanTest() { context.loadDialect<hydra::HydraDialect>(); }
 
   MatmulShape shapeOf(ArrayRef<int64_t> a, ArrayRef<int64_t> b, bool transposeA, bool transposeB,
@@ -32,8 +31,8 @@ protected:
   MLIRContext context;
 };
 
-// Every element that the product of the op touches, addressed as the command addresses it, must be the element
-// that the description of hydra.matmul names.
+// Every element that the product of the op touches, addressed as the command addresses it, must be
+// the element that the description of hydra.matmul names.
 TEST_F(MatmulPlanTest, StridesNameTheRightElements) {
   constexpr int64_t kRows = 6, kK = 5, kN = 4;
   for (int64_t g : {1, 3}) {
@@ -72,13 +71,14 @@ MatmulShape plain(int64_t m, int64_t n, int64_t k) {
   return shape;
 }
 
-int64_t tilesOf(const MatmulShape &shape, Tile tile) {
+int64_t tilesOf(const MatmulShape& shape, Tile tile) {
   return (shape.m + tile.m - 1) / tile.m * ((shape.n + tile.n - 1) / tile.n) * shape.groups;
 }
 
 TEST(ChooseTile, BigProductsGiveSixteenWorkersWork) {
-  for (const MatmulShape &shape : {plain(512, 4096, 768), plain(512, 768, 2048), plain(768, 4096, 512),
-                                   plain(4096, 384, 768), plain(512, 50257, 768)})
+  for (const MatmulShape& shape :
+       {plain(512, 4096, 768), plain(512, 768, 2048), plain(768, 4096, 512), plain(4096, 384, 768),
+        plain(512, 50257, 768)})
     EXPECT_GE(tilesOf(shape, chooseTile(shape)), 12)
         << shape.m << " x " << shape.n << " x " << shape.k;
 }
@@ -99,5 +99,5 @@ TEST(ChooseTile, TilesAreWholeOrMultiplesOf64) {
       }
 }
 
-} // namespace
-} // namespace mlir::plan
+}  // namespace
+}  // namespace mlir::plan

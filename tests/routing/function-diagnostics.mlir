@@ -10,7 +10,7 @@ func.func @dynamic(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
 // -----
 
 func.func @half(%x: tensor<1x2x4xbf16>) -> tensor<1x2x4xbf16> {
-  // expected-error@+1 {{expected float32 operands before the precision stage, found 'tensor<1x2x4xbf16>'}}
+  // expected-error@+1 {{expected a float32 stream before the precision stage, found 'tensor<1x2x4xbf16>'}}
   %0 = hydra.norm %x "norm" : tensor<1x2x4xbf16>
   return %0 : tensor<1x2x4xbf16>
 }
@@ -30,4 +30,23 @@ func.func @head(%x: tensor<1x2x4xf32>) -> tensor<1x2x8xf32> {
   // expected-error@+1 {{expected to stand inside hydra.model, which says the vocabulary size}}
   %0 = hydra.lm_head %x : tensor<1x2x4xf32> -> tensor<1x2x8xf32>
   return %0 : tensor<1x2x8xf32>
+}
+
+// -----
+
+func.func @endless(%x: tensor<1x2x4xf32>) -> tensor<1x2x4xf32> {
+  // expected-error@+1 {{expected count <= 512, found 1000000000000}}
+  %0 = hydra.blocks %x count 1000000000000 as "layers" : tensor<1x2x4xf32> {
+  ^bb0(%y: tensor<1x2x4xf32>):
+    hydra.yield %y : tensor<1x2x4xf32>
+  }
+  return %0 : tensor<1x2x4xf32>
+}
+
+// -----
+
+func.func @wide(%x: tensor<1x2x4xf32>) -> tensor<1x2x4xf32> {
+  // expected-error@+1 {{expected hidden <= 2147483648, found 9223372036854775807}}
+  %0 = hydra.mlp %x {hidden = 9223372036854775807} : tensor<1x2x4xf32>
+  return %0 : tensor<1x2x4xf32>
 }

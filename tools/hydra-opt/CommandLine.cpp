@@ -21,7 +21,8 @@ CommandLine::CommandLine()
                "model, routing, autodiff, precision, remat, fusion, plan."),
       target("target", cl::desc("cpu (default); cuda and sim are not built in"), cl::init("cpu"),
              cl::cat(category)),
-      routing("routing", cl::desc("fixed, static or dynamic (default)"), cl::init("dynamic"),
+      routing("routing",
+              cl::desc("fixed, static or dynamic (default: what the spec says, else dynamic)"),
               cl::cat(category)),
       precision("precision", cl::desc("f32 (default)"), cl::init("f32"), cl::cat(category)),
       stopAfter(claim("stop-after"), cl::desc("print the program after this stage"),
@@ -63,7 +64,7 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
   if (Error error = expectOneOf("target", target, {"cpu"}))
     return joinErrors(std::move(error),
                       createStringError("this build generates code for the CPU only"));
-  if (Error error = expectOneOf("routing", routing, {"fixed", "static", "dynamic"}))
+  if (Error error = expectOneOf("routing", routing, {"fixed", "static", "dynamic", ""}))
     return std::move(error);
   if (Error error = expectOneOf("precision", precision, {"f32"}))
     return std::move(error);

@@ -23,6 +23,7 @@ void AddData(CLI::App& app, Session& session);
 void AddBench(CLI::App& app, Session& session);
 void AddInspect(CLI::App& app, Session& session);
 void AddCheckpoint(CLI::App& app, Session& session);
+void AddVerify(CLI::App& app, Session& session);
 
 }  // namespace hydra::tools
 

@@ -21,6 +21,7 @@ void AddCommands(CLI::App& app, Session& session) {
   AddBench(app, session);
   AddInspect(app, session);
   AddCheckpoint(app, session);
+  AddVerify(app, session);
 }
 
 int Main(int argc, char** argv) {
