@@ -6,10 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "runtime/artifact/artifact.h"
 #include "runtime/diagnostics/verify_names.h"
-#include "runtime/exec/executor.h"
-#include "runtime/hal/registry.h"
+#include "runtime/exec/session.h"
 
 namespace hydra {
 namespace {
@@ -53,21 +51,20 @@ const artifact::EntryInfo* FindByName(const artifact::ArtifactInfo& info, absl::
 class CaseRunner {
  public:
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options) {
-    CaseRunner runner;
-    HYDRA_ASSIGN_OR_RETURN(runner.device_,
-                           hal::CreateDevice(options.target, {options.threads, /*validate=*/true}));
-    HYDRA_ASSIGN_OR_RETURN(auto opened, artifact::Artifact::Open(path));
-    std::shared_ptr<const artifact::Artifact> shared = std::move(opened);
-    HYDRA_ASSIGN_OR_RETURN(runner.executor_, Executor::Create(shared, *runner.device_, {}));
-    return runner;
+    SessionOptions session;
+    session.device = options.target;
+    session.threads = options.threads;
+    session.validate = true;
+    HYDRA_ASSIGN_OR_RETURN(Session opened, Session::Open(path, session));
+    return CaseRunner(std::move(opened));
   }
 
   // Writes the golden's weights and inputs, runs entry `name`, and collects what it computed.
   absl::StatusOr<NumericTensors> Run(const Golden& golden, const GoldenCase& item,
                                      const std::string& name) {
-    const artifact::EntryInfo* entry = FindByName(executor_->info(), name);
+    const artifact::EntryInfo* entry = FindByName(executor().info(), name);
     if (!entry) return absl::NotFoundError(absl::StrCat("the artifact has no entry ", name));
-    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor_->Prepare(*entry));
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(WriteTensors(golden, item, *entry, *launch));
     HYDRA_RETURN_IF_ERROR(SetControl("loss_scale", 1));
     HYDRA_RETURN_IF_ERROR(SetControl("mod_aux_weight", golden.aux_loss_weight().value_or(0)));
@@ -81,9 +78,9 @@ class CaseRunner {
       computed.insert_or_assign(item.prefix + known, std::move(values));
     }
     if (name == "accumulate")
-      for (const artifact::ParameterInfo& parameter : executor_->info().parameters) {
+      for (const artifact::ParameterInfo& parameter : executor().info().parameters) {
         if (!parameter.gradient) continue;
-        HYDRA_ASSIGN_OR_RETURN(auto values, executor_->Gradient<float>(parameter.name));
+        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Gradient<float>(parameter.name));
         computed.emplace("grad." + parameter.name,
                          NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
       }
@@ -93,18 +90,18 @@ class CaseRunner {
 
   // One optimizer step on the accumulated gradients; the parameters afterwards.
   absl::StatusOr<NumericTensors> Apply() {
-    const artifact::EntryInfo* entry = FindByName(executor_->info(), "apply");
+    const artifact::EntryInfo* entry = FindByName(executor().info(), "apply");
     if (!entry) return absl::NotFoundError("the artifact has no entry apply");
     // A step that clips nothing: limits of model.md 13, no spike rule.
     const std::pair<const char*, double> values[] = {
         {"lr", 1e-3},       {"weight_decay", 0.1},    {"clip_min", 50},     {"clip_max", 3000},
         {"clip_factor", 2}, {"clip_ema_decay", 0.05}, {"spike_norm", 1e30}, {"spike_lr_factor", 1}};
     for (const auto& [name, value] : values) HYDRA_RETURN_IF_ERROR(SetControl(name, value));
-    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor_->Prepare(*entry));
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(launch->Run());
     NumericTensors parameters;
-    for (const artifact::ParameterInfo& parameter : executor_->info().parameters) {
-      HYDRA_ASSIGN_OR_RETURN(auto values, executor_->Parameter<float>(parameter.name));
+    for (const artifact::ParameterInfo& parameter : executor().info().parameters) {
+      HYDRA_ASSIGN_OR_RETURN(auto values, executor().Parameter<float>(parameter.name));
       parameters.emplace(parameter.name,
                          NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
     }
@@ -114,9 +111,9 @@ class CaseRunner {
  private:
   // Control values exist only where the program uses them.
   absl::Status SetControl(absl::string_view name, double value) {
-    for (const artifact::NamedBuffer& buffer : executor_->info().control)
+    for (const artifact::NamedBuffer& buffer : executor().info().control)
       if (buffer.name == name) {
-        HYDRA_ASSIGN_OR_RETURN(auto span, executor_->Control<float>(name));
+        HYDRA_ASSIGN_OR_RETURN(auto span, executor().Control<float>(name));
         span[0] = static_cast<float>(value);
       }
     return absl::OkStatus();
@@ -130,7 +127,7 @@ class CaseRunner {
       std::string binding = BindingOfTensor(name);
       absl::string_view key = binding;
       if (absl::ConsumePrefix(&key, "parameter/")) {
-        HYDRA_ASSIGN_OR_RETURN(auto target, executor_->Parameter<float>(key));
+        HYDRA_ASSIGN_OR_RETURN(auto target, executor().Parameter<float>(key));
         HYDRA_RETURN_IF_ERROR(CopyInto<float>(target, tensor));
       } else if (absl::ConsumePrefix(&key, "input/")) {
         auto input = std::find_if(entry.inputs.begin(), entry.inputs.end(),
@@ -148,8 +145,10 @@ class CaseRunner {
     return absl::OkStatus();
   }
 
-  std::unique_ptr<hal::Device> device_;
-  std::unique_ptr<Executor> executor_;
+  explicit CaseRunner(Session session) : session_(std::move(session)) {}
+  Executor& executor() { return session_.executor(); }
+
+  Session session_;
 };
 
 // Fails `verdict` at the first value of `shipped` that is not the same bits in `probed`.
