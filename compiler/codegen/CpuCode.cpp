@@ -74,13 +74,13 @@ void hydra::registerKernelExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, HydraDialect *) {
     attachRowKernels(context);
     attachNormKernels(context);
-    // TEMP attachColumnKernels(context);
-    // TEMP attachWindowKernels(context);
-    // TEMP attachMoveKernels(context);
-    // TEMP attachAttentionForwardKernels(context);
-    // TEMP attachAttentionBackwardKernels(context);
-    // TEMP attachCrossEntropyKernels(context);
-    // TEMP attachUpdateKernels(context);
+    attachColumnKernels(context);
+    attachWindowKernels(context);
+    attachMoveKernels(context);
+    attachAttentionForwardKernels(context);
+    attachAttentionBackwardKernels(context);
+    attachCrossEntropyKernels(context);
+    attachUpdateKernels(context);
   });
 }
 

@@ -4,22 +4,12 @@
 // In place: every row (head vector) is read to its end before its first element is written, and a
 // vector is read before it is written; so rms_norm and l2_norm may overwrite x, their gradients dy
 // or x, and rope x.
-#include "compiler/codegen/KernelEmitter.h"
+#include "compiler/codegen/ValueBodies.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 
 namespace {
-
-// 1 / sqrt(mean(x^2) + eps) of one row.
-Value inverseRms(KernelEmitter &e, Value x, Value start, int64_t width, Value eps) {
-  Value sum = e.foldColumns(width, e.splat(0.0), [&](Value column, Value mask, ValueRange carried) {
-    Value value = e.load(x, e.add(start, column), mask);
-    return SmallVector<Value>{e.fma(value, value, carried[0])};
-  })[0];
-  Value mean = e.divf(e.treeSum(sum), e.real(static_cast<double>(width)));
-  return e.divf(e.real(1.0), e.sqrt(e.addf(mean, eps)));
-}
 
 LogicalResult emitRmsNorm(RmsNormOp op, KernelEmitter &e) {
   Matrix matrix = matrixOf(op.getX());

@@ -134,3 +134,12 @@ Value hydra::castBody(KernelEmitter &e, Value x, Type element) {
   Value above = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, x, high);
   return e.select(above, e.splat(e.integer(2147483647)), converted);
 }
+
+Value hydra::inverseRms(KernelEmitter &e, Value x, Value start, int64_t width, Value eps) {
+  Value sum = e.foldColumns(width, e.splat(0.0), [&](Value column, Value mask, ValueRange carried) {
+    Value value = e.load(x, e.add(start, column), mask);
+    return SmallVector<Value>{e.fma(value, value, carried[0])};
+  })[0];
+  Value mean = e.divf(e.treeSum(sum), e.real(static_cast<double>(width)));
+  return e.divf(e.real(1.0), e.sqrt(e.addf(mean, eps)));
+}

@@ -15,6 +15,8 @@ Value binaryBody(KernelEmitter &e, BinaryKind kind, Value a, Value c);
 Value isNotZero(KernelEmitter &e, Value mask);
 // Converts between f32 and i32 as hydra.cast says.
 Value castBody(KernelEmitter &e, Value x, Type element);
+// 1 / sqrt(mean(x^2) + eps) of the row of `width` elements at `start`.
+Value inverseRms(KernelEmitter &e, Value x, Value start, int64_t width, Value eps);
 
 } // namespace mlir::hydra
 
