@@ -96,8 +96,15 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const Shape& shape, const 
 
 absl::StatusOr<Measurement> MeasureEntry(Model& model, const Shape& shape,
                                          const BenchFlags& flags) {
+  // Of any variant: the first one stands for the entry.
+  std::string variant;
+  for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
+    if (entry.name != shape.name) continue;
+    variant = entry.variant;
+    break;
+  }
   HYDRA_ASSIGN_OR_RETURN(const artifact::EntryInfo* entry,
-                         model.executor->FindEntry(shape.name, shape.batch, shape.seq));
+                         model.executor->FindEntry(shape.name, shape.batch, shape.seq, variant));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch, model.executor->Prepare(*entry));
   for (const artifact::NamedBuffer& input : entry->inputs) {
     if (input.type != hal::ElementType::kI32) continue;
