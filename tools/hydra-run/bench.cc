@@ -84,10 +84,9 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const Shape& shape, const 
                                         int64_t micro_batches) {
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(*model.executor, {.batch = shape.batch,
-                                                      .seq = shape.seq,
-                                                      .micro_batches = micro_batches,
-                                                      .variant = ""}));
+      train::ExecutorEngine::Create(
+          *model.executor,
+          {.batch = shape.batch, .seq = shape.seq, .micro_batches = micro_batches, .variant = ""}));
   HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(*engine));
   Measurement result;
   result.tokens = shape.batch * shape.seq * micro_batches;
@@ -97,8 +96,15 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const Shape& shape, const 
 
 absl::StatusOr<Measurement> MeasureEntry(Model& model, const Shape& shape,
                                          const BenchFlags& flags) {
+  // Of any variant: the first one stands for the entry.
+  std::string variant;
+  for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
+    if (entry.name != shape.name) continue;
+    variant = entry.variant;
+    break;
+  }
   HYDRA_ASSIGN_OR_RETURN(const artifact::EntryInfo* entry,
-                         model.executor->FindEntry(shape.name, shape.batch, shape.seq));
+                         model.executor->FindEntry(shape.name, shape.batch, shape.seq, variant));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch, model.executor->Prepare(*entry));
   for (const artifact::NamedBuffer& input : entry->inputs) {
     if (input.type != hal::ElementType::kI32) continue;
@@ -148,8 +154,8 @@ Json ToJson(const Measurement& measurement) {
             {"median_seconds", measurement.median()},
             {"min_seconds", measurement.seconds.front()},
             {"max_seconds", measurement.seconds.back()},
-            {"tokens_per_second", JsonNumber(static_cast<double>(measurement.tokens) /
-                                             measurement.median())}};
+            {"tokens_per_second",
+             JsonNumber(static_cast<double>(measurement.tokens) / measurement.median())}};
   Json profile = Json::array();
   for (const ProfileRow& row : measurement.profile) {
     profile.push_back({{"entry", row.entry},

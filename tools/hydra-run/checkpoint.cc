@@ -58,8 +58,7 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
     PrintJson({{"checkpoint", flags.output}, {"parameters", engine->facts().parameter_count}});
   } else {
     std::printf("%s: checkpoint of %s with %s parameters\n", flags.output.c_str(),
-                engine->facts().model.c_str(),
-                WithCommas(engine->facts().parameter_count).c_str());
+                engine->facts().model.c_str(), WithCommas(engine->facts().parameter_count).c_str());
   }
   return 0;
 }

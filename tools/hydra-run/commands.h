@@ -1,4 +1,5 @@
-// The subcommands of hydra-run, one file each. A new one adds its function here and its call in main.cc.
+// The subcommands of hydra-run, one file each. A new one adds its function here and its call in
+// main.cc.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_COMMANDS_H_
 #define HYDRA_TOOLS_HYDRA_RUN_COMMANDS_H_
 
@@ -9,8 +10,8 @@
 
 namespace hydra::tools {
 
-// What every subcommand shares. A subcommand's callback puts its work into `action`, which main runs
-// after the command line was parsed; it returns the exit code.
+// What every subcommand shares. A subcommand's callback puts its work into `action`, which main
+// runs after the command line was parsed; it returns the exit code.
 struct Session {
   bool json = false;  // results as one JSON object
   std::function<absl::StatusOr<int>()> action;

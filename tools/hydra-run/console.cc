@@ -22,8 +22,7 @@ void PrintMarked(const char* color, const char* word, absl::string_view message)
 
 bool StderrIsTerminal() {
   const char* terminal = std::getenv("TERM");
-  return isatty(STDERR_FILENO) != 0 && terminal != nullptr &&
-         absl::string_view(terminal) != "dumb";
+  return isatty(STDERR_FILENO) != 0 && terminal != nullptr && absl::string_view(terminal) != "dumb";
 }
 
 bool UseColor() {

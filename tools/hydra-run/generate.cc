@@ -1,11 +1,10 @@
 // hydra-run generate: continues a text with a model.
-#include "runtime/generate/generator.h"
-
 #include <cstdio>
 #include <memory>
 
 #include "runtime/data/tokenizer.h"
 #include "runtime/generate/executor_decode_engine.h"
+#include "runtime/generate/generator.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -34,8 +33,8 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                          data::MakeTokenizer(name));
   if (tokenizer->vocab_size() < model.artifact->info().vocab_size) {
     PrintWarning(absl::StrCat("the model has ", model.artifact->info().vocab_size,
-                              " tokens, the tokenizer ", name, " knows ",
-                              tokenizer->vocab_size(), "; a sampled one may have no text"));
+                              " tokens, the tokenizer ", name, " knows ", tokenizer->vocab_size(),
+                              "; a sampled one may have no text"));
   }
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
                          generate::ExecutorDecodeEngine::Create(*model.executor));

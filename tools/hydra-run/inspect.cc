@@ -17,7 +17,8 @@ absl::StatusOr<Inspection> Look(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     return absl::NotFoundError(
-        absl::StrCat(path, ": expected an artifact, checkpoint, safetensors or token file, found "
+        absl::StrCat(path,
+                     ": expected an artifact, checkpoint, safetensors or token file, found "
                      "nothing"));
   }
   if (std::filesystem::is_directory(path, ignored)) return InspectCheckpoint(path);

@@ -1,4 +1,5 @@
-// What `inspect` prints, per kind of file. Each returns the object that --json prints, and the text.
+// What `inspect` prints, per kind of file. Each returns the object that --json prints, and the
+// text.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_INSPECT_H_
 #define HYDRA_TOOLS_HYDRA_RUN_INSPECT_H_
 

@@ -8,8 +8,8 @@ namespace hydra::tools {
 namespace {
 
 constexpr const char* kRegionNames[hal::kRegionCount] = {
-    "arena",         "parameters", "gradients", "optimizer", "control", "control_state",
-    "cache",         "inputs",     "outputs",   "constants", "scratch"};
+    "arena", "parameters", "gradients", "optimizer", "control", "control_state",
+    "cache", "inputs",     "outputs",   "constants", "scratch"};
 
 struct Counts {
   int64_t commands = 0, kernels = 0, matmuls = 0;
@@ -79,8 +79,9 @@ std::string ParametersText(const artifact::ArtifactInfo& info, Json& json, int64
     count += static_cast<int64_t>(parameter.buffer.elements());
     const bool normal = parameter.init_kind == artifact::InitKind::kNormal;
     table.Add({parameter.name, Shape(parameter.buffer.shape),
-               normal ? absl::StrFormat("normal %g", parameter.init_value * parameter.residual_scale)
-                      : absl::StrFormat("%g", parameter.init_value * parameter.residual_scale),
+               normal
+                   ? absl::StrFormat("normal %g", parameter.init_value * parameter.residual_scale)
+                   : absl::StrFormat("%g", parameter.init_value * parameter.residual_scale),
                absl::StrFormat("%g", parameter.lr_factor),
                absl::StrFormat("%g", parameter.decay_factor)});
     json.push_back({{"name", parameter.name},

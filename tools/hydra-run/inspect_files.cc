@@ -34,12 +34,9 @@ absl::StatusOr<Inspection> InspectSafetensors(const std::string& path) {
     absl::StrAppend(&result.text, "metadata     ", key, " = ", value.substr(0, 200), "\n");
   }
   absl::StrAppend(&result.text, "\n", table.Text());
-  result.json = {{"kind", "safetensors"},
-                 {"path", path},
-                 {"elements", elements},
-                 {"bytes", bytes},
-                 {"metadata", file.metadata()},
-                 {"tensors", std::move(tensors)}};
+  result.json = {{"kind", "safetensors"},       {"path", path},
+                 {"elements", elements},        {"bytes", bytes},
+                 {"metadata", file.metadata()}, {"tensors", std::move(tensors)}};
   return result;
 }
 
@@ -73,10 +70,10 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
     table.Add({file, HumanBytes(bytes)});
     files.push_back({{"file", file}, {"bytes", bytes}});
   }
-  absl::StrAppend(&result.text, "checkpoint  ", checkpoint.path(), " (every file intact)\nrun         ",
-                  run.run_id, "\nstep        ", run.step, ", ", WithCommas(run.total_tokens),
-                  " tokens\nmodel       ", run.facts.model, ", ",
-                  WithCommas(run.facts.parameter_count), " parameters\nartifact    ",
+  absl::StrAppend(&result.text, "checkpoint  ", checkpoint.path(),
+                  " (every file intact)\nrun         ", run.run_id, "\nstep        ", run.step,
+                  ", ", WithCommas(run.total_tokens), " tokens\nmodel       ", run.facts.model,
+                  ", ", WithCommas(run.facts.parameter_count), " parameters\nartifact    ",
                   run.facts.artifact_hash, " (", run.facts.target, ", ", run.facts.isa_level,
                   ")\ncompiler    ", run.facts.compiler_build, "\ndata        ",
                   run.data_fingerprint, ", tokenizer ", run.tokenizer, "\n\n", table.Text(), "\n");

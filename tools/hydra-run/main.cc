@@ -29,7 +29,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   app.footer(
-      "Results go to standard output, messages to standard error. Exit codes: 0 success, 1 failure,\n"
+      "Results go to standard output, messages to standard error. Exit codes: 0 success, 1 "
+      "failure,\n"
       "2 usage, 3 bad or missing input file, 4 out of memory, 5 numerical failure,\n"
       "143 after a checkpoint on SIGTERM.");
   Session session;

@@ -21,9 +21,9 @@ namespace fs = std::filesystem;
 
 absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest& request,
                                     std::map<std::string, std::string> settings) {
-  const bool decodes = std::any_of(
-      request.entries.begin(), request.entries.end(),
-      [](const std::string& entry) { return absl::StartsWith(entry, "extend@"); });
+  const bool decodes =
+      std::any_of(request.entries.begin(), request.entries.end(),
+                  [](const std::string& entry) { return absl::StartsWith(entry, "extend@"); });
   if (decodes) settings.emplace("cache", "1024");
   HYDRA_ASSIGN_OR_RETURN(
       const toolchain::Compiled compiled,
@@ -34,7 +34,8 @@ absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest&
   return compiled.artifact;
 }
 
-// Whether the artifact has every kind of entry that is asked for; shapes are checked where they are used.
+// Whether the artifact has every kind of entry that is asked for; shapes are checked where they are
+// used.
 bool HasEntries(const artifact::ArtifactInfo& info, const std::vector<std::string>& entries) {
   return std::all_of(entries.begin(), entries.end(), [&](const std::string& wanted) {
     std::string name = wanted.substr(0, wanted.find('@'));
@@ -62,9 +63,11 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
     }
   }
   if (model.spec_path.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        model.checkpoint->path(), ": the checkpoint carries neither an artifact nor a model spec; "
-        "pass the model and --weights ", model.checkpoint->weights_path()));
+    return absl::FailedPreconditionError(
+        absl::StrCat(model.checkpoint->path(),
+                     ": the checkpoint carries neither an artifact nor a model spec; "
+                     "pass the model and --weights ",
+                     model.checkpoint->weights_path()));
   }
   HYDRA_ASSIGN_OR_RETURN(model.artifact_path, Compile(model.spec_path, request, {}));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -75,14 +78,15 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
     return absl::NotFoundError(
-        absl::StrCat(request.model, ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
+        absl::StrCat(request.model,
+                     ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));
   }
   if (fs::is_directory(request.model, ignored)) return OpenCheckpoint(request, model);
   if (toolchain::IsModelSpec(request.model)) {
     model.spec_path = request.model;
-    HYDRA_ASSIGN_OR_RETURN(
-        model.artifact_path, Compile(request.model, request, request.settings.CompileSettings()));
+    HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
+                           Compile(request.model, request, request.settings.CompileSettings()));
   } else {
     HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(request.settings, request.model));
     model.artifact_path = request.model;
@@ -99,11 +103,10 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   HYDRA_ASSIGN_OR_RETURN(
       model.device, hal::CreateDevice(model.artifact->info().target,
                                       {.threads = request.threads, .validate = request.validate}));
-  HYDRA_ASSIGN_OR_RETURN(
-      model.executor,
-      Executor::Create(model.artifact, *model.device,
-                       {.micro_batches = static_cast<int>(request.micro_batches),
-                        .isa_level = ""}));
+  HYDRA_ASSIGN_OR_RETURN(model.executor,
+                         Executor::Create(model.artifact, *model.device,
+                                          {.micro_batches = static_cast<int>(request.micro_batches),
+                                           .isa_level = ""}));
   return model;
 }
 

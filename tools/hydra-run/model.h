@@ -1,4 +1,5 @@
-// From what a user names (a model spec, an artifact, a checkpoint) to a loaded program with weights.
+// From what a user names (a model spec, an artifact, a checkpoint) to a loaded program with
+// weights.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_MODEL_H_
 #define HYDRA_TOOLS_HYDRA_RUN_MODEL_H_
 
@@ -20,8 +21,8 @@ namespace hydra::tools {
 
 struct ModelRequest {
   std::string model;  // .mlir, .json, .hydra, a checkpoint or a run directory
-  // For specs: what to compile. For checkpoints: what the artifact must have, or else the checkpoint's
-  // spec is compiled.
+  // For specs: what to compile. For checkpoints: what the artifact must have, or else the
+  // checkpoint's spec is compiled.
   std::vector<std::string> entries;
   train::Settings settings;  // compile settings are refused on artifacts and checkpoints
   int threads = 0;
@@ -42,8 +43,8 @@ struct Model {
 // Compiles if needed, opens and checks everything, obtains memory. No weights yet.
 absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 
-// Weights for inference: from `weights_file` if given, else from the checkpoint, else initial values from
-// `seed` with a warning.
+// Weights for inference: from `weights_file` if given, else from the checkpoint, else initial
+// values from `seed` with a warning.
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
 
 // What a checkpoint of this model should carry along.

@@ -39,11 +39,11 @@ absl::Status Progress::OnStart(const train::RunStart& start) {
 
 std::string Progress::Describe(const train::StepReport& report) const {
   const double left = seconds_per_step_ * static_cast<double>(stop_step_ - report.step);
-  return absl::StrFormat("step %d/%d  loss %.4f  lr %.2e  norm %.2f  %s tokens/s  %s left",
-                         report.step, total_steps_, report.loss_ema, report.lr, report.grad_norm,
-                         WithCommas(static_cast<int64_t>(static_cast<double>(report.tokens) /
-                                                         seconds_per_step_)),
-                         HumanSeconds(left));
+  return absl::StrFormat(
+      "step %d/%d  loss %.4f  lr %.2e  norm %.2f  %s tokens/s  %s left", report.step, total_steps_,
+      report.loss_ema, report.lr, report.grad_norm,
+      WithCommas(static_cast<int64_t>(static_cast<double>(report.tokens) / seconds_per_step_)),
+      HumanSeconds(left));
 }
 
 absl::Status Progress::OnStep(const train::StepReport& report) {

@@ -12,7 +12,8 @@ namespace hydra::tools {
 
 class Progress final : public train::TrainObserver {
  public:
-  // `stop_step`: where this invocation ends; `log_interval`: steps between lines without a terminal.
+  // `stop_step`: where this invocation ends; `log_interval`: steps between lines without a
+  // terminal.
   Progress(int64_t stop_step, int64_t log_interval);
 
   absl::Status OnStart(const train::RunStart& start) override;

@@ -44,7 +44,8 @@ int PrintSettings() {
   return 0;
 }
 
-// The shape must be known before the model is loaded, so a resumed run's is read from its checkpoint.
+// The shape must be known before the model is loaded, so a resumed run's is read from its
+// checkpoint.
 absl::Status TakeSavedSettings(const std::string& out, train::Settings& settings) {
   HYDRA_ASSIGN_OR_RETURN(
       const train::CheckpointStore store,
@@ -56,8 +57,8 @@ absl::Status TakeSavedSettings(const std::string& out, train::Settings& settings
 
 std::vector<std::string> EntriesFor(const train::Settings& settings) {
   const int64_t batch = settings.Integer("batch"), seq = settings.Integer("seq");
-  const std::string shape = absl::StrCat(batch == 0 ? kDefaultBatch : batch, "x",
-                                         seq == 0 ? kDefaultSeq : seq);
+  const std::string shape =
+      absl::StrCat(batch == 0 ? kDefaultBatch : batch, "x", seq == 0 ? kDefaultSeq : seq);
   // Decoding entries too, so that `generate` works on the checkpoint alone.
   return {"train@" + shape, "eval@" + shape, "extend@1x64", "extend@1x1"};
 }
@@ -124,10 +125,9 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   Progress progress(std::min(flags.stop_at.value_or(steps), steps),
                     settings.Integer("log_interval"));
   train::MetricsObserver metrics(flags.out, EnvironmentOf(model));
-  HYDRA_ASSIGN_OR_RETURN(
-      train::Trainer trainer,
-      train::Trainer::Create(*engine, dataset, request.settings, std::move(options),
-                             {&metrics, &progress}));
+  HYDRA_ASSIGN_OR_RETURN(train::Trainer trainer,
+                         train::Trainer::Create(*engine, dataset, request.settings,
+                                                std::move(options), {&metrics, &progress}));
   HYDRA_ASSIGN_OR_RETURN(const train::TrainOutcome outcome, trainer.Run());
   const Json summary = Summary(trainer, outcome, flags.out, metrics);
   if (json) {
@@ -156,9 +156,11 @@ void AddTrain(CLI::App& app, Session& session) {
   for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {
     flags->model.DeclareSetting(*command, std::string("--") + key, key);
   }
-  command->add_flag("--resume", flags->resume, "continue from the newest usable checkpoint of --out");
-  command->add_option("--stop-at", flags->stop_at,
-                      "end after this step with a checkpoint; the schedule still counts to --steps");
+  command->add_flag("--resume", flags->resume,
+                    "continue from the newest usable checkpoint of --out");
+  command->add_option(
+      "--stop-at", flags->stop_at,
+      "end after this step with a checkpoint; the schedule still counts to --steps");
   command->add_flag("--dry-run", flags->dry_run,
                     "print parameters, planned bytes, FLOPs and speed, and stop");
   command->add_flag("--help-settings", flags->list_settings, "list every setting for --set");
