@@ -77,12 +77,16 @@ FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const Name
   }
   for (func::FuncOp function : functions) {
     std::string prefix = functions.size() > 1 ? function.getSymName().str() + ":" : "";
+    // Everything of this function: structural ops find their parameters by name, not by argument.
     NamedTensors bindings;
+    for (const auto &[key, tensor] : inputs)
+      if (StringRef name(key); name.consume_front(prefix))
+        bindings.emplace(name.str(), tensor);
     for (unsigned index = 0; index < function.getNumArguments(); ++index) {
       std::string key = argumentKey(function, index);
-      if (auto given = inputs.find(prefix + key); given != inputs.end())
-        bindings.emplace(key, given->second);
-      else if (std::optional<TensorValue> start = startValue(function, index))
+      if (bindings.count(key))
+        continue;
+      if (std::optional<TensorValue> start = startValue(function, index))
         bindings.emplace(key, *std::move(start));
     }
     FailureOr<NamedTensors> run = interpretFunction(function, bindings, options);

@@ -2,6 +2,8 @@
 #ifndef HYDRA_PASSES_ROUTING_PASSES_H
 #define HYDRA_PASSES_ROUTING_PASSES_H
 
+#include "dialects/hydra/HydraDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 

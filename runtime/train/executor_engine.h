@@ -18,7 +18,7 @@ struct ExecutorEngineOptions {
   int64_t batch = 0;  // 0: that of the largest training entry
   int64_t seq = 0;
   int64_t micro_batches = 1;
-  std::string variant;   // "": the first one of the artifact
+  std::string variant = "";  // "": the first one of the artifact
   bool training = true;  // false: evaluation and checkpoints only
 };
 

@@ -8,7 +8,8 @@
 // Exit codes of the tools (blueprint section 8).
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kBadInput = 3 };
 
-// Compiles `input` to `output` ("-" for stdin and stdout; .hydra for an artifact). Diagnostics go to stderr.
+// Compiles `input` to `output` ("-" for stdin and stdout; .hydra for an artifact). Diagnostics go
+// to stderr.
 int compileCommand(const CommandLine &flags, const std::string &input, const std::string &output,
                    mlir::DialectRegistry &registry);
 

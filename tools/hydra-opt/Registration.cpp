@@ -1,5 +1,6 @@
 #include "Registration.h"
 
+#include "compiler/codegen/CpuCode.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
@@ -9,8 +10,6 @@
 #include "passes/autodiff/Passes.h"
 #include "passes/fusion/Passes.h"
 #include "passes/plan/Passes.h"
-#include "passes/fusion/Passes.h"
-#include "passes/plan/Passes.h"
 #include "passes/routing/Passes.h"
 
 void registerEverything(mlir::DialectRegistry &registry) {
@@ -18,6 +17,7 @@ void registerEverything(mlir::DialectRegistry &registry) {
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
   mlir::hydra::registerInterpreterExternalModels(registry);
+  mlir::hydra::registerKernelExternalModels(registry);
   mlir::hydra::registerDerivativeExternalModels(registry);
 
   mlir::registerAllPasses();
