@@ -1,3 +1,4 @@
+// hydra-plan: from functions of fusions to regions, kernels and entries.
 #include "passes/plan/Passes.h"
 
 #include "passes/plan/CheckAssignment.h"
