@@ -95,8 +95,11 @@ class CaseRunner {
   absl::StatusOr<NumericTensors> Apply() {
     const artifact::EntryInfo* entry = FindByName(executor_->info(), "apply");
     if (!entry) return absl::NotFoundError("the artifact has no entry apply");
-    HYDRA_RETURN_IF_ERROR(SetControl("lr", 1e-3));
-    HYDRA_RETURN_IF_ERROR(SetControl("weight_decay", 0.1));
+    // A step that clips nothing: limits of model.md 13, no spike rule.
+    const std::pair<const char*, double> values[] = {
+        {"lr", 1e-3},       {"weight_decay", 0.1},    {"clip_min", 50},     {"clip_max", 3000},
+        {"clip_factor", 2}, {"clip_ema_decay", 0.05}, {"spike_norm", 1e30}, {"spike_lr_factor", 1}};
+    for (const auto& [name, value] : values) HYDRA_RETURN_IF_ERROR(SetControl(name, value));
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor_->Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(launch->Run());
     NumericTensors parameters;

@@ -1,3 +1,4 @@
+// Whole functions: a transformer block, routed work with several row counts, the balance loss.
 #include "tests/autodiff/gradient_check.h"
 
 namespace mlir::hydra {

@@ -1,4 +1,4 @@
-#include "CommandLine.h"
+#include "tools/hydra-opt/CommandLine.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"

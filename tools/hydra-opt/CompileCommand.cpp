@@ -1,4 +1,4 @@
-#include "CompileCommand.h"
+#include "tools/hydra-opt/CompileCommand.h"
 
 #include "compiler/pipeline/EmitArtifact.h"
 #include "compiler/pipeline/InterpretModule.h"

@@ -2,8 +2,8 @@
 #ifndef HYDRA_TOOLS_HYDRA_OPT_COMPILECOMMAND_H
 #define HYDRA_TOOLS_HYDRA_OPT_COMPILECOMMAND_H
 
-#include "CommandLine.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "tools/hydra-opt/CommandLine.h"
 
 // Exit codes of the tools (blueprint section 8).
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kBadInput = 3 };

@@ -1,4 +1,4 @@
-#include "Registration.h"
+#include "compiler/pipeline/Registration.h"
 
 #include "compiler/codegen/CpuCode.h"
 #include "compiler/interpreter/Interpreter.h"
@@ -12,7 +12,7 @@
 #include "passes/plan/Passes.h"
 #include "passes/routing/Passes.h"
 
-void registerEverything(mlir::DialectRegistry &registry) {
+void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
@@ -23,8 +23,6 @@ void registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
-  mlir::hydra::registerFusionPasses();
-  mlir::plan::registerPlanPasses();
   mlir::hydra::registerFusionPasses();
   mlir::plan::registerPlanPasses();
 }
