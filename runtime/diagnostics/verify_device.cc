@@ -190,7 +190,9 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
       common.push_back("--function=" + name);
     }
     std::vector<std::string> with_probes = common, without = common;
-    with_probes.insert(with_probes.end(), {"--probe=*", "-o", probed_path});
+    // A module alone has no named intermediate values; its results are outputs anyway.
+    if (!golden.is_module()) with_probes.push_back("--probe=*");
+    with_probes.insert(with_probes.end(), {"-o", probed_path});
     // Training does not output logits; an evaluation entry beside it does.
     bool extra_eval = golden.training() && !golden.is_module();
     if (extra_eval) without.push_back(absl::StrCat("--entry=eval@", item.batch, "x", item.seq));

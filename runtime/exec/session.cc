@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/base/status.h"
 #include "runtime/hal/registry.h"
 
 namespace hydra {

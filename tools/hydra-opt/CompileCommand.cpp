@@ -115,6 +115,8 @@ int compileCommand(const CommandLine &flags, const std::string &input, const std
         "write another file");
 
   MLIRContext context(registry);
+  // A diagnostic says what is wrong; the whole operation beside it would bury that.
+  context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   DefaultTimingManager timing;
