@@ -45,3 +45,19 @@ function(hydra_test name)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   endif()
 endfunction()
+
+# hydra_lit_suite(NAME [DEPENDS ...] [LABELS ...]): the lit tests (*.mlir) of the current folder, one ctest entry.
+# Tests may call hydra-opt, hydra-run, FileCheck and not; settings shared by all suites: tests/lit.cfg.py.
+function(hydra_lit_suite name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LABELS" ${ARGN})
+  find_program(HYDRA_LIT NAMES lit-22 lit llvm-lit HINTS ${LLVM_TOOLS_BINARY_DIR} REQUIRED)
+  find_program(HYDRA_FILECHECK NAMES FileCheck-22 FileCheck HINTS ${LLVM_TOOLS_BINARY_DIR} REQUIRED)
+  get_filename_component(HYDRA_FILECHECK_DIR ${HYDRA_FILECHECK} REALPATH)
+  get_filename_component(HYDRA_FILECHECK_DIR ${HYDRA_FILECHECK_DIR} DIRECTORY)
+  set(HYDRA_LIT_SUITE_NAME ${name})
+  configure_file(${CMAKE_SOURCE_DIR}/tests/lit.site.cfg.py.in
+                 ${CMAKE_CURRENT_BINARY_DIR}/lit.site.cfg.py @ONLY)
+  add_custom_target(${name} ALL DEPENDS ${ARG_DEPENDS})
+  add_test(NAME ${name} COMMAND ${HYDRA_LIT} --succinct --verbose ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()

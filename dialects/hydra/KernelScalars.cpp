@@ -38,6 +38,6 @@ void mlir::hydra::neutralizeKernelScalars(Block &body) {
       scalar.op->setAttr(scalar.attribute, builder.getIntegerAttr(integer.getType(), 0));
     else
       scalar.op->setAttr(scalar.attribute,
-                         builder.getFloatAttr(cast<FloatAttr>(value).getType(), 0.0));
+                         builder.getFloatAttr(cast<FloatAttr>(value).getType(), 1.0));
   }
 }

@@ -15,6 +15,12 @@ inline constexpr int64_t kColumnTile = 64;
 // Elements that one item of a flat elementwise, update or full-reduction kernel covers.
 inline constexpr int64_t kFlatTile = 16384;
 
+// Query (or key) rows of one item of attention, and how many of them are computed together.
+inline constexpr int64_t kAttentionRows = 64;
+inline constexpr int64_t kAttentionBlock = 8;
+// Rows of one item of the first stage of rms_norm_weight_grad: at most 64 items, whole row tiles.
+int64_t weightGradientChunk(int64_t rows);
+
 struct KernelWork {
   // One per stage. A later stage starts when the earlier one is complete.
   SmallVector<int64_t> items;
@@ -28,6 +34,10 @@ struct KernelWork {
 
 // The work of a kernel whose body is `body` (hydra primitives, today exactly one, and hydra.yield).
 KernelWork getKernelWork(Block &body);
+
+// Whether the kernel of `op` (a primitive) computes the same if result `result` occupies the memory
+// of operand `operand`, for operands that are different values. Only exact overlap is meant.
+bool mayRunInPlace(Operation *op, unsigned result, unsigned operand);
 
 } // namespace mlir::plan
 

@@ -1,0 +1,228 @@
+// From kernel bodies through the vector, scf, arith and math dialects to machine code.
+#include "compiler/codegen/CpuCode.h"
+
+#include "compiler/codegen/KernelEmitter.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+static constexpr StringRef kLevels[] = {"x86-64-v3", "x86-64-v4", "sapphirerapids"};
+
+ArrayRef<StringRef> hydra::cpuIsaLevels() { return kLevels; }
+
+bool hydra::hostSupports(StringRef isaLevel) {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  auto hasAll = [&](std::initializer_list<StringRef> names) {
+    return llvm::all_of(names, [&](StringRef name) { return features.lookup(name); });
+  };
+  bool v3 = hasAll({"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"});
+  bool v4 = v3 && hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
+  if (isaLevel == "x86-64-v3")
+    return v3;
+  if (isaLevel == "x86-64-v4")
+    return v4;
+  return isaLevel == "sapphirerapids" && v4 &&
+         hasAll({"amx-tile", "amx-bf16", "amx-int8", "avx512bf16", "avx512fp16", "avx512vnni"});
+}
+
+FailureOr<CpuTarget> hydra::parseCpuTarget(StringRef name, Location location) {
+  if (name == "native") {
+    for (StringRef level : llvm::reverse(kLevels))
+      if (hostSupports(level))
+        return CpuTarget{level.str()};
+    emitError(location) << "this machine runs none of the supported instruction-set levels; the "
+                           "smallest is "
+                        << kLevels[0] << " (AVX2 and FMA)";
+    return failure();
+  }
+  if (!llvm::is_contained(kLevels, name)) {
+    emitError(location) << "expected an instruction-set level native, "
+                        << llvm::join(cpuIsaLevels(), ", ") << "; found '" << name << "'";
+    return failure();
+  }
+  return CpuTarget{name.str()};
+}
+
+void hydra::registerKernelExternalModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, HydraDialect *) {
+    attachRowKernels(context);
+    attachNormKernels(context);
+    attachColumnKernels(context);
+    attachWindowKernels(context);
+    attachMoveKernels(context);
+    attachAttentionForwardKernels(context);
+    attachAttentionBackwardKernels(context);
+    attachCrossEntropyKernels(context);
+    attachUpdateKernels(context);
+  });
+}
+
+static void loadDialects(MLIRContext *context) {
+  context
+      ->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
+                    LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
+  registerBuiltinDialectTranslation(*context);
+  registerLLVMDialectTranslation(*context);
+}
+
+// One function per stage; see PlanOps.td for the convention.
+static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
+                                SmallVectorImpl<std::string> &functions) {
+  Block &body = kernel.getBody().front();
+  auto operations = body.without_terminator();
+  if (!llvm::hasSingleElement(operations))
+    return kernel.emitOpError("expected one primitive and hydra.yield, found ")
+           << std::distance(operations.begin(), operations.end()) << " primitives";
+  auto op = dyn_cast<KernelOpInterface>(*operations.begin());
+  if (!op)
+    return operations.begin()->emitOpError("has no kernel: it is a command, an alias or a constant "
+                                           "of the plan, or its emission is missing");
+  MLIRContext *context = kernel.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
+  for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage) {
+    std::string name = kernel.getSymName().str();
+    if (stage > 0)
+      name += "_s" + std::to_string(stage);
+    ImplicitLocOpBuilder builder(op.getLoc(), context);
+    builder.setInsertionPointToEnd(target.getBody());
+    auto function = func::FuncOp::create(
+        builder, name, FunctionType::get(context, {pointer, pointer, pointer, i64, i64}, {}));
+    Block *entry = function.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+    FailureOr<KernelEmitter> emitter =
+        KernelEmitter::create(builder, body, stage,
+                              {entry->getArgument(0), entry->getArgument(1), entry->getArgument(2),
+                               entry->getArgument(3), entry->getArgument(4)});
+    if (failed(emitter) || failed(op.emitKernel(*emitter)))
+      return failure();
+    func::ReturnOp::create(builder);
+    functions.push_back(name);
+  }
+  return success();
+}
+
+static LogicalResult lowerToLLVMDialect(ModuleOp module) {
+  RewritePatternSet patterns(module.getContext());
+  // Not the AVX2 forms: their approximate reciprocal square root differs between levels.
+  populateMathPolynomialApproximationPatterns(patterns, MathPolynomialApproximationOptions{});
+  if (failed(applyPatternsGreedily(module, std::move(patterns))))
+    return emitError(module.getLoc()) << "could not expand the mathematical functions";
+  PassManager manager(module.getContext());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  return manager.run(module);
+}
+
+static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef isaLevel, Location location) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  std::string message;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!target) {
+    emitError(location) << "this LLVM has no x86-64 back end: " << message;
+    return nullptr;
+  }
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard; // only what fma() asks for
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, isaLevel, "", options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  module.setDataLayout(machine.createDataLayout());
+  module.setTargetTriple(machine.getTargetTriple());
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", machine.getTargetCPU());
+    function.addFnAttr("prefer-vector-width", "512");
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+  // Kernels are vectorised by hand; the vectorisers could only spend time.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  // No function of any library may be recognised or called.
+  llvm::TargetLibraryInfoImpl library(machine.getTargetTriple());
+  library.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuTarget &target) {
+  Location location = planModule.getLoc();
+  loadDialects(planModule.getContext());
+
+  OwningOpRef<ModuleOp> kernels = ModuleOp::create(location);
+  SmallVector<std::string> functions;
+  for (auto kernel : planModule.getOps<plan::KernelOp>())
+    if (failed(emitKernel(kernel, *kernels, functions)))
+      return failure();
+  if (failed(lowerToLLVMDialect(*kernels)))
+    return failure();
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*kernels, llvmContext, "kernels");
+  if (!module)
+    return emitError(location) << "could not translate the kernels to LLVM IR";
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target.isaLevel, location);
+  if (!machine)
+    return failure();
+  optimize(*module, *machine);
+  SmallVector<char, 0> object;
+  llvm::raw_svector_ostream stream(object);
+  llvm::legacy::PassManager codegen;
+  if (machine->addPassesToEmitFile(codegen, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+    return emitError(location) << "the x86-64 back end cannot write objects";
+  codegen.run(*module);
+  FailureOr<CodeImage> image = linkObject(object, functions, location);
+  if (succeeded(image))
+    image->isaLevel = target.isaLevel;
+  return image;
+}

@@ -1,0 +1,28 @@
+#include "compiler/pipeline/Registration.h"
+
+#include "compiler/codegen/CpuCode.h"
+#include "compiler/interpreter/Interpreter.h"
+#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/PlanDialect.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllPasses.h"
+#include "passes/autodiff/Derivatives.h"
+#include "passes/autodiff/Passes.h"
+#include "passes/fusion/Passes.h"
+#include "passes/plan/Passes.h"
+#include "passes/routing/Passes.h"
+
+void mlir::hydra::registerEverything(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
+  mlir::hydra::registerCostExternalModels(registry);
+  mlir::hydra::registerInterpreterExternalModels(registry);
+  mlir::hydra::registerKernelExternalModels(registry);
+  mlir::hydra::registerDerivativeExternalModels(registry);
+
+  mlir::registerAllPasses();
+  mlir::hydra::registerHydraRoutingPasses();
+  mlir::hydra::registerHydraAutodiffPasses();
+  mlir::hydra::registerFusionPasses();
+  mlir::plan::registerPlanPasses();
+}

@@ -1,0 +1,101 @@
+#include "frontend/LoadSpec.h"
+
+#include "dialects/hydra/HydraDialect.h"
+#include "frontend/ConfigReader.h"
+#include "frontend/ConfigToModel.h"
+#include "frontend/SpecText.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+// Longer texts are no specs.
+static constexpr size_t kMaxSpecBytes = size_t(64) << 20;
+
+static void loadDialects(MLIRContext &context) {
+  context.loadDialect<HydraDialect, func::FuncDialect>();
+}
+
+static FailureOr<OwningOpRef<ModuleOp>> fail(const LogicalResult &) { return failure(); }
+
+FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::parseSpec(StringRef text, StringRef source,
+                                                        MLIRContext &context) {
+  loadDialects(context);
+  SourceMap map(text, source, context);
+  if (std::optional<uint64_t> offset = findDeepNesting(text)) {
+    emitError(map.location(*offset))
+        << "expected brackets nested at most " << kMaxNesting << " deep in a spec";
+    return failure();
+  }
+  auto module = parseSourceString<ModuleOp>(text, ParserConfig(&context), source);
+  if (!module)
+    return failure();
+  if (module->getOps<LanguageModelOp>().empty() && module->getOps<func::FuncOp>().empty()) {
+    emitError(map.location(0)) << "expected a hydra.model or a function in the spec, found neither";
+    return failure();
+  }
+  return module;
+}
+
+FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::parseConfig(StringRef text, StringRef source,
+                                                          MLIRContext &context) {
+  loadDialects(context);
+  SourceMap map(text, source, context);
+  auto document = ::hydra::JsonDocument::Parse(toView(text), toView(source));
+  if (!document.ok())
+    return fail(map.emit(document.status()));
+  ::hydra::JsonView root = document->root();
+  ConfigReader reader(root);
+  for (absl::string_view key : {"model", "cases", "name", "run", "loss", "derived", "no_grad",
+                                "margin", "tolerance", "optimizer"})
+    reader.ignore(key);
+  std::optional<::hydra::JsonView> model = root.Find("model"), cases = root.Find("cases");
+  if (absl::Status status = reader.finish(); !status.ok())
+    return fail(map.emit(status));
+  if (!model == !cases)
+    return fail(
+        map.emit(root.Error("expected one of the keys model (settings of a model) and cases "
+                            "(settings of attention modules), found " +
+                            std::string(model ? "both" : "neither"))));
+
+  Location location = map.location(model.value_or(root).offset());
+  OwningOpRef<ModuleOp> module = ModuleOp::create(map.location(0));
+  absl::Status status;
+  if (model) {
+    absl::StatusOr<ModelConfig> config = readModelConfig(*model);
+    status = config.status();
+    if (config.ok())
+      appendModel(*module, *config, location);
+  } else {
+    status = appendAttentionCases(*module, *cases, map);
+  }
+  if (!status.ok())
+    return fail(map.emit(status));
+  if (failed(verify(*module)))
+    return failure();
+  return module;
+}
+
+FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::loadSpec(StringRef path, MLIRContext &context) {
+  SourceMap map("", path, context);
+  bool standardInput = path == "-", config = path.ends_with(".json");
+  if (!standardInput && !config && !path.ends_with(".mlir"))
+    return fail(map.emit(absl::FailedPreconditionError(
+        "expected a model spec, a file that ends in .mlir or .json, or - for standard input")));
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/true);
+  if (!buffer)
+    return fail(map.emit(absl::NotFoundError(
+        "cannot read the model spec: " + buffer.getError().message() + "; check the path")));
+  StringRef text = (*buffer)->getBuffer();
+  if (text.size() > kMaxSpecBytes)
+    return fail(map.emit(absl::FailedPreconditionError(absl::StrCat(
+        "expected a model spec of at most ", kMaxSpecBytes, " bytes, found ", text.size()))));
+  if (standardInput)
+    config = text.ltrim().starts_with("{") && !text.ltrim().starts_with("{-#");
+  StringRef source = standardInput ? "<stdin>" : path;
+  return config ? parseConfig(text, source, context) : parseSpec(text, source, context);
+}

@@ -1,0 +1,99 @@
+#include "frontend/ModelConfig.h"
+
+#include "frontend/ConfigReader.h"
+
+#include <limits>
+
+using namespace mlir::hydra;
+
+// Bounds that no real model reaches; they keep products of sizes within int64.
+static constexpr int64_t kMaxWidth = int64_t(1) << 24;
+static constexpr int64_t kMaxExtent = int64_t(1) << 31;
+static constexpr int64_t kMaxRepetition = 512;
+static constexpr int64_t kMaxSteps = int64_t(1) << 53;
+static constexpr double kNoLimit = std::numeric_limits<double>::max();
+
+int64_t ModelConfig::hidden() const {
+  int64_t exact = static_cast<int64_t>(static_cast<double>(attention.dim) * mlpRatio);
+  return (exact + 255) / 256 * 256;
+}
+
+void mlir::hydra::readAttention(ConfigReader &reader, AttentionConfig &config) {
+  reader.integer("dim", config.dim, 1, kMaxWidth);
+  reader.integer("n_heads", config.nHeads, 1, kMaxWidth);
+  reader.integer("n_kv_heads", config.nKvHeads, 1, kMaxWidth);
+  reader.integer("compression_factor", config.compressionFactor, 1, kMaxWidth);
+  reader.integer("conv_kernel_size", config.convKernelSize, 1, kMaxRepetition);
+  reader.boolean("use_rope", config.useRope);
+  reader.boolean("use_qk_norm", config.useQkNorm);
+  reader.boolean("use_convs", config.useConvs);
+  reader.boolean("use_qk_mean", config.useQkMean);
+  reader.boolean("use_value_shift", config.useValueShift);
+
+  int64_t latent = config.dim / config.compressionFactor;
+  reader.check(config.nHeads % config.nKvHeads == 0, "n_kv_heads",
+               absl::StrCat("expected n_kv_heads to divide n_heads = ", config.nHeads, ", found ",
+                            config.nKvHeads));
+  reader.check(latent >= config.nHeads && latent % config.nHeads == 0, "n_heads",
+               absl::StrCat("expected n_heads to divide dim / compression_factor = ", config.dim,
+                            " / ", config.compressionFactor, " = ", latent, ", found ",
+                            config.nHeads));
+  reader.check(
+      latent / config.nHeads % 2 == 0, "n_heads",
+      absl::StrCat("expected an even head width dim / compression_factor / n_heads, found ",
+                   latent / config.nHeads, "; change n_heads, compression_factor or dim"));
+}
+
+static void readRouting(ConfigReader &reader, ModelConfig &config) {
+  reader.number("mod_capacity", config.modCapacity, 0.0, 1.0);
+  reader.optionalNumber("aux_loss_weight", config.auxLossWeight, 0.0, kNoLimit);
+  reader.integer("mod_mlp_warmup", config.modMlpWarmup, 0, kMaxSteps);
+  reader.number("mod_loss_aware_weight", config.modLossAwareWeight, 0.0, kNoLimit);
+  reader.boolean("adaptive", config.adaptive);
+  reader.integer("mor_min_depth", config.morMinDepth, 0, kMaxRepetition - 1);
+  reader.check(config.morMinDepth < config.recursionsPerBlock, "mor_min_depth",
+               absl::StrCat("expected mor_min_depth < recursions_per_block = ",
+                            config.recursionsPerBlock, ", found ", config.morMinDepth));
+  reader.integer("mor_warmup", config.morWarmup, 0, kMaxSteps);
+  reader.number("mor_advantage_loss_scale", config.morAdvantageLossScale, 0.0, kNoLimit);
+  reader.integer("dim_ref", config.dimRef, 1, kMaxWidth);
+  reader.number("depth_alpha", config.depthAlpha, -kNoLimit, kNoLimit);
+  reader.number("depth_scale_max", config.depthScaleMax, 1.0, kNoLimit);
+  reader.boolean("static_routing_mode", config.staticRoutingMode);
+}
+
+static void readExperts(ConfigReader &reader, ModelConfig &config) {
+  reader.boolean("moe_enabled", config.moeEnabled);
+  reader.integer("moe_num_experts", config.moeNumExperts, 1, kMaxRepetition);
+  reader.integer("moe_num_layers", config.moeNumLayers, 0, kMaxRepetition);
+  reader.integer("moe_top_k", config.moeTopK, 1, kMaxRepetition);
+  reader.check(config.moeTopK <= config.moeNumExperts, "moe_top_k",
+               absl::StrCat("expected moe_top_k <= moe_num_experts = ", config.moeNumExperts,
+                            ", found ", config.moeTopK));
+  reader.number("moe_aux_weight", config.moeAuxWeight, 0.0, kNoLimit);
+  reader.integer("moe_warmup_steps", config.moeWarmupSteps, 0, kMaxSteps);
+  reader.optionalNumber("moe_capacity_factor", config.moeCapacityFactor, 0.0, kNoLimit);
+  reader.number("moe_router_jitter", config.moeRouterJitter, 0.0, kNoLimit);
+  reader.boolean("moe_identity_init", config.moeIdentityInit);
+  reader.integer("moe_forced_routing_steps", config.moeForcedRoutingSteps, 0, kMaxSteps);
+  reader.integer("moe_teacher_until_step", config.moeTeacherUntilStep, 0, kMaxSteps);
+}
+
+absl::StatusOr<ModelConfig> mlir::hydra::readModelConfig(::hydra::JsonView object) {
+  ModelConfig config;
+  ConfigReader reader(object);
+  reader.choice("kind", config.kind, {"hydra", "base"});
+  reader.choice("rules", config.rules, {"pytorch", "corrected"});
+  reader.integer("max_seq_len", config.maxSeqLen, 1, kMaxExtent);
+  reader.integer("vocab_size", config.vocabSize, 1, kMaxExtent);
+  reader.integer("n_mor_blocks", config.nMorBlocks, 1, kMaxRepetition);
+  reader.integer("recursions_per_block", config.recursionsPerBlock, 1, kMaxRepetition);
+  reader.number("mlp_ratio", config.mlpRatio, 1.0 / 1024, 64.0);
+  reader.boolean("tie_weights", config.tieWeights);
+  readAttention(reader, config.attention);
+  reader.check(config.hidden() > 0, "mlp_ratio", "expected dim * mlp_ratio of at least 1");
+  readRouting(reader, config);
+  readExperts(reader, config);
+  HYDRA_RETURN_IF_ERROR(reader.finish());
+  return config;
+}

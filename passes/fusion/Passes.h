@@ -1,0 +1,22 @@
+// Passes of the fusion stage, described in Passes.td.
+#ifndef HYDRA_PASSES_FUSION_PASSES_H
+#define HYDRA_PASSES_FUSION_PASSES_H
+
+#include "dialects/hydra/HydraDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::hydra {
+
+#define GEN_PASS_DECL
+#include "passes/fusion/Passes.h.inc"
+
+// Appends the fusion stage without probes: decompose, fold, accumulate, form, verify.
+void buildFusionPipeline(OpPassManager &manager);
+
+// Registers the passes one by one and as `hydra-fusion-pipeline`.
+void registerFusionPasses();
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_PASSES_FUSION_PASSES_H

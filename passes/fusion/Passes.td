@@ -1,0 +1,74 @@
+// Passes of the fusion stage: functions of primitives to functions of fusions, matmuls and aliases.
+#ifndef HYDRA_PASSES_FUSION_PASSES_TD
+#define HYDRA_PASSES_FUSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ProbePass : Pass<"hydra-probe", "::mlir::ModuleOp"> {
+  let summary = "Turns named intermediate values into outputs";
+  let description = [{
+    Every primitive with attribute `hydra.probe = "NAME"` whose name matches one of the glob patterns gives its
+    first result to the caller as output `probe.NAME`. A name that occurs again in the same function gets
+    `.2`, `.3`, ... appended. A pattern that matches nothing in the whole module is an error that lists names.
+    Runs before the other fusion passes, so that probed values are never optimised away.
+  }];
+  let options = [ListOption<"patterns", "probe", "std::string",
+                            "Glob patterns of probe names; several: separated by commas">];
+  let statistics = [Statistic<"numProbed", "num-probed", "Number of values that became outputs">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+}
+
+def DecomposeCausalConvPass : Pass<"hydra-decompose-causal-conv", "::mlir::func::FuncOp"> {
+  let summary = "causal_conv becomes unfold and a (grouped) matmul";
+  let description = [{
+    The filter [Cout, Cin / groups, w] is read as the matrix [Cout, Cin / groups * w]; the unfolded input has the
+    same order of columns. The matmul does the work on planned tiles, and its adjoints exist already.
+  }];
+  let statistics = [Statistic<"numDecomposed", "num-decomposed", "Number of convolutions replaced">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+}
+
+def FoldConstantsPass : Pass<"hydra-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Evaluates what is known at compile time and removes what is not used";
+  let description = [{
+    rope_table becomes a constant; reshape and stop of a constant become constants; chains of reshapes become one;
+    a stop, which has done its duty in autodiff, is replaced by its operand unless it is probed. Then common
+    subexpressions are merged.
+  }];
+  let statistics = [Statistic<"numTables", "num-tables", "Number of rope tables evaluated">,
+                    Statistic<"numMerged", "num-merged", "Number of common subexpressions removed">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+}
+
+def FuseAccumulatePass : Pass<"hydra-fuse-accumulate", "::mlir::func::FuncOp"> {
+  let summary = "Adds become the accumulate operand of matmul and scatter_rows";
+  let description = [{
+    add(x, matmul(a, b)) becomes matmul(a, b) accumulate x, where the product has no other use, no accumulator
+    yet and no probe, x is defined before the product and both have one type. The sum is then formed in the
+    buffer of x when the plan can give it away: gradient accumulators are updated in place. With a row count that
+    bounds the result the add must have the same count.
+  }];
+  let statistics = [Statistic<"numFused", "num-fused", "Number of adds removed">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+}
+
+def FormFusionsPass : Pass<"hydra-form-fusions", "::mlir::func::FuncOp"> {
+  let summary = "Wraps every primitive that becomes a kernel in hydra.fusion";
+  let description = [{
+    One primitive per fusion, reason "single"; the kind is the primitive's own. Matmuls (done by a library) and
+    aliases (constant, reshape, stop: no work) stay outside. Operands that occur twice become one argument.
+    Scope and probe name move from the primitive to the fusion, so that equal bodies are equal.
+  }];
+  let statistics = [Statistic<"numFusions", "num-fusions", "Number of fusions formed">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+}
+
+def VerifyFusedPass : Pass<"hydra-verify-fused", "::mlir::func::FuncOp"> {
+  let summary = "Checks the invariant of the fusion stage and names what is left over";
+  let description = [{
+    After fusion a function of one block holds hydra.fusion, hydra.matmul, hydra.constant, hydra.reshape,
+    hydra.stop and func.return only, on static shapes.
+  }];
+}
+
+#endif // HYDRA_PASSES_FUSION_PASSES_TD

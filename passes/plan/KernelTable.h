@@ -1,0 +1,39 @@
+// Fusions with equal bodies become one kernel.
+#ifndef HYDRA_PASSES_PLAN_KERNELTABLE_H
+#define HYDRA_PASSES_PLAN_KERNELTABLE_H
+
+#include "dialects/plan/KernelWork.h"
+#include "dialects/plan/PlanDialect.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace mlir::plan {
+
+// What a launch of a fusion needs to know.
+struct KernelUse {
+  KernelOp kernel;
+  SmallVector<int64_t> scalars;
+};
+
+// Creates plan.kernel ops at the builder's insertion point. Bodies are compared as text, with
+// scalars neutral and without locations and discardable attributes; the hash (XXH3 128) of that
+// text names the kernel.
+class KernelTable {
+public:
+  explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
+
+  KernelUse lookupOrCreate(hydra::FusionOp fusion);
+
+  int64_t size() const { return static_cast<int64_t>(kernels.size()); }
+  // Scratch bytes that one worker needs for any of the kernels.
+  int64_t scratchBytes() const { return scratch; }
+
+private:
+  OpBuilder builder;
+  llvm::StringMap<KernelOp> kernels; // by text
+  llvm::StringMap<int> names;
+  int64_t scratch = 0;
+};
+
+} // namespace mlir::plan
+
+#endif // HYDRA_PASSES_PLAN_KERNELTABLE_H

@@ -1,0 +1,35 @@
+// A hydra.matmul as strided matrices on planned tiles.
+#ifndef HYDRA_PASSES_PLAN_MATMULPLAN_H
+#define HYDRA_PASSES_PLAN_MATMULPLAN_H
+
+#include "dialects/hydra/HydraDialect.h"
+
+namespace mlir::plan {
+
+// Fields as in artifact.fbs MatmulCommand; all counts and strides in elements.
+struct MatmulShape {
+  int64_t m = 0, n = 0, k = 0;
+  int64_t lda = 0, ldb = 0, ldc = 0;
+  int64_t groups = 1, groupA = 0, groupB = 0, groupC = 0;
+};
+
+MatmulShape matmulShape(hydra::MatmulOp op);
+
+struct Tile {
+  int64_t m = 0, n = 0;
+};
+
+// The tile of C that one work item computes, from the shape alone: never from a number of threads,
+// so that the bits of a result do not depend on it. Minimises an estimate for 1 and for 16 workers:
+//
+//     cost(tile) = k (tm tn + 24 (tm + tn)) + 64 Ki        multiply-adds of one tile
+//     total      = tiles cost + 16 ceil(tiles / 16) cost
+//
+// The library packs both panels of a tile before it multiplies, 24 multiply-adds' worth of time per
+// element (measured on oneDNN f32), and a call costs about a microsecond. tm is a multiple of 64 or
+// all of m, tn a multiple of 64 or all of n. Among equals the larger tile, then the wider one wins.
+Tile chooseTile(const MatmulShape &shape);
+
+} // namespace mlir::plan
+
+#endif // HYDRA_PASSES_PLAN_MATMULPLAN_H

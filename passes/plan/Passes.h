@@ -1,0 +1,21 @@
+// Passes of the plan stage, described in Passes.td.
+#ifndef HYDRA_PASSES_PLAN_PASSES_H
+#define HYDRA_PASSES_PLAN_PASSES_H
+
+#include "dialects/plan/PlanDialect.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::plan {
+
+#define GEN_PASS_DECL
+#include "passes/plan/Passes.h.inc"
+
+// Appends the plan stage: plan, verify.
+void buildPlanPipeline(OpPassManager &manager);
+
+// Registers the passes one by one and as `hydra-plan-pipeline`.
+void registerPlanPasses();
+
+} // namespace mlir::plan
+
+#endif // HYDRA_PASSES_PLAN_PASSES_H

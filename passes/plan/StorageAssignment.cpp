@@ -1,0 +1,260 @@
+#include "passes/plan/StorageAssignment.h"
+
+#include "passes/plan/ArenaAllocator.h"
+#include "passes/plan/InPlace.h"
+#include "passes/plan/PlanChecks.h"
+
+#include "dialects/plan/KernelWork.h"
+
+using namespace mlir;
+using namespace mlir::plan;
+using hydra::BindingAttr;
+using hydra::BindingKind;
+
+Value mlir::plan::rootOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<hydra::ReshapeOp, hydra::StopOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+FailureOr<StorageAssignment> StorageAssignment::create(func::FuncOp function,
+                                                       const SharedLayout &shared,
+                                                       ConstantPool &constants,
+                                                       RegionSizes &sizes) {
+  StorageAssignment assignment(function, constants);
+  assignment.findLastUses();
+  if (failed(assignment.placeArguments(shared)) || failed(assignment.placeTargets(shared)))
+    return failure();
+  assignment.assignSteps();
+  assignment.planCopies();
+  assignment.planArenaBlocks();
+  for (plan::Region region : {plan::Region::inputs, plan::Region::outputs})
+    sizes.atLeast(region, assignment.ownSizes.get(region));
+  sizes.atLeast(plan::Region::arena, assignment.arenaBytes);
+  return assignment;
+}
+
+void StorageAssignment::findLastUses() {
+  Block &block = function.getBody().front();
+  for (Operation &op : block) {
+    if (!isa<hydra::FusionOp, hydra::MatmulOp>(op))
+      continue;
+    for (Value operand : op.getOperands())
+      lastUses[rootOf(operand)] = end();
+    steps.push_back(&op);
+  }
+  for (Value value : block.getTerminator()->getOperands())
+    lastUses[rootOf(value)] = end();
+}
+
+int64_t StorageAssignment::lastUse(Value value, int64_t otherwise) const {
+  auto found = lastUses.find(value);
+  return found == lastUses.end() ? otherwise : found->second;
+}
+
+unsigned StorageAssignment::addStorage(Storage storage) {
+  storages.push_back(storage);
+  return storages.size() - 1;
+}
+
+LogicalResult StorageAssignment::placeArguments(const SharedLayout &shared) {
+  DenseSet<BindingAttr> updated;
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    updated.insert(resultBinding(function, i));
+  for (BlockArgument argument : function.getArguments()) {
+    BindingAttr binding = argumentBinding(function, argument.getArgNumber());
+    int64_t bytes = bytesOf(argument.getType());
+    RefAttr place;
+    if (binding.getKind() == BindingKind::input) {
+      place = ownSizes.append(function.getContext(), plan::Region::inputs, bytes);
+      inputs.push_back({binding, cast<RankedTensorType>(argument.getType()), place, nullptr});
+    } else if (binding.getKind() == BindingKind::output) {
+      return function.emitError("argument ")
+             << argument.getArgNumber() << " is bound to " << binding
+             << "; expected an input or a state, which exist before the entry runs";
+    } else {
+      place = shared.lookup(binding);
+    }
+    // State that gets a new value may be overwritten as soon as the old one is dead.
+    bool reusable = binding.getKind() != BindingKind::input && updated.contains(binding);
+    unsigned storage =
+        addStorage({place, bytes, -1, lastUse(argument, -1), /*inArena=*/false, reusable});
+    if (!storageOfBinding.insert({binding, storage}).second)
+      return function.emitError("two arguments are bound to ") << binding;
+    storageOfRoot[argument] = storage;
+  }
+  return success();
+}
+
+LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
+  DenseSet<BindingAttr> seen;
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    BindingAttr binding = resultBinding(function, index);
+    if (!seen.insert(binding).second)
+      return function.emitError("two results are bound to ") << binding;
+    RefAttr place;
+    if (binding.getKind() == BindingKind::output) {
+      place =
+          ownSizes.append(function.getContext(), plan::Region::outputs, bytesOf(value.getType()));
+      outputs.push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr});
+    } else if (binding.getKind() == BindingKind::input) {
+      return function.emitError("result ")
+             << index << " is bound to " << binding << "; expected an output or a state";
+    } else {
+      place = shared.lookup(binding);
+    }
+    targets.push_back(place);
+    targetOfRoot.insert({rootOf(value), index});
+  }
+  return success();
+}
+
+unsigned StorageAssignment::storageOf(Value value) {
+  Value root = rootOf(value);
+  auto found = storageOfRoot.find(root);
+  if (found != storageOfRoot.end())
+    return found->second;
+  // Everything else has been assigned before it is used.
+  auto constant = root.getDefiningOp<hydra::ConstantOp>();
+  RefAttr place = constants.add(constant.getValue());
+  return storageOfRoot[root] =
+             addStorage({place, place.getBytes(), -1, end(), /*inArena=*/false, false});
+}
+
+void StorageAssignment::assignSteps() {
+  for (auto [step, op] : llvm::enumerate(steps)) {
+    for (Value operand : op->getOperands())
+      (void)storageOf(operand);
+    taken.clear();
+    for (auto [index, result] : llvm::enumerate(op->getResults())) {
+      std::optional<unsigned> storage = tryTarget(op, index, step);
+      if (!storage)
+        storage = tryOperand(op, index, step);
+      if (!storage)
+        storage = addStorage({RefAttr(), bytesOf(result.getType()), static_cast<int64_t>(step),
+                              lastUse(result, step), /*inArena=*/true, /*reusable=*/true});
+      taken.insert(*storage);
+      storageOfRoot[result] = *storage;
+      valueBytes += alignUp(bytesOf(result.getType()));
+    }
+    if (auto fusion = dyn_cast<hydra::FusionOp>(op))
+      if (int64_t bytes = getKernelWork(fusion.getBody().front()).partialBytes) {
+        int64_t now = static_cast<int64_t>(step);
+        partials[op] = addStorage({RefAttr(), bytes, now, now, /*inArena=*/true, false});
+        valueBytes += alignUp(bytes);
+      }
+  }
+}
+
+// Whether every operand of `op` that lives in `storage` may be overwritten by the result.
+bool StorageAssignment::mayTake(Operation *op, unsigned result, unsigned storage) const {
+  for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+    if (storageOfRoot.lookup(rootOf(operand)) == storage && !mayOverwrite(op, index, result))
+      return false;
+  return true;
+}
+
+// Writes a returned value where it belongs, if what is there is dead.
+std::optional<unsigned> StorageAssignment::tryTarget(Operation *op, unsigned result, int64_t step) {
+  auto target = targetOfRoot.find(op->getResult(result));
+  if (target == targetOfRoot.end())
+    return std::nullopt;
+  RefAttr place = targets[target->second];
+  auto old = storageOfBinding.find(resultBinding(function, target->second));
+  if (old == storageOfBinding.end())
+    return addStorage({place, place.getBytes(), step, end(), /*inArena=*/false, false});
+  unsigned index = old->second;
+  Storage &storage = storages[index];
+  if (taken.contains(index) || storage.last > step ||
+      (storage.last == step && !mayTake(op, result, index)))
+    return std::nullopt;
+  numInPlace += storage.last == step;
+  storage.last = end();
+  return index;
+}
+
+// Writes a result over an operand that dies here.
+std::optional<unsigned> StorageAssignment::tryOperand(Operation *op, unsigned result,
+                                                      int64_t step) {
+  int64_t last = lastUse(op->getResult(result), step);
+  for (Value operand : op->getOperands()) {
+    unsigned index = storageOfRoot.lookup(rootOf(operand));
+    Storage &storage = storages[index];
+    // A value that is kept must not stay where another one is expected at the end.
+    bool blocked = !storage.inArena && last == end();
+    if (!storage.reusable || blocked || storage.last != step || taken.contains(index) ||
+        !mayTake(op, result, index))
+      continue;
+    storage.last = last;
+    ++numInPlace;
+    return index;
+  }
+  return std::nullopt;
+}
+
+void StorageAssignment::planCopies() {
+  Operation *terminator = function.getBody().front().getTerminator();
+  SmallVector<FinalCopy> late;
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    Value root = rootOf(value);
+    bool isConstant = root.getDefiningOp<hydra::ConstantOp>() != nullptr;
+    RefAttr place = isConstant ? RefAttr() : storages[storageOf(root)].place;
+    if (place != targets[index])
+      late.push_back({root, RefAttr(), targets[index]});
+  }
+  // Old state that is kept elsewhere while it is replaced: save it before any copy overwrites it.
+  for (auto [index, copy] : llvm::enumerate(late)) {
+    if (copy.source.getDefiningOp<hydra::ConstantOp>())
+      continue;
+    RefAttr place = storages[storageOf(copy.source)].place;
+    bool overwritten = place && llvm::any_of(late, [&](const FinalCopy &other) {
+                         return overlap(other.target, place);
+                       });
+    if (!overwritten)
+      continue;
+    int64_t now = end();
+    unsigned stage = addStorage({RefAttr(), place.getBytes(), now, now, /*inArena=*/true, false});
+    staging.push_back({static_cast<unsigned>(index), stage});
+  }
+  size_t numStaged = staging.size();
+  for (auto [index, stage] : staging)
+    copies.push_back({late[index].source, RefAttr(), RefAttr()});
+  for (auto [position, pair] : llvm::enumerate(staging))
+    late[pair.first].source = Value();
+  copies.append(late);
+  for (auto [position, pair] : llvm::enumerate(staging))
+    pair.first += numStaged;
+}
+
+void StorageAssignment::planArenaBlocks() {
+  SmallVector<LiveBlock> blocks;
+  SmallVector<unsigned> indices;
+  for (auto [index, storage] : llvm::enumerate(storages))
+    if (storage.inArena) {
+      blocks.push_back({storage.bytes, storage.first, storage.last});
+      indices.push_back(index);
+    }
+  ArenaPlan plan = planArena(blocks);
+  arenaBytes = plan.bytes;
+  for (auto [index, offset] : llvm::zip(indices, plan.offsets))
+    storages[index].place =
+        RefAttr::get(function.getContext(), plan::Region::arena, offset, storages[index].bytes);
+  for (auto [position, pair] : llvm::enumerate(staging)) {
+    RefAttr stage = storages[pair.second].place;
+    copies[position].target = stage;
+    copies[pair.first].staged = stage;
+  }
+}
+
+RefAttr StorageAssignment::placeOf(Value value) const {
+  return storages[storageOfRoot.lookup(rootOf(value))].place;
+}
+
+RefAttr StorageAssignment::partialOf(Operation *fusion) const {
+  auto found = partials.find(fusion);
+  return found == partials.end() ? RefAttr() : storages[found->second].place;
+}

@@ -1,0 +1,153 @@
+#include "runtime/data/dataset.h"
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
+
+#include "runtime/base/hash.h"
+#include "runtime/data/tokenizer.h"
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/json_file.h"
+#include "runtime/io/posix_file.h"
+
+namespace hydra::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr char kFormat[] = "hydra-data-1";
+constexpr char kDescription[] = "data.json";
+constexpr char kTrain[] = "train.tokens";
+constexpr char kValidation[] = "validation.tokens";
+constexpr uint64_t kLargestText = uint64_t{1} << 36;
+
+std::string Join(const std::string& directory, absl::string_view name) {
+  return (fs::path(directory) / std::string(name)).string();
+}
+
+// Opens the token file that a member of data.json describes.
+absl::StatusOr<TokenFile> OpenPart(const std::string& directory, const JsonView& part,
+                                   absl::string_view file_name) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView hash_value, part.Get("hash"));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view hash, hash_value.String());
+  HYDRA_ASSIGN_OR_RETURN(TokenFile file, TokenFile::Open(Join(directory, file_name)));
+  if (file.hash().ToHex() != hash) {
+    return absl::DataLossError(
+        absl::StrCat(file.path(), ": is another file than data.json describes: expected hash ",
+                     hash, ", found ", file.hash().ToHex(), "; run 'hydra-run data text' again"));
+  }
+  return file;
+}
+
+absl::Status WritePart(const std::string& path, absl::Span<const int32_t> tokens,
+                       int64_t vocab_size, Json& description) {
+  HYDRA_RETURN_IF_ERROR(WriteTokenFile(path, tokens, vocab_size));
+  HYDRA_ASSIGN_OR_RETURN(const TokenFile file, TokenFile::Open(path));
+  description = Json{{"tokens", file.size()}, {"hash", file.hash().ToHex()}};
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Dataset::Dataset(std::string tokenizer, TokenFile train, std::optional<TokenFile> validation)
+    : tokenizer_(std::move(tokenizer)),
+      train_(std::move(train)),
+      validation_(std::move(validation)) {
+  Hasher hasher;
+  hasher.AddField(tokenizer_).AddField(train_.hash().ToHex());
+  hasher.AddField(validation_ ? validation_->hash().ToHex() : "");
+  fingerprint_ = hasher.Digest().ToHex();
+}
+
+absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored)) {
+    return absl::NotFoundError(
+        absl::StrCat(directory, ": expected a data directory, found ",
+                     fs::exists(directory, ignored) ? "something else" : "nothing",
+                     "; make one with 'hydra-run data text FILE --out ", directory, "'"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
+                         JsonDocument::ReadFile(Join(directory, kDescription)));
+  const JsonView root = document.root();
+  HYDRA_ASSIGN_OR_RETURN(const JsonView format, root.Get("format"));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view format_name, format.String());
+  if (format_name != kFormat) return format.Expected(absl::StrCat("\"", kFormat, "\""));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView tokenizer, root.Get("tokenizer"));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view tokenizer_name, tokenizer.String());
+  HYDRA_ASSIGN_OR_RETURN(const JsonView train_part, root.Get("train"));
+  HYDRA_ASSIGN_OR_RETURN(TokenFile train, OpenPart(directory, train_part, kTrain));
+  std::optional<TokenFile> validation;
+  if (const std::optional<JsonView> part = root.Find("validation"); part && !part->is_null()) {
+    HYDRA_ASSIGN_OR_RETURN(validation, OpenPart(directory, *part, kValidation));
+    if (validation->vocab_size() != train.vocab_size()) {
+      return absl::DataLossError(absl::StrCat(
+          validation->path(), ": has vocabulary size ", validation->vocab_size(), ", ",
+          train.path(), " has ", train.vocab_size(), "; run 'hydra-run data text' again"));
+    }
+  }
+  return Dataset(std::string(tokenizer_name), std::move(train), std::move(validation));
+}
+
+absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
+  if (!(options.validation_fraction >= 0 && options.validation_fraction < 1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--validation-fraction must lie in [0, 1), found ", options.validation_fraction));
+  }
+  if (options.files.empty()) return absl::InvalidArgumentError("expected at least one text file");
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
+                         MakeTokenizer(options.tokenizer));
+  TextSummary summary;
+  std::vector<int32_t> tokens;
+  Json sources = Json::array();
+  for (const std::string& path : options.files) {
+    HYDRA_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kLargestText));
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> part, tokenizer->Encode(text));
+    tokens.insert(tokens.end(), part.begin(), part.end());
+    summary.bytes += text.size();
+    sources.push_back({{"file", fs::path(path).filename().string()},
+                       {"bytes", text.size()},
+                       {"hash", HashString(text).ToHex()}});
+  }
+  summary.validation_tokens =
+      static_cast<uint64_t>(options.validation_fraction * static_cast<double>(tokens.size()));
+  summary.train_tokens = tokens.size() - summary.validation_tokens;
+  if (summary.train_tokens < 2) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.files.front(), ": ", tokens.size(),
+                     " tokens leave fewer than 2 for training; use more text or a smaller "
+                     "--validation-fraction"));
+  }
+  std::error_code error;
+  fs::create_directories(options.out, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.out, ": cannot make the directory: ", error.message()));
+  }
+  const absl::Span<const int32_t> all(tokens);
+  Json description{{"format", kFormat},
+                   {"tokenizer", std::string(tokenizer->name())},
+                   {"vocab_size", tokenizer->vocab_size()},
+                   {"train", nullptr},
+                   {"validation", nullptr},
+                   {"sources", std::move(sources)}};
+  HYDRA_RETURN_IF_ERROR(WritePart(Join(options.out, kTrain), all.first(summary.train_tokens),
+                                  tokenizer->vocab_size(), description["train"]));
+  // A single held-out token predicts nothing.
+  if (summary.validation_tokens >= 2) {
+    HYDRA_RETURN_IF_ERROR(WritePart(Join(options.out, kValidation),
+                                    all.subspan(summary.train_tokens), tokenizer->vocab_size(),
+                                    description["validation"]));
+  }
+  HYDRA_RETURN_IF_ERROR(
+      WriteFileAtomically(Join(options.out, kDescription),
+                          description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
+  HYDRA_ASSIGN_OR_RETURN(const Dataset dataset, Dataset::Open(options.out));
+  summary.fingerprint = dataset.fingerprint();
+  return summary;
+}
+
+}  // namespace hydra::data

@@ -1,0 +1,61 @@
+// Token files: a fixed header and the ids of one long text, mapped into memory.
+//
+// Layout, little-endian; the ids start at byte 64:
+//   0   8  magic "HYDRATOK"
+//   8   4  version, 1
+//   12  4  bytes per id: 1, 2 or 4
+//   16  8  vocabulary size; every id is below it
+//   24  8  number of ids
+//   32 16  XXH3-128 of the id bytes, high half first
+//   48  8  zero
+//   56  8  XXH3-64 of bytes 0 .. 55
+#ifndef HYDRA_RUNTIME_DATA_TOKEN_FILE_H_
+#define HYDRA_RUNTIME_DATA_TOKEN_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/types/span.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/status.h"
+#include "runtime/io/mapped_file.h"
+
+namespace hydra::data {
+
+inline constexpr size_t kTokenFileHeaderBytes = 64;
+
+// Writes `tokens` atomically, with the narrowest width that holds the vocabulary. kInvalidArgument
+// names the first id outside [0, vocab_size).
+absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> tokens,
+                            int64_t vocab_size);
+
+// A mapped token file. Immutable after Open; thread-safe.
+class TokenFile {
+ public:
+  // Checks header, size, hash and that every id is below the vocabulary size. kNotFound, kDataLoss
+  // with the byte offset.
+  static absl::StatusOr<TokenFile> Open(const std::string& path);
+
+  uint64_t size() const { return count_; }
+  int64_t vocab_size() const { return vocab_size_; }
+  uint32_t token_width() const { return width_; }
+  const Hash128& hash() const { return hash_; }
+  const std::string& path() const { return file_.path(); }
+
+  // Copies ids [first, first + out.size()), which must lie inside the file.
+  void Read(uint64_t first, absl::Span<int32_t> out) const;
+
+ private:
+  explicit TokenFile(MappedFile file) : file_(std::move(file)) {}
+
+  MappedFile file_;
+  const uint8_t* ids_ = nullptr;
+  uint64_t count_ = 0;
+  int64_t vocab_size_ = 0;
+  uint32_t width_ = 1;
+  Hash128 hash_;
+};
+
+}  // namespace hydra::data
+
+#endif  // HYDRA_RUNTIME_DATA_TOKEN_FILE_H_

@@ -1,0 +1,135 @@
+// Comparing computed tensors with a golden file.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/diagnostics/golden.h"
+
+namespace hydra {
+namespace {
+
+enum class Kind { kNone, kOut, kLoss, kGrad, kRoute };
+
+// What a tensor name without its case prefix is compared as.
+Kind KindOf(absl::string_view name) {
+  if (absl::StartsWith(name, "out.")) return Kind::kOut;
+  if (absl::StartsWith(name, "loss.")) return Kind::kLoss;
+  if (absl::StartsWith(name, "grad.") || absl::StartsWith(name, "grad_in.")) return Kind::kGrad;
+  if (absl::StartsWith(name, "route.")) return Kind::kRoute;
+  return Kind::kNone;
+}
+
+double LargestMagnitude(const std::vector<double>& values) {
+  double largest = 0;
+  for (double value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+// Largest |a - b|; infinity if any pair is not finite.
+double LargestDeviation(const std::vector<double>& a, const std::vector<double>& b) {
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    double deviation = std::abs(a[i] - b[i]);
+    if (!std::isfinite(deviation)) return INFINITY;
+    largest = std::max(largest, deviation);
+  }
+  return largest;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+// Keeps the tensor whose error is largest in units of its bound.
+void Consider(GoldenVerdict& verdict, const std::string& name, double error, double allowed) {
+  double ratio = allowed > 0 ? error / allowed : (error > 0 ? INFINITY : 0);
+  double worst =
+      verdict.allowed > 0 ? verdict.error / verdict.allowed : (verdict.error > 0 ? INFINITY : -1);
+  if (verdict.compared++ == 0 || ratio > worst) {
+    verdict.worst = name;
+    verdict.error = error;
+    verdict.allowed = allowed;
+  }
+  if (!(error <= allowed)) verdict.pass = false;
+}
+
+void Fail(GoldenVerdict& verdict, const std::string& name, const std::string& problem) {
+  verdict.pass = false;
+  if (!verdict.problem.empty()) return;
+  verdict.problem = absl::StrCat(name, ": ", problem);
+}
+
+}  // namespace
+
+GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& computed,
+                                const GoldenScope& scope) {
+  GoldenVerdict verdict;
+  verdict.pass = true;
+  for (const GoldenCase& item : golden.cases()) {
+    std::map<std::string, NumericTensor> expected;
+    double gradient_scale = 0;
+    for (const TensorView& tensor : golden.file().tensors()) {
+      if (!absl::StartsWith(tensor.name, item.prefix)) continue;
+      Kind kind = KindOf(absl::string_view(tensor.name).substr(item.prefix.size()));
+      bool wanted =
+          (kind == Kind::kOut && scope.outputs) || (kind == Kind::kLoss && scope.losses) ||
+          (kind == Kind::kGrad && scope.gradients) || (kind == Kind::kRoute && scope.outputs);
+      if (!wanted) continue;
+      absl::StatusOr<NumericTensor> values = ToNumeric(tensor);
+      if (!values.ok()) {
+        Fail(verdict, tensor.name, std::string(values.status().message()));
+        continue;
+      }
+      if (kind == Kind::kGrad)
+        gradient_scale = std::max(gradient_scale, LargestMagnitude(values->values));
+      expected.emplace(tensor.name, *std::move(values));
+    }
+    for (const auto& [name, want] : expected) {
+      auto got = computed.find(name);
+      if (got == computed.end()) {
+        Fail(verdict, name, "expected by the golden file, not computed by the program");
+        continue;
+      }
+      // A scalar may be [] on one side and [1] on the other.
+      bool same_shape = got->second.shape == want.shape ||
+                        (got->second.values.size() == 1 && want.values.size() == 1);
+      if (!same_shape || got->second.values.size() != want.values.size()) {
+        Fail(verdict, name,
+             absl::StrCat("expected shape ", ShapeText(want.shape), ", found ",
+                          ShapeText(got->second.shape)));
+        continue;
+      }
+      double error = LargestDeviation(got->second.values, want.values);
+      double size = LargestMagnitude(want.values);
+      const GoldenTolerance& tolerance = golden.tolerance();
+      Kind kind = KindOf(absl::string_view(name).substr(item.prefix.size()));
+      bool exact = kind == Kind::kRoute && !absl::EndsWith(name, ".prob");
+      if (exact) {
+        Consider(verdict, name, error, 0);
+        continue;
+      }
+      std::optional<double> bound = kind == Kind::kLoss   ? tolerance.loss
+                                    : kind == Kind::kGrad ? tolerance.grad
+                                                          : tolerance.out;
+      if (!bound) {
+        Fail(verdict, name, "the golden file states no tolerance for tensors of its kind");
+        continue;
+      }
+      double unit = kind == Kind::kLoss   ? std::max(size, 1e-3)
+                    : kind == Kind::kGrad ? std::max(size, 1e-2 * gradient_scale)
+                                          : size;
+      Consider(verdict, name, unit > 0 ? error / unit : error, *bound);
+    }
+  }
+  if (scope.gradients && golden.training())
+    for (const std::string& name : golden.no_grad())
+      if (computed.count("grad." + name))
+        Fail(verdict, "grad." + name, "expected no gradient at all, found one");
+  if (verdict.compared == 0 && verdict.pass)
+    Fail(verdict, golden.path(), "nothing to compare: the file holds no expected tensors");
+  return verdict;
+}
+
+}  // namespace hydra

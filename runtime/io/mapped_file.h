@@ -1,0 +1,38 @@
+// A file mapped read-only into memory.
+#ifndef HYDRA_RUNTIME_IO_MAPPED_FILE_H_
+#define HYDRA_RUNTIME_IO_MAPPED_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/types/span.h"
+#include "runtime/base/status.h"
+
+namespace hydra {
+
+// Owns the mapping; bytes() stays valid, at the same address, until the object that finally owns
+// the mapping is destroyed (moving does not change it). Thread-safe to read.
+//
+// The file must not be shortened while it is mapped: reading a vanished page raises SIGBUS, which
+// no check can prevent. HYDRA's own writers never shorten a file, they replace it (atomic_file.h).
+class MappedFile {
+ public:
+  // Errors: kNotFound (missing), kFailedPrecondition (not a regular file, no permission).
+  static absl::StatusOr<MappedFile> Open(const std::string& path);
+
+  MappedFile() = default;
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  absl::Span<const uint8_t> bytes() const { return bytes_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  absl::Span<const uint8_t> bytes_;
+};
+
+}  // namespace hydra
+
+#endif  // HYDRA_RUNTIME_IO_MAPPED_FILE_H_

@@ -1,0 +1,61 @@
+// Thin layer over file descriptors: RAII, errors with path and reason, complete reads and writes.
+#ifndef HYDRA_RUNTIME_IO_POSIX_FILE_H_
+#define HYDRA_RUNTIME_IO_POSIX_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "runtime/base/status.h"
+
+namespace hydra {
+
+// Owns a file descriptor. Movable, not copyable.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() { Reset(); }
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.Release()) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int Release();
+  void Reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// The error for errno value `error` of `action` ("open", "write", ...) on `path`. A missing file is
+// kNotFound, lack of space or memory kResourceExhausted, anything else kFailedPrecondition.
+absl::Status ErrnoStatus(int error, absl::string_view action, absl::string_view path);
+
+// open(2) with O_CLOEXEC; `mode` applies to created files and is subject to the umask.
+absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags, unsigned mode = 0666);
+
+// Writes all bytes at `offset`, whatever pwrite(2) does piecewise.
+absl::Status WriteAllAt(const FileDescriptor& file, const std::string& path,
+                        absl::Span<const uint8_t> bytes, uint64_t offset);
+
+// Makes contents and size of an open file, or the entries of an open directory, durable.
+absl::Status SyncFile(const FileDescriptor& file, const std::string& path);
+absl::Status SyncDirectory(const std::string& path);
+
+// The directory part of a path: "a/b" gives "a", "b" gives ".", "/b" gives "/".
+std::string ParentDirectory(const std::string& path);
+
+// Whole file as a string; refuses directories, devices and files above `limit` bytes.
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit);
+
+// The path of temporary number `attempt` beside `path`: "PATH.tmp-PID-ATTEMPT".
+std::string TemporaryPath(const std::string& path, int attempt);
+
+// The process id in the name of a temporary of `path`, or -1 if `name` is not one.
+int64_t TemporaryOwner(absl::string_view name, absl::string_view base);
+
+}  // namespace hydra
+
+#endif  // HYDRA_RUNTIME_IO_POSIX_FILE_H_

@@ -1,0 +1,70 @@
+// One checkpoint: a directory that appears complete or not at all, and is checked before use.
+//
+//   weights.safetensors        parameters under their state-dict names
+//   optimizer.safetensors      m/NAME, v/NAME ..., steps, present
+//   control_state.safetensors  result-dependent scalars of the device
+//   run.json                   settings, step, versions, host state (run_record.h)
+//   model.mlir or model.json   the model spec, if it is known
+//   model.hydra                the artifact, if it is known
+//   manifest.json              sizes and hashes of all of these
+#ifndef HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
+#define HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
+
+#include <string>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/train/engine.h"
+#include "runtime/train/run_record.h"
+
+namespace hydra::train {
+
+inline constexpr char kWeightsFile[] = "weights.safetensors";
+inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
+inline constexpr char kControlStateFile[] = "control_state.safetensors";
+inline constexpr char kRunFile[] = "run.json";
+inline constexpr char kArtifactFile[] = "model.hydra";
+
+// What a checkpoint carries along so that it can be used alone.
+struct CheckpointAttachments {
+  std::string artifact;        // path of the artifact to link or copy; "" for none
+  std::string spec_contents;   // the model spec
+  std::string spec_extension;  // ".mlir" or ".json"; "" for no spec
+};
+
+// Writes a checkpoint to `path`, replacing one of that name. `record` need not name the
+// attachments.
+absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRecord record,
+                             const CheckpointAttachments& attachments);
+
+// A checked checkpoint. Immutable; thread-safe to read.
+class Checkpoint {
+ public:
+  // Checks the manifest and every file. kNotFound if `path` is no checkpoint; kDataLoss with the
+  // reason if it is damaged. A run directory or its checkpoints directory stands for its latest
+  // one.
+  static absl::StatusOr<Checkpoint> Open(const std::string& path);
+  // Whether `path` looks like a checkpoint or a run directory at all; it may still be damaged.
+  static bool IsCheckpoint(const std::string& path);
+
+  const RunRecord& run() const { return run_; }
+  const std::string& path() const { return path_; }
+  std::string weights_path() const;
+  std::string artifact_path() const;  // "" if there is none
+  std::string spec_path() const;      // "" if there is none
+  const std::vector<std::string>& files() const { return files_; }
+
+  // Everything that training needs.
+  absl::Status RestoreAll(TrainEngine& engine) const;
+  absl::Status RestoreParameters(TrainEngine& engine) const;
+
+ private:
+  Checkpoint() = default;
+  std::string path_;
+  RunRecord run_;
+  std::vector<std::string> files_;
+};
+
+}  // namespace hydra::train
+
+#endif  // HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_

@@ -1,0 +1,11 @@
+#include "runtime/train/engine.h"
+
+namespace hydra::train {
+
+uint64_t StateBytes(const StateTensor& tensor) {
+  uint64_t elements = 1;
+  for (const int64_t dimension : tensor.shape) elements *= static_cast<uint64_t>(dimension);
+  return elements * DTypeSize(tensor.dtype);
+}
+
+}  // namespace hydra::train

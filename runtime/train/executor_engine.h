@@ -1,0 +1,87 @@
+// The training engine over an executor: what the trainer asks for, in terms of entries and buffers.
+#ifndef HYDRA_RUNTIME_TRAIN_EXECUTOR_ENGINE_H_
+#define HYDRA_RUNTIME_TRAIN_EXECUTOR_ENGINE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/exec/executor.h"
+#include "runtime/train/engine.h"
+
+namespace hydra::train {
+
+struct ExecutorEngineOptions {
+  int64_t batch = 0;  // 0: that of the largest training entry
+  int64_t seq = 0;
+  int64_t micro_batches = 1;
+  std::string variant = {};  // "": the first one of the artifact
+  bool training = true;      // false: evaluation and checkpoints only
+};
+
+// Owns the launches; borrows the executor, which must have memory for the micro-batches.
+class ExecutorEngine final : public TrainEngine {
+ public:
+  // kInvalidArgument or kNotFound if no entry has exactly that shape, listing those present.
+  // Training needs no exact match for evaluation: the evaluation entry nearest to the training
+  // shape is taken.
+  static absl::StatusOr<std::unique_ptr<ExecutorEngine>> Create(
+      Executor& executor, const ExecutorEngineOptions& options);
+
+  const EngineFacts& facts() const override { return facts_; }
+  int64_t batch() const override { return batch_; }
+  int64_t seq() const override { return seq_; }
+  int64_t micro_batches() const override { return micro_batches_; }
+  absl::Span<const StateTensor> state(StateKind kind) const override;
+  absl::Status ReadState(StateKind kind, size_t index, absl::Span<uint8_t> bytes) override;
+  absl::Status WriteState(StateKind kind, size_t index, absl::Span<const uint8_t> bytes) override;
+  absl::Status InitializeParameters(uint64_t seed) override;
+  std::vector<std::string> aliases(size_t index) const override;
+  absl::Status SetControl(absl::string_view name, double value) override;
+  bool HasControl(absl::string_view name) const override;
+  absl::Status SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
+                        absl::Span<const int32_t> targets) override;
+  absl::Status RunStep() override;
+  absl::Span<const std::string> loss_terms() const override { return terms_; }
+  absl::StatusOr<double> Loss(size_t term, int64_t micro_batch) override;
+  absl::StatusOr<double> GradNorm() override { return ApplyOutput("grad_norm"); }
+  absl::StatusOr<double> ClipScale() override { return ApplyOutput("clip_scale"); }
+  int64_t eval_batch() const override { return eval_entry_ ? eval_entry_->batch : 0; }
+  int64_t eval_seq() const override { return eval_entry_ ? eval_entry_->seq : 0; }
+  absl::Status Evaluate(absl::Span<const int32_t> tokens, absl::Span<const int32_t> targets,
+                        absl::Span<float> token_loss) override;
+
+  // The launch of a step, for benchmarks and profiles; nullptr without training.
+  Launch* step_launch() { return step_.get(); }
+
+ private:
+  struct Tensors {
+    std::vector<StateTensor> tensors;
+    std::vector<const artifact::NamedBuffer*> buffers;
+  };
+  explicit ExecutorEngine(Executor& executor) : executor_(executor) {}
+  absl::Status PrepareTraining(const ExecutorEngineOptions& options);
+  void FindEvaluation();
+  void DescribeState();
+  absl::StatusOr<absl::Span<uint8_t>> Bytes(StateKind kind, size_t index);
+  absl::StatusOr<double> ApplyOutput(absl::string_view name);
+
+  Executor& executor_;
+  EngineFacts facts_;
+  int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
+  std::array<Tensors, 3> state_;
+  std::vector<std::string> terms_;
+  std::unique_ptr<Launch> step_;
+  const artifact::EntryInfo* eval_entry_ = nullptr;
+  std::unique_ptr<Launch> eval_;  // prepared on first use
+};
+
+// Names and versions that decide whether two runs can be bit-identical.
+EngineFacts FactsOf(const Executor& executor);
+
+}  // namespace hydra::train
+
+#endif  // HYDRA_RUNTIME_TRAIN_EXECUTOR_ENGINE_H_

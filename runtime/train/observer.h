@@ -1,0 +1,56 @@
+// What happens during training, for those who watch: metrics, progress bar, log.
+#ifndef HYDRA_RUNTIME_TRAIN_OBSERVER_H_
+#define HYDRA_RUNTIME_TRAIN_OBSERVER_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/train/evaluate.h"
+
+namespace hydra::train {
+
+struct RunStart {
+  std::string run_id;
+  std::string model;
+  int64_t parameter_count = 0;
+  int64_t start_step = 0;  // updates already done
+  int64_t total_steps = 0;
+  std::string settings_json;
+};
+
+// One finished step; `step` counts updates, so the first is 1.
+struct StepReport {
+  int64_t step = 0;
+  std::vector<std::pair<std::string, double>> losses;  // terms without "loss."
+  double lr = 0;
+  double grad_norm = 0;  // before clipping
+  double clip_scale = 1;
+  double loss_ema = 0;
+  int64_t batch = 0;
+  int64_t seq = 0;
+  int64_t tokens = 0;
+  double seconds = 0;
+};
+
+// Called on the training thread. An error stops training.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual absl::Status OnStart(const RunStart& start) { return absl::OkStatus(); }
+  virtual absl::Status OnStep(const StepReport& report) { return absl::OkStatus(); }
+  virtual absl::Status OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) {
+    return absl::OkStatus();
+  }
+  virtual absl::Status OnCheckpoint(int64_t step, const std::string& path) {
+    return absl::OkStatus();
+  }
+  virtual void OnWarning(const std::string& message) {}
+  virtual absl::Status OnEnd() { return absl::OkStatus(); }
+};
+
+}  // namespace hydra::train
+
+#endif  // HYDRA_RUNTIME_TRAIN_OBSERVER_H_

@@ -1,0 +1,167 @@
+#include "runtime/train/run_record.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/json_file.h"
+
+namespace hydra::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kFormat[] = "hydra-checkpoint-1";
+
+absl::Status Read(const JsonView& object, absl::string_view key, std::string& value) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, member.String());
+  value = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status Read(const JsonView& object, absl::string_view key, int64_t& value) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
+  HYDRA_ASSIGN_OR_RETURN(value, member.Int(0));
+  return absl::OkStatus();
+}
+
+absl::Status Read(const JsonView& object, absl::string_view key, double& value) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
+  HYDRA_ASSIGN_OR_RETURN(value, member.Double());
+  return absl::OkStatus();
+}
+
+absl::Status Read(const JsonView& object, absl::string_view key, bool& value) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
+  HYDRA_ASSIGN_OR_RETURN(value, member.Bool());
+  return absl::OkStatus();
+}
+
+absl::Status Read(const JsonView& object, absl::string_view key,
+                  std::map<std::string, std::string>& value) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
+  HYDRA_ASSIGN_OR_RETURN(const auto members, member.Object());
+  for (const auto& [name, item] : members) {
+    HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, item.String());
+    value.emplace(name, text);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadModel(const JsonView& root, RunRecord& record) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView model, root.Get("model"));
+  EngineFacts& facts = record.facts;
+  HYDRA_RETURN_IF_ERROR(Read(model, "name", facts.model));
+  HYDRA_RETURN_IF_ERROR(Read(model, "spec_file", record.spec_file));
+  if (record.spec_file.find('/') != std::string::npos) {
+    return model.Error("spec_file should be a file name without directories");
+  }
+  HYDRA_RETURN_IF_ERROR(Read(model, "has_artifact", record.has_artifact));
+  HYDRA_RETURN_IF_ERROR(Read(model, "artifact_hash", facts.artifact_hash));
+  HYDRA_RETURN_IF_ERROR(Read(model, "vocab_size", facts.vocab_size));
+  HYDRA_RETURN_IF_ERROR(Read(model, "parameter_count", facts.parameter_count));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView device, root.Get("device"));
+  HYDRA_RETURN_IF_ERROR(Read(device, "target", facts.target));
+  HYDRA_RETURN_IF_ERROR(Read(device, "isa_level", facts.isa_level));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView versions, root.Get("versions"));
+  HYDRA_RETURN_IF_ERROR(Read(versions, "compiler", facts.compiler_build));
+  return Read(versions, "libraries", facts.library_versions);
+}
+
+absl::Status ReadHost(const JsonView& root, RunRecord& record) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView host, root.Get("host_state"));
+  HYDRA_RETURN_IF_ERROR(Read(host, "record_lag", record.record_lag));
+  HYDRA_RETURN_IF_ERROR(Read(host, "loss_ema", record.loss_ema));
+  HYDRA_RETURN_IF_ERROR(Read(host, "ce_ema", record.ce_ema));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView records, host.Get("records"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, records.Array());
+  for (const JsonView& item : list) {
+    StepRecord step;
+    HYDRA_RETURN_IF_ERROR(Read(item, "step", step.step));
+    HYDRA_RETURN_IF_ERROR(Read(item, "loss", step.loss));
+    HYDRA_RETURN_IF_ERROR(Read(item, "ce", step.ce));
+    HYDRA_RETURN_IF_ERROR(Read(item, "grad_norm", step.grad_norm));
+    record.records.push_back(step);
+  }
+  return absl::OkStatus();
+}
+
+void Compare(absl::string_view what, absl::string_view saved, absl::string_view now,
+             std::vector<std::string>& lines) {
+  if (saved == now) return;
+  lines.push_back(
+      absl::StrCat(what, ": the checkpoint has '", saved, "', this run has '", now, "'"));
+}
+
+}  // namespace
+
+absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
+  Json records = Json::array();
+  for (const StepRecord& step : record.records) {
+    records.push_back(
+        {{"step", step.step}, {"loss", step.loss}, {"ce", step.ce}, {"grad_norm", step.grad_norm}});
+  }
+  const EngineFacts& facts = record.facts;
+  const Json json{
+      {"format", kFormat},
+      {"run_id", record.run_id},
+      {"step", record.step},
+      {"total_tokens", record.total_tokens},
+      {"settings", record.settings},
+      {"model",
+       {{"name", facts.model},
+        {"spec_file", record.spec_file},
+        {"has_artifact", record.has_artifact},
+        {"artifact_hash", facts.artifact_hash},
+        {"vocab_size", facts.vocab_size},
+        {"parameter_count", facts.parameter_count}}},
+      {"device", {{"target", facts.target}, {"isa_level", facts.isa_level}}},
+      {"versions", {{"compiler", facts.compiler_build}, {"libraries", facts.library_versions}}},
+      {"data", {{"fingerprint", record.data_fingerprint}, {"tokenizer", record.tokenizer}}},
+      {"host_state",
+       {{"record_lag", record.record_lag},
+        {"loss_ema", record.loss_ema},
+        {"ce_ema", record.ce_ema},
+        {"records", std::move(records)}}}};
+  return WriteFileAtomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::ReadFile(path));
+  const JsonView root = document.root();
+  HYDRA_ASSIGN_OR_RETURN(const JsonView format, root.Get("format"));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view format_name, format.String());
+  if (format_name != kFormat) return format.Expected(absl::StrCat("\"", kFormat, "\""));
+  RunRecord record;
+  HYDRA_RETURN_IF_ERROR(Read(root, "run_id", record.run_id));
+  HYDRA_RETURN_IF_ERROR(Read(root, "step", record.step));
+  HYDRA_RETURN_IF_ERROR(Read(root, "total_tokens", record.total_tokens));
+  HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
+  HYDRA_RETURN_IF_ERROR(ReadModel(root, record));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView data, root.Get("data"));
+  HYDRA_RETURN_IF_ERROR(Read(data, "fingerprint", record.data_fingerprint));
+  HYDRA_RETURN_IF_ERROR(Read(data, "tokenizer", record.tokenizer));
+  HYDRA_RETURN_IF_ERROR(ReadHost(root, record));
+  return record;
+}
+
+std::vector<std::string> Differences(const EngineFacts& saved, const EngineFacts& now) {
+  std::vector<std::string> lines;
+  Compare("model", saved.model, now.model, lines);
+  Compare("artifact", saved.artifact_hash, now.artifact_hash, lines);
+  Compare("target", saved.target, now.target, lines);
+  Compare("instruction-set level", saved.isa_level, now.isa_level, lines);
+  Compare("compiler", saved.compiler_build, now.compiler_build, lines);
+  for (const auto& [name, version] : saved.library_versions) {
+    const auto found = now.library_versions.find(name);
+    Compare(name, version,
+            found == now.library_versions.end() ? absl::string_view("none")
+                                                : absl::string_view(found->second),
+            lines);
+  }
+  return lines;
+}
+
+}  // namespace hydra::train

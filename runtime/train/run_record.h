@@ -1,0 +1,43 @@
+// run.json of a checkpoint: everything about a run that is not a tensor. It holds no times, paths
+// or thread counts: equal runs write equal bytes.
+#ifndef HYDRA_RUNTIME_TRAIN_RUN_RECORD_H_
+#define HYDRA_RUNTIME_TRAIN_RUN_RECORD_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/train/engine.h"
+#include "runtime/train/records.h"
+
+namespace hydra::train {
+
+struct RunRecord {
+  std::string run_id;
+  int64_t step = 0;  // updates done
+  int64_t total_tokens = 0;
+  std::map<std::string, std::string> settings;  // run settings, canonical
+  EngineFacts facts;
+  std::string data_fingerprint;  // "" if the weights were imported
+  std::string tokenizer;         // "" if unknown
+  std::string spec_file;         // inside the checkpoint; "" if none
+  bool has_artifact = false;     // model.hydra is inside the checkpoint
+  int64_t record_lag = 1;
+  std::vector<StepRecord> records;
+  double loss_ema = 0;
+  double ce_ema = 0;
+};
+
+absl::Status WriteRunRecord(const std::string& path, const RunRecord& record);
+// kDataLoss or kFailedPrecondition name file, line and what was expected.
+absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path);
+
+// What differs between the run that wrote `saved` and a program with `now`, one line each; empty if
+// a resume is bit-identical.
+std::vector<std::string> Differences(const EngineFacts& saved, const EngineFacts& now);
+
+}  // namespace hydra::train
+
+#endif  // HYDRA_RUNTIME_TRAIN_RUN_RECORD_H_

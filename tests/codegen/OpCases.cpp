@@ -1,0 +1,395 @@
+#include "tests/codegen/OpCases.h"
+
+#include <set>
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir::hydra::testing;
+
+namespace {
+
+std::string number(int64_t value) { return std::to_string(value); }
+
+std::string tensor(std::vector<int64_t> shape, const std::string& element = "f32") {
+  std::string text = "tensor<";
+  for (int64_t extent : shape) text += number(extent) + "x";
+  return text + element + ">";
+}
+
+// func @f(%a0: types[0], ...) { op %a0, %a1, ... attributes }
+std::string function(const std::string& op, const std::vector<std::string>& types,
+                     const std::string& attributes, const std::vector<std::string>& results,
+                     const std::string& operands = "") {
+  std::string arguments, names;
+  for (size_t i = 0; i < types.size(); ++i) {
+    arguments += (i ? ", %a" : "%a") + number(i) + ": " + types[i];
+    names += (i ? ", %a" : "%a") + number(i);
+  }
+  std::string argumentTypes = llvm::join(types, ", "), resultTypes = llvm::join(results, ", ");
+  std::string values;
+  for (size_t i = 0; i < results.size(); ++i) values += (i ? ", %r#" : "%r#") + number(i);
+  std::string count = ":" + number(results.size());
+  return "func.func @f(" + arguments + ") -> (" + resultTypes + ") { %r" + count + " = hydra." +
+         op + " " + (operands.empty() ? names : operands) + " " + attributes + " : (" +
+         argumentTypes + ") -> (" + resultTypes + ") return " + values + " : " + resultTypes + " }";
+}
+
+constexpr int64_t kExtents[] = {1, 15, 16, 17, 33, 48};
+constexpr int64_t kRowCounts[] = {0, 1, 7, 8, 9, 21};
+const std::string kScalarInt = "tensor<i32>", kScalar = "tensor<f32>";
+
+OpCase make(const std::string& name, const std::string& text) {
+  OpCase result;
+  result.name = name;
+  result.text = text;
+  return result;
+}
+
+// The same case with a `rows` operand, for every interesting count of 21 rows.
+void addRows(std::vector<OpCase>& cases, const std::string& name, const std::string& op,
+             std::vector<std::string> types, const std::string& attributes,
+             const std::vector<std::string>& results, const std::string& operands = "",
+             std::vector<std::pair<int32_t, int32_t>> integers = {}) {
+  types.push_back(kScalarInt);
+  for (int64_t rows : kRowCounts) {
+    OpCase item =
+        make(name + "_rows_" + number(rows), function(op, types, attributes, results, operands));
+    item.integers = integers;
+    item.rows = static_cast<int32_t>(rows);
+    cases.push_back(item);
+  }
+}
+
+}  // namespace
+
+std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : kExtents) {
+    std::string x = tensor({3, 7, c}), suffix = "_" + number(c);
+    for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "round", "silu"}) {
+      OpCase item = make(std::string("unary_") + kind + suffix,
+                         function(std::string("unary <") + kind + ">", {x}, "", {x}));
+      item.inPlaceResult = item.inPlaceOperand = 0;
+      cases.push_back(item);
+    }
+    for (const char* kind : {"log", "sqrt", "rsqrt", "reciprocal"}) {
+      cases.push_back(make(std::string("unary_") + kind + suffix,
+                           function(std::string("unary <") + kind + ">", {x}, "", {x})));
+      cases.back().low = 0.1f;
+    }
+    for (const char* kind : {"add", "sub", "mul", "max", "min", "ge", "gt", "eq"}) {
+      std::string op = std::string("binary <") + kind + ">";
+      cases.push_back(make(std::string("binary_") + kind + suffix, function(op, {x, x}, "", {x})));
+      cases.back().inPlaceResult = 0;
+      cases.back().inPlaceOperand = 1;
+      std::string ints = tensor({3, 7, c}, "i32");
+      cases.push_back(
+          make(std::string("binary_i32_") + kind + suffix, function(op, {ints, ints}, "", {ints})));
+      cases.back().integers = {{-5, 5}, {-5, 5}};
+    }
+    cases.push_back(make("binary_div" + suffix, function("binary <div>", {x, x}, "", {x})));
+    cases.back().low = 0.5f;
+    // Broadcasts: per column, per row, scalar, in the middle, both ways.
+    std::vector<std::vector<int64_t>> others = {{c}, {3, 7, 1}, {}, {3, 1, c}, {7, 1}, {1, 7, c}};
+    for (size_t i = 0; i < others.size(); ++i) {
+      cases.push_back(make("binary_broadcast" + number(i) + suffix,
+                           function("binary <sub>", {x, tensor(others[i])}, "", {x})));
+      cases.push_back(make("binary_broadcast_first" + number(i) + suffix,
+                           function("binary <sub>", {tensor(others[i]), x}, "", {x})));
+      std::string mask = tensor(others[i], "i32");
+      cases.push_back(
+          make("select" + number(i) + suffix, function("select", {mask, x, x}, "", {x})));
+      cases.back().integers = {{0, 1}};
+      cases.push_back(make("broadcast" + number(i) + suffix,
+                           function("broadcast", {tensor(others[i])},
+                                    "{shape = array<i64: 3, 7, " + number(c) + ">}", {x})));
+    }
+    cases.push_back(make("select_float" + suffix, function("select", {x, x, x}, "", {x})));
+    cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+    cases.push_back(make("cast_to_int" + suffix, function("cast", {x}, "{element_type = i32}",
+                                                          {tensor({3, 7, c}, "i32")})));
+    cases.back().low = -3e9f;
+    cases.back().high = 3e9f;
+    cases.push_back(make("cast_to_float" + suffix, function("cast", {tensor({3, 7, c}, "i32")},
+                                                            "{element_type = f32}", {x})));
+    cases.back().integers = {{-2000000000, 2000000000}};
+    addRows(cases, "unary_exp" + suffix, "unary <exp>", {x}, "", {x});
+    addRows(cases, "binary_mul" + suffix, "binary <mul>", {x, tensor({3, 7, 1})}, "", {x});
+    addRows(cases, "select" + suffix, "select", {tensor({7, 1}, "i32"), x, x}, "", {x}, "",
+            {{0, 1}});
+    addRows(cases, "cast" + suffix, "cast", {x}, "{element_type = i32}",
+            {tensor({3, 7, c}, "i32")});
+    addRows(cases, "broadcast" + suffix, "broadcast", {tensor({c})},
+            "{shape = array<i64: 3, 7, " + number(c) + ">}", {x});
+    for (const char* kind : {"sum", "max"}) {
+      std::string op = std::string("reduce <") + kind + "> ";
+      std::string name = std::string("reduce_") + kind;
+      cases.push_back(
+          make(name + "_last" + suffix, function(op + "<last>", {x}, "", {tensor({3, 7, 1})})));
+      cases.push_back(
+          make(name + "_leading" + suffix, function(op + "<leading>", {x}, "", {tensor({c})})));
+      cases.push_back(make(name + "_all" + suffix, function(op + "<all>", {x}, "", {kScalar})));
+      addRows(cases, name + "_last" + suffix, op + "<last>", {x}, "", {tensor({3, 7, 1})});
+      addRows(cases, name + "_leading" + suffix, op + "<leading>", {x}, "", {tensor({c})});
+      addRows(cases, name + "_all" + suffix, op + "<all>", {x}, "", {kScalar});
+    }
+    std::string wide = tensor({3, 7, 2 * c + 5});
+    std::vector<std::string> parts = {tensor({3, 7, c}), tensor({3, 7, 5}), tensor({3, 7, c})};
+    std::string sizes = "{sizes = array<i64: " + number(c) + ", 5, " + number(c) + ">}";
+    cases.push_back(make("split" + suffix, function("split", {wide}, sizes, parts)));
+    addRows(cases, "split" + suffix, "split", {wide}, sizes, parts);
+    cases.push_back(make("concat" + suffix, function("concat", parts, "", {wide})));
+    addRows(cases, "concat" + suffix, "concat", parts, "", {wide}, "%a0, %a1, %a2 rows %a3");
+  }
+  std::string vector = tensor({40000});
+  cases.push_back(
+      make("reduce_all_pieces", function("reduce <sum> <all>", {vector}, "", {kScalar})));
+  cases.push_back(
+      make("binary_scalars", function("binary <add>", {kScalar, kScalar}, "", {kScalar})));
+  cases.push_back(make("reduce_leading_tiles", function("reduce <sum> <leading>",
+                                                        {tensor({70, 200})}, "", {tensor({200})})));
+  cases.push_back(
+      make("binary_i32_div", function("binary <div>", {tensor({40}, "i32"), tensor({40}, "i32")},
+                                      "", {tensor({40}, "i32")})));
+  cases.back().integers = {{-100, 100}, {1, 7}};
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::rowCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : kExtents) {
+    std::string x = tensor({3, 7, c}), weight = tensor({c}), suffix = "_" + number(c);
+    std::string eps = "{eps = 1.0e-5 : f64}";
+    cases.push_back(make("rms_norm" + suffix, function("rms_norm", {x, weight}, eps, {x})));
+    cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+    addRows(cases, "rms_norm" + suffix, "rms_norm", {x, weight}, eps, {x});
+    for (int operand : {0, 1}) {
+      cases.push_back(make("rms_norm_grad" + number(operand) + suffix,
+                           function("rms_norm_grad", {x, x, weight}, eps, {x})));
+      cases.back().inPlaceResult = 0;
+      cases.back().inPlaceOperand = operand;
+      cases.back().tolerance = 1e-5;
+    }
+    if (c > 1)  // one column: differences of nearly equal numbers
+      addRows(cases, "rms_norm_grad" + suffix, "rms_norm_grad", {x, x, weight}, eps, {x});
+    cases.push_back(make("rms_norm_weight_grad" + suffix,
+                         function("rms_norm_weight_grad", {x, x}, eps, {weight})));
+    addRows(cases, "rms_norm_weight_grad" + suffix, "rms_norm_weight_grad", {x, x}, eps, {weight});
+
+    std::string heads = tensor({3, 7, 3 * c});
+    std::string norm = "{heads = 3, eps = 1.0e-3 : f64}";
+    cases.push_back(make("l2_norm" + suffix, function("l2_norm", {heads}, norm, {heads})));
+    cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+    addRows(cases, "l2_norm" + suffix, "l2_norm", {heads}, norm, {heads});
+    for (const char* eps2 : {"1.0e-3", "2.5"}) {
+      std::string attributes = std::string("{heads = 3, eps = ") + eps2 + " : f64}";
+      cases.push_back(make("l2_norm_grad" + std::string(eps2[0] == '1' ? "" : "_below") + suffix,
+                           function("l2_norm_grad", {heads, heads}, attributes, {heads})));
+      cases.back().inPlaceResult = 0;
+      cases.back().inPlaceOperand = 1;
+      // One column: dy - y (y . dy) cancels to rounding errors, divided by |x|.
+      cases.back().tolerance = c == 1 ? 2e-4 : 1e-5;
+      cases.back().low = 0.1f;
+    }
+    if (c > 1) {
+      addRows(cases, "l2_norm_grad" + suffix, "l2_norm_grad", {heads, heads}, norm, {heads});
+    }
+    std::string gates = tensor({3, 7, 2 * c});
+    cases.push_back(make("swiglu" + suffix, function("swiglu", {gates}, "", {x})));
+    addRows(cases, "swiglu" + suffix, "swiglu", {gates}, "", {x});
+    cases.push_back(make("swiglu_grad" + suffix, function("swiglu_grad", {x, gates}, "", {gates})));
+    addRows(cases, "swiglu_grad" + suffix, "swiglu_grad", {x, gates}, "", {gates});
+    std::string mix = "{from_heads = 3, to_heads = 2, scale = 0.7 : f64}";
+    cases.push_back(make("head_mix" + suffix, function("head_mix", {heads}, mix, {gates})));
+    addRows(cases, "head_mix" + suffix, "head_mix", {heads}, mix, {gates});
+
+    std::string pairs = tensor({2, 5, 6 * c}), table = tensor({11, 2 * c});
+    for (const char* inverse : {"", "{inverse}"}) {
+      std::string name = std::string("rope") + (*inverse ? "_inverse" : "") + suffix;
+      cases.push_back(make(name, function("rope", {pairs, table}, inverse, {pairs})));
+      cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+      cases.push_back(
+          make(name + "_position", function("rope", {pairs, table, kScalarInt}, inverse, {pairs})));
+      cases.back().integers = {{9, 9}};  // the last rows of the table are repeated
+    }
+  }
+  cases.push_back(make("rms_norm_weight_grad_chunks",
+                       function("rms_norm_weight_grad", {tensor({700, 33}), tensor({700, 33})},
+                                "{eps = 1.0e-5 : f64}", {tensor({33})})));
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : kExtents) {
+    std::string x = tensor({2, 9, c}), suffix = "_" + number(c);
+    for (int64_t from : std::set<int64_t>{0, c / 2, c}) {
+      std::string name = "shift_from_" + number(from) + suffix;
+      std::string channel = "{from_channel = " + number(from);
+      std::string history = tensor({2, 1, c - from});
+      cases.push_back(make(name, function("shift", {x}, channel + "}", {x})));
+      cases.push_back(make(name + "_reverse", function("shift", {x}, channel + ", reverse}", {x})));
+      if (from < c)
+        cases.push_back(
+            make(name + "_history", function("shift", {x, history}, channel + "}", {x})));
+    }
+    for (int64_t width : {1, 2, 3, 4, 7}) {
+      std::string wide = tensor({2, 9, c * width});
+      std::string attributes = "{width = " + number(width) + "}";
+      std::string name = "_" + number(width) + suffix;
+      cases.push_back(make("unfold" + name, function("unfold", {x}, attributes, {wide})));
+      if (width > 1)
+        cases.push_back(
+            make("unfold_history" + name,
+                 function("unfold", {x, tensor({2, width - 1, c})}, attributes, {wide})));
+      cases.push_back(make("fold" + name, function("fold", {wide}, attributes, {x})));
+    }
+    for (int32_t count : {0, 1, 2, 3, 9}) {
+      std::string history = tensor({2, 3, c});
+      cases.push_back(make("window_tail_" + number(count) + suffix,
+                           function("window_tail", {history, x, kScalarInt}, "", {history})));
+      cases.back().integers = {{count, count}};
+      cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::moveCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : kExtents) {
+    std::string suffix = "_" + number(c), table = tensor({11, c}), rows = tensor({21, c});
+    std::string tokens = tensor({3, 7}, "i32"), index = tensor({21}, "i32");
+    std::string scale = "{scale = 1.5 : f64}";
+    // Indices beyond both ends are clamped.
+    std::pair<int32_t, int32_t> range = {-3, 14};
+    cases.push_back(make("embedding" + suffix,
+                         function("embedding", {table, tokens}, scale, {tensor({3, 7, c})})));
+    cases.back().integers = {range};
+    addRows(cases, "embedding" + suffix, "embedding", {table, tokens}, scale, {tensor({3, 7, c})},
+            "", {range});
+    cases.push_back(
+        make("gather_rows" + suffix, function("gather_rows", {table, index}, "", {rows})));
+    cases.back().integers = {range};
+    addRows(cases, "gather_rows" + suffix, "gather_rows", {table, index}, "", {rows}, "", {range});
+    std::string scatter = "{size = 11, scale = 0.5 : f64}";
+    cases.push_back(make("scatter_rows" + suffix,
+                         function("scatter_rows", {rows, index}, scatter, {table}, "%a0, %a1")));
+    cases.back().integers = {range};
+    addRows(cases, "scatter_rows" + suffix, "scatter_rows", {rows, index}, scatter, {table},
+            "%a0, %a1 rows %a2", {range});
+    cases.push_back(make("scatter_rows_accumulate" + suffix,
+                         function("scatter_rows", {rows, index, table}, scatter, {table},
+                                  "%a0, %a1 accumulate %a2")));
+    cases.back().integers = {range};
+    cases.back().inPlaceResult = 0;
+    cases.back().inPlaceOperand = 2;
+    for (auto [position, count] : {std::pair{0, 3}, {4, 3}, {6, 3}, {2, 0}, {8, 1}}) {
+      cases.push_back(make(
+          "cache_update_" + number(position) + "_" + number(count) + suffix,
+          function("cache_update", {tensor({2, 9, c}), tensor({2, 3, c}), kScalarInt, kScalarInt},
+                   "", {tensor({2, 9, c})})));
+      cases.back().integers = {{position, position}, {count, count}};
+      cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+    }
+  }
+  cases.push_back(make("scatter_rows_tiles",
+                       function("scatter_rows", {tensor({50, 200}), tensor({50}, "i32")},
+                                "{size = 7, scale = 1.0 : f64}", {tensor({7, 200})}, "%a0, %a1")));
+  cases.back().integers = {{0, 6}};
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::attentionCases() {
+  std::vector<OpCase> cases;
+  struct Shape {
+    int64_t batch, queries, keys, heads, kvHeads, width;
+  };
+  const Shape shapes[] = {{1, 1, 1, 1, 1, 2},    {2, 5, 5, 4, 2, 16},   {1, 17, 17, 3, 1, 6},
+                          {2, 33, 33, 4, 4, 18}, {1, 70, 70, 2, 1, 64}, {1, 130, 130, 2, 2, 40},
+                          {1, 3, 40, 4, 2, 16},  {2, 1, 50, 4, 1, 32},  {1, 16, 64, 2, 2, 48}};
+  for (const Shape& s : shapes) {
+    std::string q = tensor({s.batch, s.queries, s.heads * s.width});
+    std::string k = tensor({s.batch, s.keys, s.kvHeads * s.width});
+    std::string lse = tensor({s.batch, s.queries, s.heads});
+    std::string attributes = "{heads = " + number(s.heads) + ", kv_heads = " + number(s.kvHeads) +
+                             ", scale = 0.3 : f64}";
+    std::string name = "_" + number(s.batch) + "x" + number(s.queries) + "x" + number(s.keys) +
+                       "_" + number(s.heads) + "of" + number(s.kvHeads) + "x" + number(s.width);
+    cases.push_back(
+        make("attention" + name, function("attention", {q, k, k}, attributes, {q, lse})));
+    cases.back().tolerance = 5e-6;
+    for (int64_t position : std::set<int64_t>{0, s.keys / 2, s.keys - s.queries}) {
+      cases.push_back(make("attention" + name + "_position_" + number(position),
+                           function("attention", {q, k, k, kScalarInt}, attributes, {q, lse})));
+      cases.back().tolerance = 5e-6;
+      cases.back().integers = {{static_cast<int32_t>(position), static_cast<int32_t>(position)}};
+    }
+    if (s.queries == s.keys) {
+      cases.push_back(make("attention_grad" + name, function("attention_grad", {q, q, k, k, q, lse},
+                                                             attributes, {q, k, k})));
+      cases.back().tolerance = 2e-5;
+      cases.back().prepare = OpCase::Prepare::attention;
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::lossCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : {1, 15, 16, 17, 33, 48, 1001}) {
+    std::string logits = tensor({3, 7, c}), rows = tensor({3, 7}), targets = tensor({3, 7}, "i32");
+    std::string suffix = "_" + number(c);
+    for (bool ignored : {false, true}) {
+      // -100 is drawn often if the range is one around it.
+      std::pair<int32_t, int32_t> range =
+          ignored ? std::pair<int32_t, int32_t>{-101, -99} : std::pair<int32_t, int32_t>{-2, 40};
+      std::string name = suffix + (ignored ? "_ignored" : "");
+      cases.push_back(make("cross_entropy" + name, function("cross_entropy", {logits, targets}, "",
+                                                            {kScalar, rows, rows})));
+      cases.back().integers = {range};
+      cases.back().low = -8;
+      cases.back().high = 8;
+      cases.push_back(
+          make("cross_entropy_grad" + name,
+               function("cross_entropy_grad", {kScalar, logits, targets, rows}, "", {logits})));
+      cases.back().integers = {range};
+      cases.back().prepare = OpCase::Prepare::crossEntropy;
+      cases.back().inPlaceResult = 0;
+      cases.back().inPlaceOperand = 1;
+    }
+  }
+  cases.push_back(make("cross_entropy_all_ignored",
+                       function("cross_entropy", {tensor({2, 5, 9}), tensor({2, 5}, "i32")}, "",
+                                {kScalar, tensor({2, 5}), tensor({2, 5})})));
+  cases.back().integers = {{-100, -100}};
+  cases.push_back(
+      make("global_norm",
+           function("global_norm", {tensor({40000}), tensor({3, 5}), tensor({1})}, "", {kScalar})));
+  for (int64_t elements : {1, 15, 16, 17, 33, 20000})
+    for (int32_t present : {0, 1}) {
+      std::string p = tensor({elements}), counts = tensor({4}, "i32");
+      cases.push_back(make(
+          "adamw_" + number(elements) + (present ? "" : "_absent"),
+          function(
+              "adamw", {p, p, p, p, counts, counts, kScalar, kScalar, kScalar},
+              "{index = 2, lr_factor = 0.5 : f64, decay_factor = 2.0 : f64, beta1 = 0.9 : f64, "
+              "beta2 = 0.95 : f64, eps = 1.0e-8 : f64}",
+              {p, p, p, p})));
+      cases.back().integers = {{7, 7}, {present, present}};
+      cases.back().low = 0.1f;  // v must not be negative
+      cases.back().inPlaceResult = 1;
+      cases.back().inPlaceOperand = 2;
+    }
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::allOpCases() {
+  std::vector<OpCase> cases;
+  for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), attentionCases(),
+                    lossCases()})
+    cases.insert(cases.end(), part.begin(), part.end());
+  return cases;
+}

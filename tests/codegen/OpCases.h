@@ -1,0 +1,40 @@
+// The primitives and shapes that the kernels are compared with the interpreter on.
+#ifndef HYDRA_TESTS_CODEGEN_OPCASES_H
+#define HYDRA_TESTS_CODEGEN_OPCASES_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir::hydra::testing {
+
+struct OpCase {
+  std::string name;
+  // One func.func named "f".
+  std::string text;
+  // Ranges of the i32 arguments, in order.
+  std::vector<std::pair<int32_t, int32_t>> integers;
+  // Range of the float arguments.
+  float low = -2, high = 2;
+  // |computed - expected| <= tolerance * max(1, |expected|).
+  double tolerance = 2e-6;
+  // Value of the last argument, a `rows` operand: rows of the float arguments beyond it hold NaN.
+  std::optional<int32_t> rows;
+  // The pair of result and operand that share memory in a second run; -1: none.
+  int inPlaceResult = -1, inPlaceOperand = -1;
+  // Computes inputs that depend on others (lse of attention and cross-entropy) before the run.
+  enum class Prepare { none, attention, crossEntropy } prepare = Prepare::none;
+};
+
+std::vector<OpCase> elementwiseCases();
+std::vector<OpCase> rowCases();
+std::vector<OpCase> sequenceCases();
+std::vector<OpCase> moveCases();
+std::vector<OpCase> attentionCases();
+std::vector<OpCase> lossCases();
+std::vector<OpCase> allOpCases();
+
+}  // namespace mlir::hydra::testing
+
+#endif  // HYDRA_TESTS_CODEGEN_OPCASES_H

@@ -1,0 +1,17 @@
+// Fuzz entries of the data formats: each takes arbitrary bytes and must only ever return.
+#ifndef HYDRA_TESTS_IO_FUZZ_ENTRIES_H_
+#define HYDRA_TESTS_IO_FUZZ_ENTRIES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hydra {
+
+// Parses the bytes, reads everything the parser let through, checks what it promises (aborting if
+// a promise is broken), and reports whether the input was accepted.
+bool Fuzz_safetensors(const uint8_t* data, size_t size);
+bool Fuzz_json(const uint8_t* data, size_t size);
+
+}  // namespace hydra
+
+#endif  // HYDRA_TESTS_IO_FUZZ_ENTRIES_H_

@@ -1,0 +1,84 @@
+// Mapped files: contents, emptiness, moving, refusals.
+#include "runtime/io/mapped_file.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "runtime/io/posix_file.h"
+#include "tests/io/temporary_directory.h"
+
+namespace hydra {
+namespace {
+
+std::string Text(const MappedFile& file) {
+  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+}
+
+TEST(MappedFileTest, MapsContentsAndMoves) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("f");
+  WriteFileForTest(path, "contents");
+  absl::StatusOr<MappedFile> file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const uint8_t* address = file->bytes().data();
+  MappedFile moved = *std::move(file);
+  EXPECT_EQ(moved.bytes().data(), address);
+  EXPECT_EQ(Text(moved), "contents");
+  MappedFile other;
+  other = std::move(moved);
+  EXPECT_EQ(Text(other), "contents");
+}
+
+TEST(MappedFileTest, EmptyFile) {
+  const TemporaryDirectory directory;
+  WriteFileForTest(directory.File("empty"), "");
+  const absl::StatusOr<MappedFile> file = MappedFile::Open(directory.File("empty"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE(file->bytes().empty());
+}
+
+TEST(MappedFileTest, RefusesWhatIsNoFile) {
+  const TemporaryDirectory directory;
+  const absl::Status missing = MappedFile::Open(directory.File("missing")).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(missing.message().find("missing: cannot open: No such file"), std::string::npos)
+      << missing;
+  EXPECT_EQ(MappedFile::Open(directory.path()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  // A FIFO without a writer must be refused, not waited for.
+  ASSERT_EQ(::mkfifo(directory.File("fifo").c_str(), 0600), 0);
+  EXPECT_EQ(MappedFile::Open(directory.File("fifo")).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReadWholeFile(directory.File("fifo"), 100).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(PosixFileTest, ReadWholeFileHonoursItsLimit) {
+  const TemporaryDirectory directory;
+  WriteFileForTest(directory.File("f"), "12345");
+  EXPECT_EQ(ReadWholeFile(directory.File("f"), 5).value(), "12345");
+  EXPECT_EQ(ReadWholeFile(directory.File("f"), 4).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(PosixFileTest, ParentDirectory) {
+  EXPECT_EQ(ParentDirectory("a/b"), "a");
+  EXPECT_EQ(ParentDirectory("a/b/"), "a");
+  EXPECT_EQ(ParentDirectory("b"), ".");
+  EXPECT_EQ(ParentDirectory("/b"), "/");
+  EXPECT_EQ(ParentDirectory("/a//b"), "/a");
+  EXPECT_EQ(ParentDirectory("/"), "/");
+}
+
+TEST(PosixFileTest, TemporaryNamesAreRecognised) {
+  EXPECT_EQ(TemporaryOwner("run.tmp-123-0", "run"), 123);
+  EXPECT_EQ(TemporaryOwner("run.tmp-123", "run"), -1);
+  EXPECT_EQ(TemporaryOwner("run.tmp-x-0", "run"), -1);
+  EXPECT_EQ(TemporaryOwner("other.tmp-123-0", "run"), -1);
+  EXPECT_EQ(TemporaryOwner("run", "run"), -1);
+}
+
+}  // namespace
+}  // namespace hydra
