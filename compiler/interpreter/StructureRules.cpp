@@ -13,7 +13,8 @@ using namespace mlir::hydra;
 
 const TensorValue *ModelState::parameter(Operation *op, StringRef name,
                                          ArrayRef<int64_t> shape) const {
-  std::string fullName = scope + name.str();
+  // An op with an empty name, as in attention alone, owns its parameters without a prefix.
+  std::string fullName = scope + name.ltrim('.').str();
   auto found = bindings.find("parameter/" + fullName);
   auto describeShape = [](ArrayRef<int64_t> extents) {
     std::string text = "[";

@@ -47,8 +47,8 @@ Expected<EntryShape> parseEntryShape(StringRef text) {
   auto [batch, seq] = shape.split('x');
   EntryShape entry{name.str(), 0, 0};
   if (name != "train" && name != "eval" && name != "extend")
-    return createStringError("--entry=" + text + ": expected train, eval or extend before the @, found '" +
-                             name + "'");
+    return createStringError("--entry=" + text +
+                             ": expected train, eval or extend before the @, found '" + name + "'");
   if (batch.getAsInteger(10, entry.batch) || seq.getAsInteger(10, entry.seq) || entry.batch <= 0 ||
       entry.seq <= 0)
     return createStringError("--entry=" + text +

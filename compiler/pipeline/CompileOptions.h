@@ -1,5 +1,5 @@
-// Compile settings: everything that changes the program. Filled from the command line in tools/, never
-// from globals.
+// Compile settings: everything that changes the program. Filled from the command line in tools/,
+// never from globals.
 #ifndef HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 #define HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 
@@ -35,7 +35,7 @@ llvm::Expected<EntryShape> parseEntryShape(llvm::StringRef text);
 struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> isaLevels; // empty: the host's best
-  std::string routing = "dynamic";
+  std::string routing;                      // fixed, static, dynamic; empty: what the spec says
   std::string precision = "f32";
   llvm::SmallVector<EntryShape> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;               // 0: the model's max_seq_len, at most 2048

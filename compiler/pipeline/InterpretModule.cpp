@@ -59,27 +59,40 @@ static void collectResults(NamedTensors &into, NamedTensors results, const std::
 FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const NamedTensors &inputs,
                                                      Precision precision, bool training) {
   SmallVector<func::FuncOp> functions = interpretedFunctions(module);
+  InterpretOptions options;
+  options.precision = precision;
+  options.probes = true;
+  options.training = training;
   NamedTensors results;
+  SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
+  if (functions.empty() && models.empty())
+    return module.emitError("expected a function or a hydra.model to interpret, found neither"),
+           failure();
+  if (functions.empty()) {
+    FailureOr<NamedTensors> run = interpretModel(models.front(), inputs, options);
+    if (failed(run))
+      return failure();
+    collectResults(results, *std::move(run), "");
+    return results;
+  }
   for (func::FuncOp function : functions) {
     std::string prefix = functions.size() > 1 ? function.getSymName().str() + ":" : "";
+    // Everything of this function: structural ops find their parameters by name, not by argument.
     NamedTensors bindings;
+    for (const auto &[key, tensor] : inputs)
+      if (StringRef name(key); name.consume_front(prefix))
+        bindings.emplace(name.str(), tensor);
     for (unsigned index = 0; index < function.getNumArguments(); ++index) {
       std::string key = argumentKey(function, index);
-      if (auto given = inputs.find(prefix + key); given != inputs.end())
-        bindings.emplace(key, given->second);
-      else if (std::optional<TensorValue> start = startValue(function, index))
+      if (bindings.count(key))
+        continue;
+      if (std::optional<TensorValue> start = startValue(function, index))
         bindings.emplace(key, *std::move(start));
     }
-    InterpretOptions options;
-    options.precision = precision;
-    options.probes = true;
     FailureOr<NamedTensors> run = interpretFunction(function, bindings, options);
     if (failed(run))
       return failure();
     collectResults(results, *std::move(run), prefix);
   }
-  if (functions.empty())
-    return module.emitError("expected a function or a hydra.model to interpret, found neither"),
-           failure();
   return results;
 }

@@ -6,13 +6,14 @@
 
 namespace mlir::hydra {
 
-// Runs the functions of `module` on `inputs`, keys KIND/NAME of their bindings ("SYMBOL:KIND/NAME" where the
-// module holds several functions). Gradients, optimizer state and caches that `inputs` lacks start at
-// zero, control values at their `hydra.initial`; inputs and parameters must be there.
+// Runs the functions of `module` on `inputs`, keys KIND/NAME of their bindings ("SYMBOL:KIND/NAME"
+// where the module holds several functions). Gradients, optimizer state and caches that `inputs`
+// lacks start at zero, control values at their `hydra.initial`; inputs and parameters must be
+// there.
 //
-// Functions are the module's entries but `apply`, or all functions if none is an entry. Before the routing
-// stage there are none: then a hydra.model runs, as an evaluation unless `training`.
-// Probes of all named values are among the results, as "output/probe.NAME".
+// Functions are the module's entries but `apply`, or all functions if none is an entry. Before the
+// routing stage there are none: then a hydra.model runs, as an evaluation unless `training`. Probes
+// of all named values are among the results, as "output/probe.NAME".
 FailureOr<NamedTensors> interpretModule(ModuleOp module, const NamedTensors &inputs,
                                         Precision precision, bool training);
 

@@ -12,7 +12,7 @@ static std::string lowerModelOptions(const CompileOptions &options) {
   for (const EntryShape &entry : options.entries)
     entries.push_back(entry.str());
   return "entries=" + llvm::join(entries, ",") + " cache=" + std::to_string(options.cacheLength) +
-         " mode=" + options.routing;
+         (options.routing.empty() ? "" : " mode=" + options.routing);
 }
 
 std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &options) {
@@ -20,7 +20,8 @@ std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &option
   case Stage::model:
     return "hydra-materialize-params";
   case Stage::routing:
-    return "hydra-lower-model{" + lowerModelOptions(options) + "},canonicalize,cse,hydra-verify-primitives";
+    return "hydra-lower-model{" + lowerModelOptions(options) +
+           "},canonicalize,cse,hydra-verify-primitives";
   case Stage::autodiff:
     return std::string("hydra-differentiate") +
            (options.probe.empty() ? "" : "{probe-gradients=true}") + ",canonicalize,cse";
@@ -31,33 +32,36 @@ std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &option
     // Nothing is recomputed without a memory budget.
     return "";
   case Stage::fusion:
-    return std::string(options.probe.empty() ? "" : "hydra-probe{pattern=" + options.probe + "},") +
-           "hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,canonicalize,cse,"
-           "hydra-form-fusions,hydra-verify-fused";
+    return (options.probe.empty() ? "" : "hydra-probe{probe=" + options.probe + "},") +
+           "func.func(hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,"
+           "canonicalize,cse,hydra-form-fusions,hydra-verify-fused)";
   case Stage::plan:
     return "hydra-plan,hydra-verify-plan";
   }
   llvm_unreachable("unknown stage");
 }
 
+CompileOptions mlir::hydra::resolveOptions(ModuleOp module, const CompileOptions &options) {
+  CompileOptions resolved = options;
+  for (auto model : module.getOps<LanguageModelOp>()) {
+    int64_t maxSeqLen = model.getMaxSeqLen();
+    if (resolved.entries.empty())
+      resolved.entries = defaultEntries(maxSeqLen);
+    if (resolved.cacheLength == 0)
+      resolved.cacheLength = std::min<int64_t>(maxSeqLen, 2048);
+  }
+  return resolved;
+}
+
 LogicalResult mlir::hydra::runStages(ModuleOp module, Stage last, const CompileOptions &options,
                                      const ConfigurePassManager &configure) {
-  CompileOptions resolved = options;
-  if (resolved.entries.empty() || resolved.cacheLength == 0)
-    for (auto model : module.getOps<LanguageModelOp>()) {
-      int64_t maxSeqLen = model.getMaxSeqLen();
-      if (resolved.entries.empty())
-        resolved.entries = defaultEntries(maxSeqLen);
-      if (resolved.cacheLength == 0)
-        resolved.cacheLength = std::min<int64_t>(maxSeqLen, 2048);
-    }
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
   if (configure && failed(configure(manager)))
     return failure();
   for (Stage stage : kStages) {
     std::string errors;
     llvm::raw_string_ostream stream(errors);
-    std::string pipeline = stagePipeline(stage, resolved);
+    std::string pipeline = stagePipeline(stage, options);
     if (!pipeline.empty() && failed(parsePassPipeline(pipeline, manager, stream)))
       return module.emitError() << "stage " << stageName(stage) << ": " << errors;
     if (stage == last)

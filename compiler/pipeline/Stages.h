@@ -16,8 +16,12 @@ std::string stagePipeline(Stage stage, const CompileOptions &options);
 // Called before every pass manager runs, e.g. to apply command line instrumentation.
 using ConfigurePassManager = std::function<LogicalResult(PassManager &)>;
 
+// The options with the model's defaults filled in: entries and cache length.
+CompileOptions resolveOptions(ModuleOp module, const CompileOptions &options);
+
 // Runs all stages up to and including `last` on `module`. On failure a located diagnostic has been
-// emitted. A spec without hydra.model passes through the model and routing stages for its functions.
+// emitted. `options` must be resolved. A spec without hydra.model passes through the model and
+// routing stages for its functions.
 LogicalResult runStages(ModuleOp module, Stage last, const CompileOptions &options,
                         const ConfigurePassManager &configure);
 

@@ -36,6 +36,8 @@ inline constexpr llvm::StringLiteral kEntryAttrName = "hydra.entry"; // EntryAtt
 inline constexpr llvm::StringLiteral kVjpAttrName = "hydra.vjp";     // UnitAttr, on functions
 inline constexpr llvm::StringLiteral kScopeAttrName = "hydra.scope"; // StringAttr, on primitives
 inline constexpr llvm::StringLiteral kProbeAttrName = "hydra.probe"; // StringAttr, names a value
+// f64, on arguments of kind control and control_state: the value before anybody writes one.
+inline constexpr llvm::StringLiteral kInitialAttrName = "hydra.initial";
 
 // Target value of an ignored position (model.md 10).
 inline constexpr int64_t kIgnoredTarget = -100;

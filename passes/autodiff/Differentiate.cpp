@@ -1,3 +1,5 @@
+// The pass hydra-differentiate: which functions of a module are differentiated, and how
+// (Passes.td).
 #include "passes/autodiff/Differentiation.h"
 #include "passes/autodiff/Passes.h"
 

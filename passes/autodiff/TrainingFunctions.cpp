@@ -133,8 +133,11 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
                                 "differentiable ops; there is nothing to train");
 
   Value scale = findArgument(function, BindingKind::control, "loss_scale");
-  if (!scale)
+  if (!scale) {
     scale = appendArgument(function, loss.getType(), BindingKind::control, "loss_scale");
+    function.setArgAttr(function.getNumArguments() - 1, kInitialAttrName,
+                        FloatAttr::get(Float64Type::get(function.getContext()), 1.0));
+  }
   if (scale.getType() != loss.getType())
     return function.emitOpError("has control \"loss_scale\" of type ")
            << scale.getType() << ", expected the type of \"loss.total\", " << loss.getType();

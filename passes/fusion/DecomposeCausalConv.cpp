@@ -1,3 +1,4 @@
+// hydra-decompose-causal-conv: a convolution is an unfold and a matmul.
 #include "passes/fusion/Passes.h"
 
 #include "mlir/IR/PatternMatch.h"

@@ -1,3 +1,4 @@
+// hydra-fold-constants: what is known at compile time is computed at compile time.
 #include "passes/fusion/Passes.h"
 
 #include "dialects/hydra/RopeTable.h"

@@ -1,3 +1,4 @@
+// hydra-form-fusions: every primitive that becomes a kernel gets a hydra.fusion around it.
 #include "passes/fusion/Passes.h"
 
 #include "mlir/IR/IRMapping.h"

@@ -1,3 +1,4 @@
+// hydra-fuse-accumulate: adds become the accumulate operand of what they add.
 #include "passes/fusion/Passes.h"
 
 namespace mlir::hydra {

@@ -1,3 +1,4 @@
+// hydra-probe: named intermediate values become outputs.
 #include "passes/fusion/Passes.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -1,3 +1,4 @@
+// hydra-verify-fused: what the fusion stage leaves behind, and nothing else.
 #include "passes/fusion/Passes.h"
 
 namespace mlir::hydra {

@@ -1,5 +1,7 @@
+// hydra-plan: from functions of fusions to regions, kernels and entries.
 #include "passes/plan/Passes.h"
 
+#include "passes/plan/CheckAssignment.h"
 #include "passes/plan/EntryEmitter.h"
 
 namespace mlir::plan {
@@ -43,7 +45,7 @@ private:
     for (func::FuncOp function : functions) {
       FailureOr<StorageAssignment> assignment =
           StorageAssignment::create(function, *shared, constants, sizes);
-      if (failed(assignment))
+      if (failed(assignment) || failed(checkAssignment(function, *assignment)))
         return failure();
       numInPlace += assignment->getNumInPlace();
       valueBytes = std::max<int64_t>(valueBytes, assignment->getValueBytes());

@@ -73,7 +73,9 @@ FailureOr<SharedLayout> SharedLayout::create(ModuleOp module, RegionSizes &sizes
       return failure();
   for (auto function : module.getOps<func::FuncOp>()) {
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-      auto initial = function.getArgAttrOfType<FloatAttr>(i, "hydra.initial");
+      auto initial = function.getArgAttrOfType<FloatAttr>(i, hydra::kInitialAttrName);
+      if (initial)
+        initial = FloatAttr::get(Float64Type::get(context), initial.getValueAsDouble());
       if (failed(layout.add(function.getArgument(i).getLoc(), argumentBinding(function, i),
                             function.getArgumentTypes()[i], initial)))
         return failure();

@@ -43,6 +43,8 @@ public:
   ArrayRef<NamedPlace> getInputs() const { return inputs; }
   ArrayRef<NamedPlace> getOutputs() const { return outputs; }
   ArrayRef<FinalCopy> getFinalCopies() const { return copies; }
+  // Where the results of the function have to be, one per result.
+  ArrayRef<RefAttr> getTargets() const { return targets; }
   int64_t getArenaBytes() const { return arenaBytes; }
   // Without any reuse.
   int64_t getValueBytes() const { return valueBytes; }

@@ -1,3 +1,4 @@
+// hydra-verify-plan: the invariants of the plan dialect.
 #include "passes/plan/Passes.h"
 
 #include "passes/plan/PlanChecks.h"

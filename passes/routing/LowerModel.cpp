@@ -3,8 +3,6 @@
 #include "passes/routing/ModelLowering.h"
 #include "passes/routing/Passes.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-
 namespace mlir::hydra {
 #define GEN_PASS_DEF_LOWERMODEL
 #include "passes/routing/Passes.h.inc"

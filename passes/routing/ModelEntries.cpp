@@ -1,6 +1,7 @@
 // Instantiates a model as functions: train, eval and extend; and lowers ordinary functions.
 #include "passes/routing/EntryRequest.h"
 #include "passes/routing/ModelLowering.h"
+#include "passes/routing/ParameterTable.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -208,6 +209,8 @@ LogicalResult hydra::lowerFunction(func::FuncOp op, RoutingMode mode, int64_t &p
   request.mode = mode;
   ModelLowering lowering(emit, function, parameters, request);
   for (Operation *nested : structural) {
+    if (failed(checkSizes(nested)))
+      return failure();
     emit.builder().setInsertionPoint(nested);
     FailureOr<Value> result = lowering.lowerOp(nested, ModelLowering::Place());
     if (failed(result))

@@ -9,14 +9,12 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-// A structural op can be lowered once its operands are static float32.
+// A structural op can be lowered once its operands are static; types were checked by checkSizes().
 static LogicalResult requireStatic(Operation *op, Value operand) {
   auto type = dyn_cast<RankedTensorType>(operand.getType());
   if (!type || !type.hasStaticShape())
     return op->emitError("expected operands of static shape to lower ")
            << op->getName() << ", found " << operand.getType();
-  if (!type.getElementType().isF32() && !type.getElementType().isInteger(32))
-    return op->emitError("expected float32 operands before the precision stage, found ") << type;
   return success();
 }
 

@@ -40,7 +40,6 @@ private:
                  Order order);
   void addConstant(Operation *op, const Place &place, const Twine &name, ArrayRef<int64_t> shape,
                    Order order, double value);
-  LogicalResult checkSizes();
   LogicalResult collectBody(Block &body, const Place &place);
   LogicalResult collectBlocks(BlocksOp op, const Place &place);
   LogicalResult collectExperts(ExpertsOp op, const Place &place);
@@ -85,6 +84,53 @@ int64_t residualUpdates(LanguageModelOp model) {
 }
 
 } // namespace
+
+static LogicalResult check(Operation *op, StringRef name, uint64_t value, int64_t limit) {
+  if (value <= static_cast<uint64_t>(limit))
+    return success();
+  return op->emitError("expected ") << name << " <= " << limit << ", found " << value;
+}
+
+// The result of a structural op is a float32 stream of known, not absurd, width. Foreign ops are
+// somebody else's concern.
+static LogicalResult checkStream(Operation *op) {
+  if (!op->hasTrait<ModelTier>())
+    return success();
+  for (Type type : op->getResultTypes()) {
+    auto stream = cast<RankedTensorType>(type);
+    if (!stream.getElementType().isF32())
+      return op->emitError("expected a float32 stream before the precision stage, found ") << type;
+    if (ShapedType::isDynamic(stream.getShape().back()))
+      return op->emitError("expected a stream of known width, found ") << type;
+    if (failed(check(op, "width", stream.getShape().back(),
+                     isa<LmHeadOp>(op) ? kMaxExtent : kMaxWidth)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult hydra::checkSizes(Operation *root) {
+  WalkResult result = root->walk([&](Operation *op) -> WalkResult {
+    if (auto model = dyn_cast<LanguageModelOp>(op))
+      return failure(failed(check(op, "vocab_size", model.getVocabSize(), kMaxExtent)) ||
+                     failed(check(op, "dim", model.getDim(), kMaxWidth)) ||
+                     failed(check(op, "max_seq_len", model.getMaxSeqLen(), kMaxExtent)));
+    if (failed(checkStream(op)))
+      return failure();
+    return TypeSwitch<Operation *, LogicalResult>(op)
+        .Case<BlocksOp>([&](auto o) { return check(o, "count", o.getCount(), kMaxRepetition); })
+        .Case<RecursionOp>(
+            [&](auto o) { return check(o, "passes", o.getRecursions(), kMaxRepetition); })
+        .Case<ExpertsOp>(
+            [&](auto o) { return check(o, "experts", o.getExperts(), kMaxRepetition); })
+        .Case<MlpOp>([&](auto o) { return check(o, "hidden", o.getHidden(), kMaxExtent); })
+        .Case<CcgqaOp>([&](auto o) {
+          return check(o, "conv_kernel_size", o.getConvKernelSize(), kMaxRepetition);
+        })
+        .Default([](Operation *) { return success(); });
+  });
+  return failure(result.wasInterrupted());
+}
 
 AttentionSizes hydra::attentionSizes(CcgqaOp op) {
   AttentionSizes sizes;
@@ -163,42 +209,6 @@ void Collector::addConstant(Operation *op, const Place &place, const Twine &name
   Parameter &parameter = add(op, place, name, shape, order);
   parameter.init = InitKind::constant;
   parameter.initial = value;
-}
-
-LogicalResult Collector::checkSizes() {
-  auto check = [](Operation *op, StringRef name, uint64_t value, int64_t limit) -> LogicalResult {
-    if (value <= static_cast<uint64_t>(limit))
-      return success();
-    return op->emitError("expected ") << name << " <= " << limit << ", found " << value;
-  };
-  if (failed(check(model, "vocab_size", model.getVocabSize(), kMaxExtent)) ||
-      failed(check(model, "dim", model.getDim(), kMaxWidth)) ||
-      failed(check(model, "max_seq_len", model.getMaxSeqLen(), kMaxExtent)))
-    return failure();
-  WalkResult result = model.getBody().walk([&](Operation *op) -> WalkResult {
-    for (Type type : op->getResultTypes())
-      if (auto tensor = dyn_cast<RankedTensorType>(type);
-          tensor && tensor.getRank() == 3 && ShapedType::isDynamic(tensor.getShape()[2]))
-        return op->emitError("expected a stream of known width, found ") << type;
-    if (op->getNumResults() > 0)
-      if (auto tensor = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-          tensor && tensor.getRank() > 0 &&
-          failed(check(op, "width", tensor.getShape().back(),
-                       isa<LmHeadOp>(op) ? kMaxExtent : kMaxWidth)))
-        return failure();
-    return TypeSwitch<Operation *, LogicalResult>(op)
-        .Case<BlocksOp>([&](auto o) { return check(o, "count", o.getCount(), kMaxRepetition); })
-        .Case<RecursionOp>(
-            [&](auto o) { return check(o, "passes", o.getRecursions(), kMaxRepetition); })
-        .Case<ExpertsOp>(
-            [&](auto o) { return check(o, "experts", o.getExperts(), kMaxRepetition); })
-        .Case<MlpOp>([&](auto o) { return check(o, "hidden", o.getHidden(), kMaxExtent); })
-        .Case<CcgqaOp>([&](auto o) {
-          return check(o, "conv_kernel_size", o.getConvKernelSize(), kMaxRepetition);
-        })
-        .Default([](Operation *) { return success(); });
-  });
-  return failure(result.wasInterrupted());
 }
 
 void Collector::collectAttention(CcgqaOp op, const Place &place) {
@@ -349,7 +359,7 @@ LogicalResult Collector::checkUnique() {
 }
 
 FailureOr<SmallVector<Parameter>> Collector::collect() {
-  if (failed(checkSizes()))
+  if (failed(checkSizes(model)))
     return failure();
   scale = residualScale(residualUpdates(model));
   if (failed(collectBody(model.getBody().front(), Place())) || failed(checkUnique()))

@@ -44,6 +44,10 @@ struct OptimizerFactors {
 };
 OptimizerFactors optimizerFactors(StringRef name, bool hasExperts);
 
+// Checks every structural op under `root`, itself included: float32 streams of known width, and
+// sizes that a real model could have, so that hostile specs exhaust neither integers nor memory.
+LogicalResult checkSizes(Operation *root);
+
 // All parameters of `model` in the order of model.md 2. Fails with a located diagnostic when two
 // ops claim one name, a size is absurd (hostile specs), or an op has no place where it stands.
 FailureOr<SmallVector<Parameter>> collectParameters(LanguageModelOp model);

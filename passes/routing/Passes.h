@@ -2,6 +2,8 @@
 #ifndef HYDRA_PASSES_ROUTING_PASSES_H
 #define HYDRA_PASSES_ROUTING_PASSES_H
 
+#include "dialects/hydra/HydraDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -17,8 +19,6 @@ namespace mlir::hydra {
 // Module attribute left behind by hydra-lower-model, a DictionaryAttr: name, vocab_size, dim,
 // max_seq_len, rules.
 inline constexpr llvm::StringLiteral kModelInfoAttrName = "hydra.model_info";
-// Argument attribute of control scalars, f64: the value before the host writes one.
-inline constexpr llvm::StringLiteral kInitialAttrName = "hydra.initial";
 // Attribute of hydra.model, "static" or "dynamic": the routing mode the spec was written for.
 inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
 

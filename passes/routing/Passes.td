@@ -6,6 +6,7 @@ include "mlir/Pass/PassBase.td"
 
 def MaterializeParams : Pass<"hydra-materialize-params", "::mlir::ModuleOp"> {
   let summary = "Writes out the parameters that a hydra.model implies";
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::func::FuncDialect"];
   let description = [{
     Creates one `hydra.param` per distinct tensor in front of its `hydra.model`, in the order of the state dict
     (model.md 2), with shape, initial values (model.md 12), optimizer factors (model.md 13) and aliases.
@@ -19,6 +20,7 @@ def MaterializeParams : Pass<"hydra-materialize-params", "::mlir::ModuleOp"> {
 
 def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
   let summary = "Lowers the model tier to one function of primitives per entry";
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::func::FuncDialect"];
   let description = [{
     For every requested entry, instantiates `hydra.model` as a function (docs/contracts.md, "From a spec to
     functions") and then removes the model; its facts stay as module attribute `hydra.model_info`. Structural

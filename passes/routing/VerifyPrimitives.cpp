@@ -1,9 +1,6 @@
 // hydra-verify-primitives: what must hold once routing is done.
 #include "passes/routing/Passes.h"
 
-#include "dialects/hydra/HydraDialect.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-
 namespace mlir::hydra {
 #define GEN_PASS_DEF_VERIFYPRIMITIVES
 #include "passes/routing/Passes.h.inc"

@@ -25,10 +25,14 @@ absl::StatusOr<std::optional<double>> OptionalNumber(JsonView object, absl::stri
 
 absl::StatusOr<NumericTensor> ToNumeric(const TensorView& tensor) {
   switch (tensor.dtype) {
-    case DType::kF32: return Widen<float>(tensor);
-    case DType::kF64: return Widen<double>(tensor);
-    case DType::kI32: return Widen<int32_t>(tensor);
-    case DType::kI64: return Widen<int64_t>(tensor);
+    case DType::kF32:
+      return Widen<float>(tensor);
+    case DType::kF64:
+      return Widen<double>(tensor);
+    case DType::kI32:
+      return Widen<int32_t>(tensor);
+    case DType::kI64:
+      return Widen<int64_t>(tensor);
     default:
       return absl::FailedPreconditionError(
           absl::StrCat("tensor ", tensor.name, ": expected F32, F64, I32 or I64 in a golden file"));

@@ -74,14 +74,15 @@ class Golden {
 // Any dtype of a golden file as doubles.
 absl::StatusOr<NumericTensor> ToNumeric(const TensorView& tensor);
 
-// The outcome of one comparison: the tensor that came closest to, or went furthest beyond, its bound.
+// The outcome of one comparison: the tensor that came closest to, or went furthest beyond, its
+// bound.
 struct GoldenVerdict {
   bool pass = false;
-  std::string worst;        // tensor name in the golden file
-  double error = 0;         // in units of what its bound is relative to
+  std::string worst;  // tensor name in the golden file
+  double error = 0;   // in units of what its bound is relative to
   double allowed = 0;
-  std::string problem;      // a missing or mis-shaped tensor, a gradient where none may be; or empty
-  int64_t compared = 0;     // number of tensors
+  std::string problem;   // a missing or mis-shaped tensor, a gradient where none may be; or empty
+  int64_t compared = 0;  // number of tensors
 };
 
 // Which of the expected tensors a program was asked to compute.
@@ -91,10 +92,10 @@ struct GoldenScope {
   bool gradients = true;
 };
 
-// Compares every expected tensor (`out.`, `loss.`, `grad.`, `grad_in.`, `route.`) with `computed`, which
-// uses the golden's own names. Tolerances as documented with the files: outputs relative to the tensor's
-// largest magnitude, losses to max(|b|, 1e-3), gradients to max(max|b|, 1e-2 G) with G the largest entry of all
-// gradients, integers exactly. Non-finite values never pass.
+// Compares every expected tensor (`out.`, `loss.`, `grad.`, `grad_in.`, `route.`) with `computed`,
+// which uses the golden's own names. Tolerances as documented with the files: outputs relative to
+// the tensor's largest magnitude, losses to max(|b|, 1e-3), gradients to max(max|b|, 1e-2 G) with G
+// the largest entry of all gradients, integers exactly. Non-finite values never pass.
 GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& computed,
                                 const GoldenScope& scope);
 

@@ -45,8 +45,8 @@ std::string ShapeText(const std::vector<int64_t>& shape) {
 // Keeps the tensor whose error is largest in units of its bound.
 void Consider(GoldenVerdict& verdict, const std::string& name, double error, double allowed) {
   double ratio = allowed > 0 ? error / allowed : (error > 0 ? INFINITY : 0);
-  double worst = verdict.allowed > 0 ? verdict.error / verdict.allowed
-                                     : (verdict.error > 0 ? INFINITY : -1);
+  double worst =
+      verdict.allowed > 0 ? verdict.error / verdict.allowed : (verdict.error > 0 ? INFINITY : -1);
   if (verdict.compared++ == 0 || ratio > worst) {
     verdict.worst = name;
     verdict.error = error;
@@ -73,8 +73,9 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
     for (const TensorView& tensor : golden.file().tensors()) {
       if (!absl::StartsWith(tensor.name, item.prefix)) continue;
       Kind kind = KindOf(absl::string_view(tensor.name).substr(item.prefix.size()));
-      bool wanted = (kind == Kind::kOut && scope.outputs) || (kind == Kind::kLoss && scope.losses) ||
-                    (kind == Kind::kGrad && scope.gradients) || (kind == Kind::kRoute && scope.outputs);
+      bool wanted =
+          (kind == Kind::kOut && scope.outputs) || (kind == Kind::kLoss && scope.losses) ||
+          (kind == Kind::kGrad && scope.gradients) || (kind == Kind::kRoute && scope.outputs);
       if (!wanted) continue;
       absl::StatusOr<NumericTensor> values = ToNumeric(tensor);
       if (!values.ok()) {
@@ -95,8 +96,9 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
       bool same_shape = got->second.shape == want.shape ||
                         (got->second.values.size() == 1 && want.values.size() == 1);
       if (!same_shape || got->second.values.size() != want.values.size()) {
-        Fail(verdict, name, absl::StrCat("expected shape ", ShapeText(want.shape), ", found ",
-                                         ShapeText(got->second.shape)));
+        Fail(verdict, name,
+             absl::StrCat("expected shape ", ShapeText(want.shape), ", found ",
+                          ShapeText(got->second.shape)));
         continue;
       }
       double error = LargestDeviation(got->second.values, want.values);

@@ -18,8 +18,8 @@ struct ExecutorEngineOptions {
   int64_t batch = 0;  // 0: that of the largest training entry
   int64_t seq = 0;
   int64_t micro_batches = 1;
-  std::string variant;   // "": the first one of the artifact
-  bool training = true;  // false: evaluation and checkpoints only
+  std::string variant = {};  // "": the first one of the artifact
+  bool training = true;      // false: evaluation and checkpoints only
 };
 
 // Owns the launches; borrows the executor, which must have memory for the micro-batches.

@@ -1,3 +1,4 @@
+// Whole functions: a transformer block, routed work with several row counts, the balance loss.
 #include "tests/autodiff/gradient_check.h"
 
 namespace mlir::hydra {
@@ -92,11 +93,33 @@ func.func @f(%score: tensor<2x5xf32>, %weight: tensor<f32>) -> tensor<f32> attri
 }
 )mlir";
 
+// A gradient that is defined in m rows only meets an op that reads more of it: one without a count,
+// one with the larger count n, a matrix product that computes rows of a weight, and a reshape that
+// changes what a row is.
+constexpr char kFewerRowsThanRead[] = R"mlir(
+func.func @f(%x: tensor<6x4xf32>, %n: tensor<i32>, %m: tensor<i32>, %index: tensor<6xi32>)
+    -> (tensor<6x4xf32>, tensor<6x4xf32>, tensor<4x4xf32>, tensor<6x4xf32>, tensor<12x2xf32>) attributes {hydra.vjp} {
+  %a0 = hydra.unary <exp> %x : (tensor<6x4xf32>) -> tensor<6x4xf32>
+  %a1 = hydra.unary <square> %a0, %m : (tensor<6x4xf32>, tensor<i32>) -> tensor<6x4xf32>
+  %b0 = hydra.unary <exp> %x, %n : (tensor<6x4xf32>, tensor<i32>) -> tensor<6x4xf32>
+  %b1 = hydra.unary <square> %b0, %m : (tensor<6x4xf32>, tensor<i32>) -> tensor<6x4xf32>
+  %c0 = hydra.matmul %x, %x rows %m {transpose_a} : (tensor<6x4xf32>, tensor<6x4xf32>, tensor<i32>) -> tensor<4x4xf32>
+  %c1 = hydra.unary <square> %c0, %m : (tensor<4x4xf32>, tensor<i32>) -> tensor<4x4xf32>
+  %d0 = hydra.scatter_rows %x, %index rows %m {size = 6 : i64, scale = 1.0 : f64} : (tensor<6x4xf32>, tensor<6xi32>, tensor<i32>) -> tensor<6x4xf32>
+  %d1 = hydra.unary <square> %d0, %m : (tensor<6x4xf32>, tensor<i32>) -> tensor<6x4xf32>
+  %e0 = hydra.unary <tanh> %x : (tensor<6x4xf32>) -> tensor<6x4xf32>
+  %e1 = hydra.reshape %e0 {shape = array<i64: 12, 2>} : (tensor<6x4xf32>) -> tensor<12x2xf32>
+  %e2 = hydra.unary <square> %e1, %m : (tensor<12x2xf32>, tensor<i32>) -> tensor<12x2xf32>
+  return %a1, %b1, %c1, %d1, %e2 : tensor<6x4xf32>, tensor<6x4xf32>, tensor<4x4xf32>, tensor<6x4xf32>, tensor<12x2xf32>
+}
+)mlir";
+
 }  // namespace
 
 std::vector<GradientCase> compositeCases() {
   return {{"transformer", kTransformer, -1, 1, 7},
           {"routed", kRouted, -1.5, 1.5, 6, {0, 1, 3, 5, 6}},
+          {"fewer_rows_than_read", kFewerRowsThanRead, -1.5, 1.5, 6, {0, 2, 5, 6}},
           {"balance_loss", kBalanceLoss}};
 }
 

@@ -1,3 +1,4 @@
+// Gradient cases of the elementwise ops, broadcasting, reductions and renaming ops.
 #include "tests/autodiff/case_text.h"
 #include "tests/autodiff/gradient_check.h"
 

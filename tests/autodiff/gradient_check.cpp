@@ -58,6 +58,10 @@ double weightedSum(const NamedTensors& results, const NamedTensors& cotangents) 
 
 }  // namespace
 
+void PrintTo(const GradientCase& gradientCase, std::ostream* stream) {
+  *stream << gradientCase.name;
+}
+
 DerivativeContext::DerivativeContext() : context(makeRegistry()) {
   context.loadAllAvailableDialects();
 }

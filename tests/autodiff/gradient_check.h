@@ -3,6 +3,7 @@
 #define HYDRA_TESTS_AUTODIFF_GRADIENT_CHECK_H
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct GradientCase {
   // function is half of the first.
   std::vector<int32_t> rows = {0};
 };
+
+// Names the case in GoogleTest's messages.
+void PrintTo(const GradientCase& gradientCase, std::ostream* stream);
 
 // The cases of every area; together they hold every op that has a derivative.
 std::vector<GradientCase> elementwiseCases();

@@ -1,3 +1,4 @@
+// Gradient cases of the ops that move rows by index, and of the cross-entropy.
 #include "tests/autodiff/case_text.h"
 #include "tests/autodiff/gradient_check.h"
 

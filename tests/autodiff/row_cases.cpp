@@ -1,3 +1,4 @@
+// Gradient cases of the row ops, with and without row counts.
 #include "tests/autodiff/case_text.h"
 #include "tests/autodiff/gradient_check.h"
 

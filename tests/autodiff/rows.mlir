@@ -44,3 +44,18 @@ func.func @weight(%x: tensor<4x3xf32>, %w: tensor<5x3xf32>, %rows: tensor<i32>) 
   %0 = hydra.matmul %x, %w rows %rows {transpose_b} : (tensor<4x3xf32>, tensor<5x3xf32>, tensor<i32>) -> tensor<4x5xf32>
   return %0 : tensor<4x5xf32>
 }
+
+// A reshape that keeps the last extent keeps the rows: nothing is filled in on the way.
+// CHECK-LABEL: func.func @through_reshape(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<4x3xf32>, %[[ROWS:[a-z0-9]+]]: tensor<i32>, %[[DY:[a-z0-9]+]]: tensor<2x2x3xf32>
+func.func @through_reshape(%x: tensor<4x3xf32>, %rows: tensor<i32>) -> tensor<2x2x3xf32> attributes {hydra.vjp} {
+  // CHECK: %[[D1:.*]] = hydra.unary <neg> %[[DY]], %[[ROWS]]
+  // CHECK-NEXT: %[[D0:.*]] = hydra.reshape %[[D1]]
+  // CHECK-NEXT: %[[DX:.*]] = hydra.unary <neg> %[[D0]], %[[ROWS]]
+  // CHECK: hydra.scatter_rows %[[DX]], %{{.*}} rows %[[ROWS]]
+  // CHECK-NOT: hydra.scatter_rows
+  %0 = hydra.unary <neg> %x, %rows : (tensor<4x3xf32>, tensor<i32>) -> tensor<4x3xf32>
+  %1 = hydra.reshape %0 {shape = array<i64: 2, 2, 3>} : (tensor<4x3xf32>) -> tensor<2x2x3xf32>
+  %2 = hydra.unary <neg> %1, %rows : (tensor<2x2x3xf32>, tensor<i32>) -> tensor<2x2x3xf32>
+  return %2 : tensor<2x2x3xf32>
+}

@@ -1,3 +1,4 @@
+// Gradient cases of windows and attention.
 #include "tests/autodiff/case_text.h"
 #include "tests/autodiff/gradient_check.h"
 

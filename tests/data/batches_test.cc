@@ -1,3 +1,4 @@
+// Random training windows and covering evaluation windows.
 #include "runtime/data/batches.h"
 
 #include <numeric>

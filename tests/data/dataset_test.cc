@@ -1,3 +1,4 @@
+// Tokenizers and data directories: split, fingerprint, damage.
 #include "runtime/data/dataset.h"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// Token files: round trip, every flipped bit and truncation refused.
 #include "runtime/data/token_file.h"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// Sampling: distribution, limits, purity, damaged logits.
 #include "runtime/generate/sampling.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SQLite wrapper, metrics database and journal.
 #include <cmath>
 #include <filesystem>
 #include <fstream>

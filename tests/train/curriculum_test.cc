@@ -1,3 +1,4 @@
+// Curriculum functions against the vectors of model.md 11 and training.md 12.
 #include "runtime/train/curriculum.h"
 
 #include "gtest/gtest.h"

@@ -1,3 +1,4 @@
+// Learning-rate schedule against the reference values of training.md 7.6.
 #include "runtime/train/schedule.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The settings table: types, hints, restoring, refusal on artifacts.
 #include "runtime/train/settings.h"
 
 #include "gmock/gmock.h"

@@ -1,19 +1,32 @@
-#include "CommandLine.h"
+#include "tools/hydra-opt/CommandLine.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace llvm;
 using namespace mlir::hydra;
 
+// LLVM's code generator registers options of its own under some of our names (stop-after); ours
+// win.
+static llvm::StringRef claim(llvm::StringRef name) {
+  auto &registered = cl::getRegisteredOptions();
+  if (auto other = registered.find(name); other != registered.end())
+    other->second->removeArgument();
+  return name;
+}
+
 CommandLine::CommandLine()
-    : category("HYDRA compile options", "Giving any of these compiles the model through the stages "
-                                        "model, routing, autodiff, precision, remat, fusion, plan."),
+    : category("HYDRA compile options",
+               "Giving any of these compiles the model through the stages "
+               "model, routing, autodiff, precision, remat, fusion, plan."),
       target("target", cl::desc("cpu (default); cuda and sim are not built in"), cl::init("cpu"),
              cl::cat(category)),
-      routing("routing", cl::desc("fixed, static or dynamic (default)"), cl::init("dynamic"),
+      routing("routing",
+              cl::desc("fixed, static or dynamic (default: what the spec says, else dynamic)"),
               cl::cat(category)),
       precision("precision", cl::desc("f32 (default)"), cl::init("f32"), cl::cat(category)),
-      stopAfter("stop-after", cl::desc("print the program after this stage"), cl::cat(category)),
+      stopAfter(claim("stop-after"), cl::desc("print the program after this stage"),
+                cl::cat(category)),
       probe("probe", cl::desc("glob of named intermediates and raw gradients that become outputs"),
             cl::cat(category)),
       fusion("fusion", cl::desc("on (default) or off: one kernel per primitive"), cl::init("on"),
@@ -22,19 +35,22 @@ CommandLine::CommandLine()
              cl::cat(category)),
       interpretAs("interpret-as", cl::desc("f32 (default) or f64"), cl::init("f32"),
                   cl::cat(category)),
-      arch("arch",
-           cl::desc("native (default), x86-64-v3, x86-64-v4, sapphirerapids; repeatable"),
+      function("function", cl::desc("compile only this function of a spec without a model"),
+               cl::cat(category)),
+      arch("arch", cl::desc("native (default), x86-64-v3, x86-64-v4, sapphirerapids; repeatable"),
            cl::cat(category)),
       entries("entry", cl::desc("NAME@BxS with NAME train, eval or extend; repeatable"),
               cl::cat(category)),
       cache("cache", cl::desc("positions of the decoding cache"), cl::init(0), cl::cat(category)),
-      interpret("interpret", cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
+      interpret("interpret",
+                cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
                 cl::cat(category)) {}
 
 bool CommandLine::anyGiven() const {
-  const cl::Option *flags[] = {&target, &routing, &precision, &stopAfter, &probe,    &fusion,
-                               &inputs, &arch,    &entries,   &cache,     &interpret};
-  return any_of(flags, [](const cl::Option *flag) { return flag->getNumOccurrences() > 0; });
+  auto given = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
+  return given(target) || given(routing) || given(precision) || given(stopAfter) || given(probe) ||
+         given(fusion) || given(inputs) || given(interpretAs) || given(function) || given(arch) ||
+         given(entries) || given(cache) || given(interpret);
 }
 
 static Error expectOneOf(StringRef flag, StringRef value, ArrayRef<StringRef> choices) {
@@ -48,7 +64,7 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
   if (Error error = expectOneOf("target", target, {"cpu"}))
     return joinErrors(std::move(error),
                       createStringError("this build generates code for the CPU only"));
-  if (Error error = expectOneOf("routing", routing, {"fixed", "static", "dynamic"}))
+  if (Error error = expectOneOf("routing", routing, {"fixed", "static", "dynamic", ""}))
     return std::move(error);
   if (Error error = expectOneOf("precision", precision, {"f32"}))
     return std::move(error);
@@ -67,8 +83,8 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
                              std::to_string(cache));
   options.cacheLength = cache;
   for (const std::string &level : arch) {
-    if (Error error = expectOneOf("arch", level,
-                                  {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}))
+    if (Error error =
+            expectOneOf("arch", level, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}))
       return std::move(error);
     if (level != "native")
       options.isaLevels.push_back(level);

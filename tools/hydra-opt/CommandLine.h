@@ -10,12 +10,14 @@ struct CommandLine {
   CommandLine();
 
   llvm::cl::OptionCategory category;
-  llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, fusion, inputs, interpretAs;
+  llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, fusion, inputs,
+      interpretAs, function;
   llvm::cl::list<std::string> arch, entries;
   llvm::cl::opt<int64_t> cache;
   llvm::cl::opt<bool> interpret;
 
-  // Whether any of them was given: then hydra-opt compiles, otherwise it is mlir-opt with our dialects.
+  // Whether any of them was given: then hydra-opt compiles, otherwise it is mlir-opt with our
+  // dialects.
   bool anyGiven() const;
   // Checked compile options; the error names the flag, the value and the choices.
   llvm::Expected<mlir::hydra::CompileOptions> compileOptions() const;

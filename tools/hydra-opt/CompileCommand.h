@@ -2,13 +2,14 @@
 #ifndef HYDRA_TOOLS_HYDRA_OPT_COMPILECOMMAND_H
 #define HYDRA_TOOLS_HYDRA_OPT_COMPILECOMMAND_H
 
-#include "CommandLine.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "tools/hydra-opt/CommandLine.h"
 
 // Exit codes of the tools (blueprint section 8).
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kBadInput = 3 };
 
-// Compiles `input` to `output` ("-" for stdin and stdout; .hydra for an artifact). Diagnostics go to stderr.
+// Compiles `input` to `output` ("-" for stdin and stdout; .hydra for an artifact). Diagnostics go
+// to stderr.
 int compileCommand(const CommandLine &flags, const std::string &input, const std::string &output,
                    mlir::DialectRegistry &registry);
 

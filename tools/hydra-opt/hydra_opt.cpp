@@ -1,12 +1,12 @@
 // hydra-opt: compiles model specs; every stage can be printed, stopped at and explained.
-#include "CommandLine.h"
-#include "CompileCommand.h"
-#include "Registration.h"
+#include "compiler/pipeline/Registration.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "tools/hydra-opt/CommandLine.h"
+#include "tools/hydra-opt/CompileCommand.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registerEverything(registry);
+  mlir::hydra::registerEverything(registry);
   CommandLine flags;
   llvm::cl::AddExtraVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "hydra-opt build " << compilerBuildId() << "\n"; });

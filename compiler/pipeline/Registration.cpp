@@ -1,5 +1,6 @@
-#include "Registration.h"
+#include "compiler/pipeline/Registration.h"
 
+#include "compiler/codegen/CpuCode.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
@@ -11,11 +12,12 @@
 #include "passes/plan/Passes.h"
 #include "passes/routing/Passes.h"
 
-void registerEverything(mlir::DialectRegistry &registry) {
+void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
   mlir::hydra::registerInterpreterExternalModels(registry);
+  mlir::hydra::registerKernelExternalModels(registry);
   mlir::hydra::registerDerivativeExternalModels(registry);
 
   mlir::registerAllPasses();

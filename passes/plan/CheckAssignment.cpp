@@ -1,0 +1,145 @@
+#include "passes/plan/CheckAssignment.h"
+
+#include "passes/plan/InPlace.h"
+#include "passes/plan/PlanChecks.h"
+
+#include <map>
+
+using namespace mlir;
+using namespace mlir::plan;
+
+namespace {
+
+// Which value each byte of memory holds.
+class Contents {
+public:
+  void write(RefAttr place, Value value) {
+    auto &ranges = regions[static_cast<size_t>(place.getRegion())];
+    int64_t begin = place.getOffset(), end = begin + place.getBytes();
+    if (begin == end)
+      return;
+    splitAt(ranges, begin);
+    splitAt(ranges, end);
+    ranges.erase(ranges.lower_bound(begin), ranges.lower_bound(end));
+    ranges[begin] = {end, value};
+  }
+
+  bool holds(RefAttr place, Value value) const {
+    const auto &ranges = regions[static_cast<size_t>(place.getRegion())];
+    int64_t position = place.getOffset(), end = position + place.getBytes();
+    if (position == end)
+      return true;
+    auto range = ranges.find(position);
+    for (; range != ranges.end() && range->first == position && position < end; ++range) {
+      if (range->second.value != value)
+        return false;
+      position = range->second.end;
+    }
+    return position >= end;
+  }
+
+  // The value that starts at `place`; null if there is none.
+  Value at(RefAttr place) const {
+    const auto &ranges = regions[static_cast<size_t>(place.getRegion())];
+    auto range = ranges.find(place.getOffset());
+    return range == ranges.end() ? Value() : range->second.value;
+  }
+
+private:
+  struct Range {
+    int64_t end;
+    Value value;
+  };
+  using Ranges = std::map<int64_t, Range>;
+
+  static void splitAt(Ranges &ranges, int64_t position) {
+    auto range = ranges.upper_bound(position);
+    if (range == ranges.begin())
+      return;
+    --range;
+    if (range->first == position || range->second.end <= position)
+      return;
+    ranges[position] = range->second;
+    range->second.end = position;
+  }
+
+  Ranges regions[getMaxEnumValForRegion() + 1];
+};
+
+bool isConstant(Value root) { return root.getDefiningOp<hydra::ConstantOp>() != nullptr; }
+
+class Checker {
+public:
+  explicit Checker(const StorageAssignment &assignment) : assignment(assignment) {}
+
+  LogicalResult check(func::FuncOp function) {
+    for (BlockArgument argument : function.getArguments())
+      contents.write(assignment.placeOf(argument), argument);
+    for (Operation *op : assignment.getSteps())
+      if (failed(checkStep(op)))
+        return failure();
+    for (const FinalCopy &copy : assignment.getFinalCopies()) {
+      Value value = copy.source ? copy.source : contents.at(copy.staged);
+      if (copy.source && !isConstant(value) && !contents.holds(assignment.placeOf(value), value))
+        return lost(function, "copied to a result");
+      contents.write(copy.target, value);
+    }
+    Operation *terminator = function.getBody().front().getTerminator();
+    for (auto [value, target] : llvm::zip(terminator->getOperands(), assignment.getTargets()))
+      if (!contents.holds(target, rootOf(value)))
+        return lost(function, "returned");
+    return success();
+  }
+
+private:
+  static LogicalResult lost(Operation *op, const char *what) {
+    return op->emitOpError("internal error of hydra-plan: a value was overwritten before it is ")
+           << what << "; please report the input";
+  }
+
+  LogicalResult checkOperand(Operation *op, Value operand) {
+    Value root = rootOf(operand);
+    if (isConstant(root) || contents.holds(assignment.placeOf(operand), root))
+      return success();
+    return lost(op, "read");
+  }
+
+  LogicalResult checkStep(Operation *op) {
+    // Written while operands are still being read.
+    if (RefAttr partial = assignment.partialOf(op))
+      contents.write(partial, Value());
+    Value accumulator;
+    if (auto matmul = dyn_cast<hydra::MatmulOp>(op)) {
+      accumulator = matmul.getAccumulator();
+      if (accumulator && failed(checkOperand(op, accumulator)))
+        return failure();
+      // Copied into the result first.
+      if (accumulator)
+        contents.write(assignment.placeOf(matmul.getResult()), rootOf(accumulator));
+    }
+    for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+      if (operand != accumulator && failed(checkOperand(op, operand)))
+        return failure();
+      for (auto [number, result] : llvm::enumerate(op->getResults()))
+        if (overlap(assignment.placeOf(result), assignment.placeOf(operand)) &&
+            !mayOverwrite(op, index, number))
+          return lost(op, "read (by the op that overwrites it)");
+    }
+    for (Value result : op->getResults())
+      contents.write(assignment.placeOf(result), result);
+    for (Value result : op->getResults())
+      if (!contents.holds(assignment.placeOf(result), result))
+        return lost(op, "complete (two results share bytes)");
+    return success();
+  }
+
+  const StorageAssignment &assignment;
+  Contents contents;
+};
+
+} // namespace
+
+LogicalResult mlir::plan::checkAssignment(func::FuncOp function,
+                                          const StorageAssignment &assignment) {
+  return Checker(assignment).check(function);
+}

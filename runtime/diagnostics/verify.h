@@ -1,0 +1,48 @@
+// Verifying golden files: compile the file's own configuration, run it on the file's inputs,
+// compare every expected tensor.
+#ifndef HYDRA_RUNTIME_DIAGNOSTICS_VERIFY_H_
+#define HYDRA_RUNTIME_DIAGNOSTICS_VERIFY_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/status.h"
+#include "runtime/diagnostics/golden.h"
+
+namespace hydra {
+
+// Runs hydra-opt with these arguments; an error carries what it printed.
+using RunHydraOpt = std::function<absl::Status(const std::vector<std::string>& arguments)>;
+
+struct VerifyOptions {
+  std::string target = "cpu";  // a device, or "interpreter"
+  std::string precision = "f32";
+  int threads = 0;             // of the device; 0: all
+  std::string work_directory;  // existing; receives intermediate files
+  RunHydraOpt hydra_opt;
+};
+
+// One comparison: a stage of the interpreter, or a device.
+struct VerifyCheck {
+  std::string name;
+  GoldenVerdict verdict;
+};
+
+struct VerifyReport {
+  bool pass = true;
+  std::vector<VerifyCheck> checks;
+  // Everything computed, under the golden's own names (of the last check).
+  NumericTensors computed;
+};
+
+// interpreter: the program after every stage up to fusion; gradients from autodiff on.
+// A device: the program with every named value as an output, compared with the file; then the
+// program as it is shipped, which must give the same losses, logits and, after one optimizer step,
+// parameters, bit for bit. Errors are those of the compiler, the artifact and the device; a
+// deviation is a verdict, not an error.
+absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOptions& options);
+
+}  // namespace hydra
+
+#endif  // HYDRA_RUNTIME_DIAGNOSTICS_VERIFY_H_

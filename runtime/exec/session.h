@@ -1,0 +1,38 @@
+// An artifact opened on a device: everything between a path and a launch.
+#ifndef HYDRA_RUNTIME_EXEC_SESSION_H_
+#define HYDRA_RUNTIME_EXEC_SESSION_H_
+
+#include <memory>
+#include <string>
+
+#include "runtime/exec/executor.h"
+
+namespace hydra {
+
+struct SessionOptions {
+  std::string device = "cpu";
+  int threads = 0;        // 0: all processors
+  bool validate = false;  // check every command (runtime/hal/validation)
+  ExecutorOptions executor;
+};
+
+// Owns device and executor in the order they need. Movable; thread-compatible.
+class Session {
+ public:
+  // Errors: those of CreateDevice, Artifact::Open and Executor::Create.
+  static absl::StatusOr<Session> Open(const std::string& path, const SessionOptions& options);
+
+  hal::Device& device() { return *device_; }
+  Executor& executor() { return *executor_; }
+  const artifact::ArtifactInfo& info() const { return executor_->info(); }
+
+ private:
+  Session() = default;
+
+  std::unique_ptr<hal::Device> device_;
+  std::unique_ptr<Executor> executor_;
+};
+
+}  // namespace hydra
+
+#endif  // HYDRA_RUNTIME_EXEC_SESSION_H_

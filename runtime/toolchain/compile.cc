@@ -1,0 +1,151 @@
+#include "runtime/toolchain/compile.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "runtime/base/hash.h"
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/mapped_file.h"
+#include "runtime/io/posix_file.h"
+#include "runtime/toolchain/process.h"
+
+namespace hydra::toolchain {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kCompiler[] = "hydra-opt";
+constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
+
+absl::StatusOr<std::string> CacheDirectory() {
+  fs::path base;
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  // The XDG rules: a relative path counts as unset.
+  if (cache != nullptr && cache[0] == '/') {
+    base = cache;
+  } else if (home != nullptr && home[0] != '\0') {
+    base = fs::path(home) / ".cache";
+  } else {
+    return absl::NotFoundError(
+        "neither XDG_CACHE_HOME nor HOME is set, so there is no place for compiled models; set "
+        "one, "
+        "or compile with hydra-opt -o FILE and pass FILE");
+  }
+  const fs::path directory = base / "hydra";
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory.string(), ": cannot make the cache: ", error.message()));
+  }
+  return directory.string();
+}
+
+// What code generation for "native" may depend on.
+std::string ProcessorFeatures() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (absl::StartsWith(line, "flags") || absl::StartsWith(line, "Features")) return line;
+  }
+  return "unknown";
+}
+
+absl::Status CompilerError(int exit_status, const std::string& spec) {
+  const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
+                                           exit_status, "; its messages are above");
+  switch (exit_status) {
+    case 2:
+      return absl::InvalidArgumentError(message);
+    case 3:
+      return absl::FailedPreconditionError(message);
+    case 4:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
+
+// Whether the cache has this artifact, whole.
+bool IsIntact(const std::string& artifact) {
+  const absl::StatusOr<std::string> expected = ReadWholeFile(HashFile(artifact), 4096);
+  if (!expected.ok()) return false;
+  const absl::StatusOr<MappedFile> file = MappedFile::Open(artifact);
+  return file.ok() && HashBytes(file->bytes()).ToHex() == *expected;
+}
+
+}  // namespace
+
+bool IsModelSpec(const std::string& path) {
+  return absl::EndsWith(path, ".mlir") || absl::EndsWith(path, ".json");
+}
+
+std::vector<std::string> CompileFlags(const CompileRequest& request) {
+  std::vector<std::string> flags;
+  for (const std::string& entry : request.entries) flags.push_back("--entry=" + entry);
+  for (const auto& [key, value] : request.settings) {
+    // `rules` is part of the model, everything else a flag of its own.
+    flags.push_back(key == "rules"
+                        ? absl::StrCat("--set=rules=", value)
+                        : absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}), "=", value));
+  }
+  return flags;
+}
+
+absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
+  if (!IsModelSpec(request.spec)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(request.spec, ": expected a model spec (.mlir or .json)"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const std::string spec, ReadWholeFile(request.spec, kLargestSpec));
+  HYDRA_ASSIGN_OR_RETURN(const std::string compiler, FindProgram(kCompiler));
+  HYDRA_ASSIGN_OR_RETURN(const ProcessResult version, RunProcess({compiler, "--version"}));
+  if (version.exit_status != 0) {
+    return absl::InternalError(absl::StrCat(compiler, ": --version ended with status ",
+                                            version.exit_status, "; is it the right program?"));
+  }
+  const std::vector<std::string> flags = CompileFlags(request);
+  Hasher hasher;
+  hasher.AddField(fs::path(request.spec).extension().string()).AddField(spec);
+  hasher.AddField(absl::StrJoin(flags, "\n")).AddField(version.output);
+  hasher.AddField(ProcessorFeatures());
+  const std::string key = hasher.Digest().ToHex();
+  HYDRA_ASSIGN_OR_RETURN(const std::string directory, CacheDirectory());
+  const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");
+  if (IsIntact(artifact)) return Compiled{.artifact = artifact, .cached = true};
+
+  // Compiled beside its place and renamed, so that two programs may do this at once.
+  const std::string beside = absl::StrCat(directory, "/", key, ".", getpid(), ".hydra");
+  std::vector<std::string> arguments = {compiler, request.spec};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  arguments.insert(arguments.end(), {"-o", beside});
+  HYDRA_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(arguments));
+  std::error_code error;
+  if (result.exit_status != 0) {
+    fs::remove(beside, error);
+    return CompilerError(result.exit_status, request.spec);
+  }
+  std::string hash;
+  {
+    HYDRA_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(beside));
+    hash = HashBytes(file.bytes()).ToHex();
+  }
+  fs::rename(beside, artifact, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(artifact, ": cannot put the artifact into the cache: ", error.message()));
+  }
+  HYDRA_RETURN_IF_ERROR(WriteFileAtomically(HashFile(artifact), hash));
+  return Compiled{.artifact = artifact, .cached = false};
+}
+
+}  // namespace hydra::toolchain

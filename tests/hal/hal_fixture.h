@@ -1,0 +1,140 @@
+// Shared by the hal tests: devices by driver, memory of regions, running one command sequence.
+#ifndef HYDRA_TESTS_HAL_HAL_FIXTURE_H_
+#define HYDRA_TESTS_HAL_HAL_FIXTURE_H_
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/hal/registry.h"
+
+namespace hydra::hal {
+
+// A device as the suites name it.
+struct DriverCase {
+  const char* label;
+  const char* device;
+  DeviceOptions options;
+};
+
+inline const DriverCase kDriverCases[] = {
+    {"Cpu1", "cpu", {1, false}},
+    {"Cpu2", "cpu", {2, false}},
+    {"Cpu4", "cpu", {4, false}},
+    {"CpuValidated", "cpu", {2, true}},
+    {"Cuda", "cuda", {0, false}},
+};
+
+// Memory for regions, and a device. Ranges are reserved one after the other in any region.
+class World {
+ public:
+  static constexpr uint64_t kRegionBytes = 1 << 20;
+
+  // Null, with the reason, where the driver is not available.
+  static std::unique_ptr<World> Create(const DriverCase& driver, std::string* reason) {
+    absl::StatusOr<std::unique_ptr<Device>> device = CreateDevice(driver.device, driver.options);
+    if (!device.ok()) {
+      EXPECT_EQ(device.status().code(), absl::StatusCode::kUnavailable) << device.status();
+      *reason = std::string(device.status().message());
+      return nullptr;
+    }
+    std::unique_ptr<World> world(new World);
+    world->device = *std::move(device);
+    for (int i = 0; i < kRegionCount; ++i) {
+      const bool scratch = static_cast<Region>(i) == Region::kScratch;
+      const uint64_t bytes = scratch ? 4096u * world->device->thread_count() : kRegionBytes;
+      auto buffer = world->device->Allocate(bytes, scratch ? "scratch" : "region");
+      EXPECT_TRUE(buffer.ok()) << buffer.status();
+      world->bindings[i] = {buffer->get(), 0, bytes};
+      world->buffers.push_back(*std::move(buffer));
+    }
+    return world;
+  }
+
+  BufferRef Reserve(Region region, uint64_t bytes) {
+    uint64_t& next = used_[region];
+    const BufferRef ref{region, next, bytes};
+    next += (bytes + 63) / 64 * 64;
+    EXPECT_LE(next, kRegionBytes);
+    return ref;
+  }
+  template <typename T>
+  BufferRef Put(const std::vector<T>& values, Region region = Region::kParameters) {
+    const BufferRef ref = Reserve(region, values.size() * sizeof(T));
+    Set(ref, values);
+    return ref;
+  }
+  template <typename T>
+  void Set(const BufferRef& ref, const std::vector<T>& values) {
+    Buffer& buffer = *buffers[static_cast<int>(ref.region)];
+    const auto* bytes = reinterpret_cast<const uint8_t*>(values.data());
+    EXPECT_TRUE(
+        device->Write(buffer, ref.offset, absl::MakeConstSpan(bytes, values.size() * sizeof(T))).ok());
+  }
+  template <typename T>
+  std::vector<T> Get(const BufferRef& ref) {
+    std::vector<T> values(ref.bytes / sizeof(T));
+    Buffer& buffer = *buffers[static_cast<int>(ref.region)];
+    auto* bytes = reinterpret_cast<uint8_t*>(values.data());
+    EXPECT_TRUE(device->Read(buffer, ref.offset, absl::MakeSpan(bytes, ref.bytes)).ok());
+    return values;
+  }
+
+  absl::Status Load(const std::vector<NamedKernelFunction>& kernels) {
+    absl::StatusOr<std::unique_ptr<Executable>> loaded = device->LoadKernelFunctions(kernels);
+    if (!loaded.ok()) return loaded.status();
+    executable = *std::move(loaded);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::unique_ptr<CommandList>> Record(const CommandSequence& commands) {
+    if (executable == nullptr) {
+      const absl::Status loaded = Load({});
+      if (!loaded.ok()) return loaded;
+    }
+    const Recording recording{&commands, bindings, {}};
+    return device->Record(*executable, absl::MakeConstSpan(&recording, 1));
+  }
+  absl::Status Submit(CommandList& list) {
+    absl::StatusOr<Event> event = device->Submit(list);
+    if (!event.ok()) return event.status();
+    return device->Wait(*event);
+  }
+  absl::Status Run(const CommandSequence& commands) {
+    absl::StatusOr<std::unique_ptr<CommandList>> list = Record(commands);
+    if (!list.ok()) return list.status();
+    return Submit(**list);
+  }
+
+  std::unique_ptr<Device> device;
+  std::vector<std::unique_ptr<Buffer>> buffers;
+  RegionBindings bindings;
+  std::unique_ptr<Executable> executable;
+
+ private:
+  World() = default;
+  std::map<Region, uint64_t> used_;
+};
+
+// One driver per instance; skipped with the driver's own reason where it is not available.
+class DriverTest : public ::testing::TestWithParam<DriverCase> {
+ protected:
+  void SetUp() override {
+    std::string reason;
+    world_ = World::Create(GetParam(), &reason);
+    if (world_ == nullptr) GTEST_SKIP() << reason;
+  }
+  std::unique_ptr<World> world_;
+};
+
+inline std::string DriverLabel(const ::testing::TestParamInfo<DriverCase>& info) {
+  return info.param.label;
+}
+
+}  // namespace hydra::hal
+
+#endif  // HYDRA_TESTS_HAL_HAL_FIXTURE_H_

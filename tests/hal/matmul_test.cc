@@ -1,0 +1,215 @@
+// Matmuls of every driver against a float64 reference: shapes, edges, layouts, groups, row counts, and the
+// same bits for every number of threads.
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "tests/hal/hal_fixture.h"
+
+namespace hydra::hal {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+std::vector<float> Random(size_t count, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
+  std::vector<float> values(count);
+  for (float& value : values) value = uniform(generator);
+  return values;
+}
+
+// A command and its operands. Leading dimensions are a little larger than the rows.
+struct Problem {
+  MatmulCommand command;
+  std::vector<float> a, b, c;
+
+  float OpA(uint64_t g, uint64_t i, uint64_t l) const {
+    const MatmulCommand& m = command;
+    return a[g * m.group_a + (m.transpose_a ? l * m.lda + i : i * m.lda + l)];
+  }
+  float OpB(uint64_t g, uint64_t l, uint64_t j) const {
+    const MatmulCommand& m = command;
+    return b[g * m.group_b + (m.transpose_b ? j * m.ldb + l : l * m.ldb + j)];
+  }
+  uint64_t IndexC(uint64_t g, uint64_t i, uint64_t j) const {
+    return g * command.group_c + i * command.ldc + j;
+  }
+};
+
+struct Shape {
+  uint64_t m, n, k, tile_m, tile_n;
+  bool transpose_a = false, transpose_b = false, accumulate = false;
+  uint64_t groups = 1;
+};
+
+Problem Make(World& world, const Shape& s) {
+  Problem p;
+  MatmulCommand& m = p.command;
+  m.m = s.m, m.n = s.n, m.k = s.k, m.tile_m = s.tile_m, m.tile_n = s.tile_n;
+  m.transpose_a = s.transpose_a, m.transpose_b = s.transpose_b, m.accumulate = s.accumulate;
+  m.groups = s.groups;
+  const uint64_t a_rows = s.transpose_a ? s.k : s.m, a_columns = s.transpose_a ? s.m : s.k;
+  const uint64_t b_rows = s.transpose_b ? s.n : s.k, b_columns = s.transpose_b ? s.k : s.n;
+  // Groups of a and c are column blocks of one matrix, those of b are stacked.
+  m.lda = a_columns * s.groups + 3, m.group_a = a_columns;
+  m.ldb = b_columns + 1, m.group_b = b_rows * m.ldb;
+  m.ldc = s.n * s.groups + 2, m.group_c = s.n;
+  p.a = Random(a_rows * m.lda, 1);
+  p.b = Random(m.group_b * s.groups, 2);
+  p.c = Random(s.m * m.ldc, 3);
+  m.a = world.Put(p.a, Region::kInputs);
+  m.b = world.Put(p.b, Region::kParameters);
+  m.c = world.Put(p.c, Region::kGradients);
+  return p;
+}
+
+// Expects c[i, j] for i < rows to be the product over l < depth, and everything else in c to be as before
+// unless `garbage_after_rows`.
+void ExpectProduct(const Problem& p, const std::vector<float>& c, uint64_t rows, uint64_t depth,
+                   bool garbage_after_rows, const std::string& what) {
+  const MatmulCommand& m = p.command;
+  std::vector<bool> written(c.size());
+  for (uint64_t g = 0; g < m.groups; ++g) {
+    for (uint64_t i = 0; i < m.m; ++i) {
+      for (uint64_t j = 0; j < m.n; ++j) {
+        const uint64_t at = p.IndexC(g, i, j);
+        if (i >= rows) {
+          written[at] = garbage_after_rows;
+          continue;
+        }
+        written[at] = true;
+        double sum = m.accumulate ? p.c[at] : 0.0;
+        for (uint64_t l = 0; l < depth; ++l) {
+          sum += static_cast<double>(p.OpA(g, i, l)) * p.OpB(g, l, j);
+        }
+        ASSERT_NEAR(c[at], sum, 1e-5 * (1 + std::sqrt(static_cast<double>(depth))))
+            << what << " group " << g << " at " << i << "," << j;
+      }
+    }
+  }
+  for (size_t i = 0; i < c.size(); ++i) {
+    if (!written[i]) ASSERT_EQ(c[i], p.c[i]) << what << " touched element " << i;
+  }
+}
+
+class MatmulTest : public DriverTest {};
+INSTANTIATE_TEST_SUITE_P(Drivers, MatmulTest, ::testing::ValuesIn(kDriverCases), DriverLabel);
+
+TEST_P(MatmulTest, ShapesLayoutsAndGroups) {
+  const Shape shapes[] = {
+      {1, 1, 1, 1, 1},
+      {1, 50, 33, 8, 16},
+      {17, 23, 31, 8, 16},
+      {64, 48, 70, 32, 48},
+      {5, 100, 64, 16, 64},
+      {17, 23, 31, 8, 16, true},
+      {17, 23, 31, 8, 16, false, true},
+      {17, 23, 31, 8, 16, true, true, true},
+      {33, 20, 600, 16, 20, true, false, true},
+      {10, 12, 9, 4, 8, false, true, false, 3},
+      {10, 12, 9, 4, 8, true, false, true, 2},
+  };
+  for (const Shape& shape : shapes) {
+    const Problem p = Make(*world_, shape);
+    const absl::Status status = world_->Run({{p.command, 0}});
+    ASSERT_TRUE(status.ok()) << status;
+    const std::string what = testing::PrintToString(shape.m) + "x" +
+                             testing::PrintToString(shape.n) + "x" + testing::PrintToString(shape.k);
+    ExpectProduct(p, world_->Get<float>(p.command.c), shape.m, shape.k, false, what);
+  }
+}
+
+// Rows beyond the count hold NaN; they and their tiles may not influence the others.
+TEST_P(MatmulTest, RowsBoundM) {
+  constexpr uint64_t kTile = 8, kMax = 19;
+  for (bool accumulate : {false, true}) {
+    for (int32_t rows : {0, 1, 7, 8, 9, 19, 25, -3}) {
+      Problem p = Make(*world_, {kMax, 24, 40, kTile, 16, false, true, accumulate});
+      const uint64_t valid = static_cast<uint64_t>(std::clamp<int32_t>(rows, 0, kMax));
+      std::vector<float> poisoned = p.a;
+      for (uint64_t i = valid * p.command.lda; i < poisoned.size(); ++i) poisoned[i] = kNan;
+      world_->Set(p.command.a, poisoned);
+      p.command.rows = world_->Put<int32_t>({rows}, Region::kControl);
+      ASSERT_TRUE(world_->Run({{p.command, 0}}).ok());
+      const std::vector<float> c = world_->Get<float>(p.command.c);
+      ExpectProduct(p, c, valid, p.command.k, true, "rows " + std::to_string(rows));
+      // Tiles that start at or beyond the count are skipped.
+      const uint64_t first_skipped = (valid + kTile - 1) / kTile * kTile;
+      for (uint64_t i = first_skipped * p.command.ldc; i < c.size(); ++i) EXPECT_EQ(c[i], p.c[i]);
+    }
+  }
+}
+
+TEST_P(MatmulTest, RowsBoundK) {
+  constexpr uint64_t kMax = 600;
+  for (bool accumulate : {false, true}) {
+    for (bool transpose_b : {false, true}) {
+      for (int32_t rows : {0, 1, 255, 256, 257, 511, 512, 513, 599, 600, 700, -1}) {
+        Problem p = Make(*world_, {20, 17, kMax, 16, 16, !transpose_b, transpose_b, accumulate});
+        const uint64_t valid = static_cast<uint64_t>(std::clamp<int32_t>(rows, 0, kMax));
+        std::vector<float> a = p.a, b = p.b;
+        for (uint64_t l = valid; l < kMax; ++l) {
+          for (uint64_t i = 0; i < p.command.m; ++i) {
+            a[p.command.transpose_a ? l * p.command.lda + i : i * p.command.lda + l] = kNan;
+          }
+          for (uint64_t j = 0; j < p.command.n; ++j) {
+            b[p.command.transpose_b ? j * p.command.ldb + l : l * p.command.ldb + j] = kNan;
+          }
+        }
+        world_->Set(p.command.a, a);
+        world_->Set(p.command.b, b);
+        p.command.rows = world_->Put<int32_t>({rows}, Region::kControl);
+        p.command.rows_bound_k = true;
+        const absl::Status status = world_->Run({{p.command, 0}});
+        ASSERT_TRUE(status.ok()) << status;
+        ExpectProduct(p, world_->Get<float>(p.command.c), p.command.m, valid, false,
+                      "rows " + std::to_string(rows));
+      }
+      world_.reset();  // the regions are full
+      std::string reason;
+      world_ = World::Create(GetParam(), &reason);
+      ASSERT_NE(world_, nullptr) << reason;
+    }
+  }
+}
+
+TEST_P(MatmulTest, OtherTypesAreRefused) {
+  Problem p = Make(*world_, {8, 8, 8, 8, 8});
+  p.command.type = ElementType::kBf16;
+  const auto list = world_->Record({{p.command, 3}});
+  EXPECT_EQ(list.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(list.status().message()),
+              testing::HasSubstr("command 0 (matmul, scope 3)"));
+}
+
+// One large problem per kind, on 1, 2 and 4 threads: the bits must agree.
+TEST(MatmulDeterminismTest, SameBitsForEveryThreadCount) {
+  std::vector<std::vector<float>> reference;
+  for (int threads : {1, 2, 4}) {
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      std::string reason;
+      auto world = World::Create({"", "cpu", {threads, false}}, &reason);
+      ASSERT_NE(world, nullptr) << reason;
+      std::vector<std::vector<float>> results;
+      Problem plain = Make(*world, {130, 200, 256, 32, 64});
+      Problem bounded = Make(*world, {100, 70, 700, 32, 32, true, false, true});
+      bounded.command.rows = world->Put<int32_t>({601}, Region::kControl);
+      bounded.command.rows_bound_k = true;
+      const absl::Status status = world->Run({{plain.command, 0}, {bounded.command, 0}});
+      ASSERT_TRUE(status.ok()) << status;
+      results.push_back(world->Get<float>(plain.command.c));
+      results.push_back(world->Get<float>(bounded.command.c));
+      if (reference.empty()) reference = results;
+      for (size_t i = 0; i < results.size(); ++i) {
+        ASSERT_EQ(std::memcmp(results[i].data(), reference[i].data(),
+                              results[i].size() * sizeof(float)),
+                  0)
+            << threads << " threads, result " << i;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hydra::hal

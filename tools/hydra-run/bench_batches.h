@@ -1,0 +1,21 @@
+// Random tokens for measurements that need no data.
+#ifndef HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_
+#define HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "runtime/base/status.h"
+#include "runtime/train/engine.h"
+
+namespace hydra::tools {
+
+// Uniform ids below `vocab_size`, the same in every run.
+void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> tokens);
+
+// Every micro-batch of the next step, and controls that leave the weights as they are.
+absl::Status FillWithRandomTokens(train::TrainEngine& engine);
+
+}  // namespace hydra::tools
+
+#endif  // HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_

@@ -1,0 +1,92 @@
+// hydra-run checkpoint: weights out of and into checkpoints.
+#include "runtime/train/checkpoint.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/mapped_file.h"
+#include "runtime/train/executor_engine.h"
+#include "tools/hydra-run/commands.h"
+#include "tools/hydra-run/console.h"
+#include "tools/hydra-run/model_flags.h"
+
+namespace hydra::tools {
+namespace {
+
+struct CheckpointFlags {
+  ModelFlags model;  // `model` is the positional argument of each subcommand
+  std::string weights;
+  std::string output;
+};
+
+// The file inside the checkpoint already has the state-dict names; it was checked by Open.
+absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
+                         train::Checkpoint::Open(flags.model.model));
+  HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
+  HYDRA_RETURN_IF_ERROR(file.Append(weights.bytes()));
+  HYDRA_RETURN_IF_ERROR(file.Commit());
+  if (json) {
+    PrintJson({{"checkpoint", checkpoint.path()},
+               {"out", flags.output},
+               {"bytes", weights.bytes().size()}});
+  } else {
+    std::printf("%s: weights of step %lld, %s\n", flags.output.c_str(),
+                static_cast<long long>(checkpoint.run().step),
+                HumanBytes(weights.bytes().size()).c_str());
+  }
+  return 0;
+}
+
+absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
+  HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
+  request.entries = {"train@8x256", "eval@8x256", "extend@1x64", "extend@1x1"};
+  HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
+  HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, 0));
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
+                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+  train::RunRecord record;
+  record.run_id = absl::StrCat("imported-", engine->facts().model);
+  record.facts = engine->facts();
+  record.settings = request.settings.RunValues();
+  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
+  HYDRA_RETURN_IF_ERROR(
+      train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));
+  if (json) {
+    PrintJson({{"checkpoint", flags.output}, {"parameters", engine->facts().parameter_count}});
+  } else {
+    std::printf("%s: checkpoint of %s with %s parameters\n", flags.output.c_str(),
+                engine->facts().model.c_str(), WithCommas(engine->facts().parameter_count).c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddCheckpoint(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("checkpoint", "Export and import weights");
+  command->require_subcommand(1);
+  CLI::App* out = command->add_subcommand("export", "Weights of a checkpoint as safetensors");
+  auto export_flags = std::make_shared<CheckpointFlags>();
+  out->add_option("checkpoint", export_flags->model.model, "checkpoint or run directory")
+      ->required();
+  out->add_option("-o,--output", export_flags->output, "safetensors file to write")->required();
+  out->add_flag("--json", session.json, "print the result as JSON");
+  out->callback([&session, export_flags] {
+    session.action = [&session, export_flags] { return Export(*export_flags, session.json); };
+  });
+  CLI::App* in = command->add_subcommand("import", "A checkpoint from safetensors");
+  auto import_flags = std::make_shared<CheckpointFlags>();
+  in->add_option("file", import_flags->weights, "safetensors file under state-dict names")
+      ->required();
+  in->add_option("--model", import_flags->model.model, "model spec or artifact")->required();
+  in->add_option("-o,--output", import_flags->output, "checkpoint directory to write")->required();
+  in->add_flag("--json", session.json, "print the result as JSON");
+  in->callback([&session, import_flags] {
+    session.action = [&session, import_flags] { return Import(*import_flags, session.json); };
+  });
+}
+
+}  // namespace hydra::tools

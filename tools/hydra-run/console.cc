@@ -1,0 +1,100 @@
+#include "tools/hydra-run/console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "absl/strings/str_format.h"
+
+namespace hydra::tools {
+namespace {
+
+void PrintMarked(const char* color, const char* word, absl::string_view message) {
+  const bool colored = UseColor();
+  std::fprintf(stderr, "hydra-run: %s%s%s: %.*s\n", colored ? color : "", word,
+               colored ? "\033[0m" : "", static_cast<int>(message.size()), message.data());
+}
+
+}  // namespace
+
+bool StderrIsTerminal() {
+  const char* terminal = std::getenv("TERM");
+  return isatty(STDERR_FILENO) != 0 && terminal != nullptr && absl::string_view(terminal) != "dumb";
+}
+
+bool UseColor() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return StderrIsTerminal() && (no_color == nullptr || no_color[0] == '\0');
+}
+
+void PrintError(const absl::Status& status) { PrintMarked("\033[31m", "error", status.message()); }
+
+void PrintWarning(absl::string_view message) { PrintMarked("\033[33m", "warning", message); }
+
+void PrintNote(absl::string_view message) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
+}
+
+void PrintJson(const Json& json) {
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+std::string WithCommas(int64_t value) {
+  std::string digits = absl::StrCat(value);
+  const size_t first = digits[0] == '-' ? 1 : 0;
+  for (size_t place = digits.size(); place > first + 3; place -= 3) digits.insert(place - 3, ",");
+  return digits;
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1000 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? absl::StrCat(bytes, " B") : absl::StrFormat("%.2f %s", value, kUnits[unit]);
+}
+
+std::string HumanSeconds(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0) return "?";
+  const int64_t whole = static_cast<int64_t>(std::llround(seconds));
+  if (whole >= 3600) return absl::StrFormat("%dh%02dm", whole / 3600, whole % 3600 / 60);
+  if (whole >= 60) return absl::StrFormat("%dm%02ds", whole / 60, whole % 60);
+  return absl::StrFormat("%ds", whole);
+}
+
+Json JsonNumber(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Table::Table(std::vector<std::string> header, std::string alignment)
+    : alignment_(std::move(alignment)) {
+  rows_.push_back(std::move(header));
+}
+
+void Table::Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+std::string Table::Text() const {
+  std::vector<size_t> widths(alignment_.size(), 0);
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) line += "  ";
+      const std::string padding(widths[i] - row[i].size(), ' ');
+      line += alignment_[i] == 'r' ? padding + row[i] : row[i] + padding;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace hydra::tools

@@ -1,0 +1,64 @@
+#include "tools/hydra-run/dry_run.h"
+
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "tools/hydra-run/bench_batches.h"
+#include "tools/hydra-run/console.h"
+
+namespace hydra::tools {
+
+absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
+                           const train::Settings& settings, bool json) {
+  HYDRA_RETURN_IF_ERROR(engine.InitializeParameters(settings.Integer("seed")));
+  HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(engine));
+  // The first run touches memory for the first time; the second is what training repeats.
+  HYDRA_RETURN_IF_ERROR(engine.RunStep());
+  HYDRA_RETURN_IF_ERROR(engine.RunStep());
+  const double seconds = engine.step_launch()->seconds();
+  const uint64_t flops = engine.step_launch()->flops();
+  const int64_t tokens = engine.batch() * engine.seq() * engine.micro_batches();
+  const int64_t steps = settings.Integer("steps");
+  uint64_t planned = 0, obtained = 0;
+  Json memory = Json::array();
+  Table table({"memory", "planned", "obtained"}, "lrr");
+  for (const MemoryLine& line : model.executor->MemoryReport()) {
+    planned += line.planned;
+    obtained += line.obtained;
+    table.Add({line.purpose, HumanBytes(line.planned), HumanBytes(line.obtained)});
+    memory.push_back(
+        {{"purpose", line.purpose}, {"planned", line.planned}, {"obtained", line.obtained}});
+  }
+  table.Add({"total", HumanBytes(planned), HumanBytes(obtained)});
+  const double tokens_per_second = static_cast<double>(tokens) / seconds;
+  if (json) {
+    PrintJson({{"model", engine.facts().model},
+               {"parameters", engine.facts().parameter_count},
+               {"batch", engine.batch()},
+               {"seq", engine.seq()},
+               {"accum", engine.micro_batches()},
+               {"planned_bytes", planned},
+               {"obtained_bytes", obtained},
+               {"memory", std::move(memory)},
+               {"flops_per_step", flops},
+               {"seconds_per_step", JsonNumber(seconds)},
+               {"tokens_per_second", JsonNumber(tokens_per_second)},
+               {"seconds", JsonNumber(seconds * static_cast<double>(steps))},
+               {"settings", settings.RunValues()}});
+    return 0;
+  }
+  std::printf("model        %s, %s parameters\n", engine.facts().model.c_str(),
+              WithCommas(engine.facts().parameter_count).c_str());
+  std::printf("step         %d x %d tokens, %d micro-batches: %s tokens, %.3f GFLOP\n",
+              static_cast<int>(engine.batch()), static_cast<int>(engine.seq()),
+              static_cast<int>(engine.micro_batches()), WithCommas(tokens).c_str(),
+              static_cast<double>(flops) / 1e9);
+  std::printf("%s", table.Text().c_str());
+  std::printf("speed        %s tokens/s, %.1f ms per step (one step measured), %s for %s steps\n",
+              WithCommas(static_cast<int64_t>(tokens_per_second)).c_str(), seconds * 1e3,
+              HumanSeconds(seconds * static_cast<double>(steps)).c_str(),
+              WithCommas(steps).c_str());
+  return 0;
+}
+
+}  // namespace hydra::tools

@@ -1,0 +1,164 @@
+// The contents of an artifact: versions, entries, memory plan, parameters, sections.
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "runtime/artifact/artifact.h"
+#include "tools/hydra-run/inspect.h"
+
+namespace hydra::tools {
+namespace {
+
+constexpr const char* kRegionNames[hal::kRegionCount] = {
+    "arena", "parameters", "gradients", "optimizer", "control", "control_state",
+    "cache", "inputs",     "outputs",   "constants", "scratch"};
+
+struct Counts {
+  int64_t commands = 0, kernels = 0, matmuls = 0;
+};
+
+void Count(const hal::CommandSequence& commands, Counts& counts) {
+  for (const hal::Command& command : commands) {
+    ++counts.commands;
+    if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
+    if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
+    if (const auto* choice = std::get_if<hal::SwitchCommand>(&command.body)) {
+      for (const hal::CommandSequence& sequence : choice->cases) Count(sequence, counts);
+    }
+    if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
+      Count(capture->body, counts);
+    }
+  }
+}
+
+std::string Shape(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+std::string EntriesText(const artifact::ArtifactInfo& info, Json& json) {
+  Table table({"entry", "variant", "commands", "kernels", "matmuls", "arena", "GFLOP"}, "llrrrrr");
+  for (const artifact::EntryInfo& entry : info.entries) {
+    Counts counts;
+    Count(entry.body, counts);
+    const std::string label = absl::StrCat(entry.name, "@", entry.batch, "x", entry.seq);
+    table.Add({label, entry.variant, absl::StrCat(counts.commands), absl::StrCat(counts.kernels),
+               absl::StrCat(counts.matmuls), HumanBytes(entry.arena_bytes),
+               absl::StrFormat("%.3f", static_cast<double>(entry.flops) / 1e9)});
+    Json inputs = Json::array(), outputs = Json::array();
+    for (const artifact::NamedBuffer& buffer : entry.inputs) inputs.push_back(buffer.name);
+    for (const artifact::NamedBuffer& buffer : entry.outputs) outputs.push_back(buffer.name);
+    json.push_back({{"name", entry.name},
+                    {"batch", entry.batch},
+                    {"seq", entry.seq},
+                    {"variant", entry.variant},
+                    {"commands", counts.commands},
+                    {"kernel_commands", counts.kernels},
+                    {"matmul_commands", counts.matmuls},
+                    {"arena_bytes", entry.arena_bytes},
+                    {"flops", entry.flops},
+                    {"inputs", std::move(inputs)},
+                    {"outputs", std::move(outputs)}});
+  }
+  return table.Text();
+}
+
+std::string RegionsText(const artifact::ArtifactInfo& info, Json& json) {
+  Table table({"memory", "planned"}, "lr");
+  uint64_t total = 0;
+  for (int i = 0; i < hal::kRegionCount; ++i) {
+    json[kRegionNames[i]] = info.region_bytes[i];
+    if (info.region_bytes[i] == 0) continue;
+    total += info.region_bytes[i];
+    table.Add({kRegionNames[i], HumanBytes(info.region_bytes[i])});
+  }
+  table.Add({"total", HumanBytes(total)});
+  return table.Text();
+}
+
+std::string ParametersText(const artifact::ArtifactInfo& info, Json& json, int64_t& count) {
+  Table table({"parameter", "shape", "initial", "lr factor", "decay factor"}, "lllrr");
+  for (const artifact::ParameterInfo& parameter : info.parameters) {
+    count += static_cast<int64_t>(parameter.buffer.elements());
+    const bool normal = parameter.init_kind == artifact::InitKind::kNormal;
+    table.Add({parameter.name, Shape(parameter.buffer.shape),
+               normal
+                   ? absl::StrFormat("normal %g", parameter.init_value * parameter.residual_scale)
+                   : absl::StrFormat("%g", parameter.init_value * parameter.residual_scale),
+               absl::StrFormat("%g", parameter.lr_factor),
+               absl::StrFormat("%g", parameter.decay_factor)});
+    json.push_back({{"name", parameter.name},
+                    {"aliases", parameter.aliases},
+                    {"shape", parameter.buffer.shape},
+                    {"init", normal ? "normal" : "constant"},
+                    {"init_value", parameter.init_value},
+                    {"residual_scale", parameter.residual_scale},
+                    {"lr_factor", parameter.lr_factor},
+                    {"decay_factor", parameter.decay_factor}});
+  }
+  return table.Text();
+}
+
+std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
+  Table table({"section", "name", "offset", "bytes"}, "llrr");
+  for (const artifact::SectionInfo& section : info.sections) {
+    const std::string kind(artifact::SectionKindName(section.kind));
+    table.Add({kind, section.name, absl::StrCat(section.offset), HumanBytes(section.bytes)});
+    json.push_back({{"kind", kind},
+                    {"name", section.name},
+                    {"offset", section.offset},
+                    {"bytes", section.bytes}});
+  }
+  return table.Text();
+}
+
+Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
+  Json names = Json::array();
+  for (const artifact::NamedBuffer& buffer : buffers) names.push_back(buffer.name);
+  return names;
+}
+
+}  // namespace
+
+absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<artifact::Artifact> artifact,
+                         artifact::Artifact::Open(path));
+  const artifact::ArtifactInfo& info = artifact->info();
+  Json entries = Json::array(), regions = Json::object(), parameters = Json::array(),
+       sections = Json::array();
+  int64_t count = 0;
+  const std::string parameter_text = ParametersText(info, parameters, count);
+  Inspection result;
+  absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
+                  ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
+                  info.parameters.size(), " tensors, rules ", info.rules, "\nformat      ",
+                  info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
+                  absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
+                  "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
+                  " positions\nkernels     ", info.kernels.size(), "\n\n");
+  absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
+                  parameter_text, "\n", SectionsText(info, sections));
+  result.json = {{"kind", "artifact"},
+                 {"path", path},
+                 {"bytes", artifact->file_bytes()},
+                 {"content_hash", absl::StrFormat("%016x", artifact->content_hash())},
+                 {"version", absl::StrCat(info.version_major, ".", info.version_minor)},
+                 {"model", info.model},
+                 {"rules", info.rules},
+                 {"target", info.target},
+                 {"isa_levels", info.isa_levels},
+                 {"compiler", info.compiler_build},
+                 {"vocab_size", info.vocab_size},
+                 {"dim", info.dim},
+                 {"max_seq_len", info.max_seq_len},
+                 {"cache_len", info.cache_len},
+                 {"parameter_count", count},
+                 {"kernels", info.kernels.size()},
+                 {"memory", std::move(regions)},
+                 {"entries", std::move(entries)},
+                 {"control", Names(info.control)},
+                 {"control_state", Names(info.control_state)},
+                 {"optimizer", Names(info.optimizer)},
+                 {"parameters", std::move(parameters)},
+                 {"sections", std::move(sections)}};
+  return result;
+}
+
+}  // namespace hydra::tools

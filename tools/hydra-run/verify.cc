@@ -1,0 +1,158 @@
+// hydra-run verify: golden files against the compiled program.
+#include "runtime/diagnostics/verify.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "absl/strings/str_format.h"
+#include "runtime/toolchain/process.h"
+#include "tools/hydra-run/commands.h"
+#include "tools/hydra-run/console.h"
+
+namespace hydra::tools {
+namespace {
+
+struct VerifyFlags {
+  std::vector<std::string> files;
+  std::string target = "cpu";
+  std::string precision = "f32";
+  std::string dump;
+  int threads = 0;
+};
+
+// A directory of this process that disappears with it.
+class WorkDirectory {
+ public:
+  static absl::StatusOr<WorkDirectory> Create() {
+    std::error_code error;
+    std::string name = std::filesystem::temp_directory_path(error) / "hydra-verify-XXXXXX";
+    if (error || mkdtemp(name.data()) == nullptr)
+      return absl::InternalError(absl::StrCat("cannot make a temporary directory ", name,
+                                              "; set TMPDIR to one that can be written"));
+    return WorkDirectory(name);
+  }
+  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
+  WorkDirectory(WorkDirectory&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  ~WorkDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// All computed tensors under the golden's own names.
+absl::Status Dump(const NumericTensors& computed, const std::string& path) {
+  std::vector<std::vector<float>> storage;
+  storage.reserve(computed.size());
+  std::vector<TensorView> views;
+  for (const auto& [name, tensor] : computed) {
+    storage.emplace_back(tensor.values.begin(), tensor.values.end());
+    views.push_back({name,
+                     DType::kF32,
+                     tensor.shape,
+                     {reinterpret_cast<const uint8_t*>(storage.back().data()),
+                      storage.back().size() * sizeof(float)}});
+  }
+  return WriteSafetensors(path, {}, views);
+}
+
+Json ToJson(const VerifyCheck& check) {
+  return {{"name", check.name},
+          {"pass", check.verdict.pass},
+          {"worst", check.verdict.worst},
+          {"error", JsonNumber(check.verdict.error)},
+          {"allowed", JsonNumber(check.verdict.allowed)},
+          {"compared", check.verdict.compared},
+          {"problem", check.verdict.problem}};
+}
+
+// The check that decides the line: the first that failed, else the one closest to its bound.
+const VerifyCheck& Decisive(const VerifyReport& report) {
+  const VerifyCheck* decisive = &report.checks.front();
+  for (const VerifyCheck& check : report.checks) {
+    if (!check.verdict.pass) return check;
+    if (check.verdict.error * decisive->verdict.allowed >
+        decisive->verdict.error * check.verdict.allowed)
+      decisive = &check;
+  }
+  return *decisive;
+}
+
+void PrintLine(const std::string& file, const VerifyReport& report) {
+  const VerifyCheck& check = Decisive(report);
+  const GoldenVerdict& verdict = check.verdict;
+  std::string detail = verdict.problem.empty()
+                           ? absl::StrFormat("worst %s %.2e (allowed %.0e)", verdict.worst,
+                                             verdict.error, verdict.allowed)
+                           : verdict.problem;
+  std::printf("%s %s  %s, %s\n", report.pass ? "PASS" : "FAIL", file.c_str(), check.name.c_str(),
+              detail.c_str());
+}
+
+absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
+  if (!flags.dump.empty() && flags.files.size() != 1)
+    return absl::InvalidArgumentError("--dump takes the tensors of one golden file; give one");
+  HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
+  bool all_pass = true;
+  Json list = Json::array();
+  for (const std::string& file : flags.files) {
+    HYDRA_ASSIGN_OR_RETURN(Golden golden, Golden::Open(file));
+    HYDRA_ASSIGN_OR_RETURN(WorkDirectory directory, WorkDirectory::Create());
+    VerifyOptions options;
+    options.target = flags.target;
+    options.precision = flags.precision;
+    options.threads = flags.threads;
+    options.work_directory = directory.path();
+    options.hydra_opt = [&](const std::vector<std::string>& arguments) -> absl::Status {
+      std::vector<std::string> command = {compiler};
+      command.insert(command.end(), arguments.begin(), arguments.end());
+      HYDRA_ASSIGN_OR_RETURN(toolchain::ProcessResult result, toolchain::RunProcess(command));
+      if (result.exit_status == 0) return absl::OkStatus();
+      return absl::InternalError(absl::StrCat("hydra-opt ended with status ", result.exit_status,
+                                              "; its message is above"));
+    };
+    HYDRA_ASSIGN_OR_RETURN(VerifyReport report, VerifyGolden(golden, options));
+    all_pass = all_pass && report.pass;
+    if (json) {
+      Json checks = Json::array();
+      for (const VerifyCheck& check : report.checks) checks.push_back(ToJson(check));
+      list.push_back({{"file", file}, {"pass", report.pass}, {"checks", std::move(checks)}});
+    } else {
+      PrintLine(file, report);
+    }
+    if (!flags.dump.empty()) HYDRA_RETURN_IF_ERROR(Dump(report.computed, flags.dump));
+  }
+  if (json) PrintJson({{"pass", all_pass}, {"target", flags.target}, {"files", std::move(list)}});
+  return all_pass ? 0 : 1;
+}
+
+}  // namespace
+
+void AddVerify(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("verify", "Golden files against the compiled program");
+  auto flags = std::make_shared<VerifyFlags>();
+  command->add_option("files", flags->files, "golden files")->required();
+  command->add_option("--target", flags->target, "cpu or interpreter")
+      ->check(CLI::IsMember({"cpu", "interpreter"}))
+      ->capture_default_str();
+  command->add_option("--precision", flags->precision, "f32")
+      ->check(CLI::IsMember({"f32"}))
+      ->capture_default_str();
+  command->add_option("--threads", flags->threads, "worker threads; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--dump", flags->dump,
+                      "write every computed tensor to this safetensors file");
+  command->add_flag("--json", session.json, "print the result as JSON");
+  command->callback([&session, flags] {
+    session.action = [&session, flags] { return Verify(*flags, session.json); };
+  });
+}
+
+}  // namespace hydra::tools
