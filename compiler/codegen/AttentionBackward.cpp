@@ -16,20 +16,20 @@ struct Backward {
   AttentionGradOp op;
   KernelEmitter &e;
   AttentionShape shape;
-  int64_t padded, blockRows;
+  int64_t padded, stride, blockRows; // stride: rows of weights in different cache sets
   Value scale, packedA, packedB, weightsA, weightsB;
 
   Backward(AttentionGradOp op, KernelEmitter &e)
       : op(op), e(e),
         shape(attentionShape(op.getQ(), op.getK(), static_cast<int64_t>(op.getHeads()),
                              static_cast<int64_t>(op.getKvHeads()))),
-        padded(llvm::alignTo(shape.keys, kLanes)),
+        padded(llvm::alignTo(shape.keys, kLanes)), stride(padded + kLanes),
         blockRows(std::min<int64_t>(plan::kAttentionBlock, shape.keys)) {
     scale = e.splat(e.scalar(op, "scale"));
     packedA = e.scratch();
     packedB = e.address(packedA, e.index(padded * shape.width));
     weightsA = e.address(packedB, e.index(padded * shape.width));
-    weightsB = e.address(weightsA, e.index(padded * plan::kAttentionBlock));
+    weightsB = e.address(weightsA, e.index(stride * plan::kAttentionBlock));
   }
 
   HeadRows query(Value tensor, Value batch, Value head) {
@@ -101,11 +101,11 @@ void Backward::queryBlock(const AttentionItem &item, Value head, Value blockFirs
       Value p = e.exp(e.subf(e.mulf(dots[r], scale), lse[r]));
       Value ds = e.mulf(e.mulf(p, e.subf(slopes[r], inner[r])), scale);
       Value seen = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, lane, narrow(rows[r]));
-      e.store(e.select(seen, ds, e.splat(0.0)), weightsA, e.add(block, r * padded));
+      e.store(e.select(seen, ds, e.splat(0.0)), weightsA, e.add(block, r * stride));
     }
   });
   WeightedSum sum{weightsA,
-                  padded,
+                  stride,
                   e.index(0),
                   keys,
                   key(op.getK(), item),
@@ -162,13 +162,13 @@ void Backward::keyBlock(const AttentionItem &item, Value head, Value blockFirst)
       Value ds = e.mulf(e.mulf(p, e.subf(slopes[r], inner)), scale);
       Value later = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, lane, narrow(rows[r]));
       Value seen = arith::AndIOp::create(e.b, later, exists);
-      Value at = e.add(block, r * padded);
+      Value at = e.add(block, r * stride);
       e.store(e.select(seen, p, zero), weightsA, at);
       e.store(e.select(seen, ds, zero), weightsB, at);
     }
   });
   WeightedSum sum{weightsA,
-                  padded,
+                  stride,
                   begin,
                   end,
                   query(op.getDy(), item.batch, head),

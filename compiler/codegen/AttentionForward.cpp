@@ -16,6 +16,7 @@ LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
   Value scale = e.splat(e.scalar(op, "scale"));
   Value position = e.scalarOperand(op.getPosition(), shape.keys - shape.queries);
   Value packed = e.scratch(), scores = e.address(packed, e.index(keysPadded * shape.width));
+  int64_t stride = keysPadded + kLanes; // rows of scores in different cache sets
   Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
   // Keys that query row t sees.
   auto visible = [&](Value t) {
@@ -50,29 +51,29 @@ LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
           for (int64_t r = 0; r < blockRows; ++r) {
             Value seen = e.less(lane, laneLimits[r]);
             Value score = e.select(seen, e.mulf(dots[r], scale), lowest);
-            e.store(score, scores, e.add(block, r * keysPadded));
-            next.push_back(e.maxf(maxima[r], score));
+            e.store(score, scores, e.add(block, r * stride));
+            next.push_back(e.larger(score, maxima[r]));
           }
           return next;
         });
         SmallVector<Value> maxima, splats, sums(blockRows, e.splat(0.0));
         for (Value lanes : carried) {
-          maxima.push_back(e.treeMax(lanes));
+          maxima.push_back(e.treeLarger(lanes));
           splats.push_back(e.splat(maxima.back()));
         }
         sums = e.fold(e.index(0), keys, kLanes, sums, [&](Value block, ValueRange totals) {
           SmallVector<Value> next;
           for (int64_t r = 0; r < blockRows; ++r) {
-            Value at = e.add(block, r * keysPadded);
+            Value at = e.add(block, r * stride);
             Value weight = e.exp(e.subf(e.load(scores, at), splats[r]));
             e.store(weight, scores, at);
             next.push_back(e.addf(totals[r], weight));
           }
           return next;
         });
-        WeightedSum output{scores,      keysPadded, e.index(0),
-                           keys,        v,          e.index(0),
-                           shape.width, {},         e.pointer(op.getResult()),
+        WeightedSum output{scores,      stride, e.index(0),
+                           keys,        v,      e.index(0),
+                           shape.width, {},     e.pointer(op.getResult()),
                            {}};
         for (int64_t r = 0; r < blockRows; ++r) {
           Value total = e.treeSum(sums[r]);

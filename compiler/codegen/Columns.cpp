@@ -51,17 +51,38 @@ void columnTiles(KernelEmitter &e, int64_t extent, llvm::function_ref<void(Value
   e.columns(first, last, body);
 }
 
+// One pass over the rows for `vectors` vectors of columns from `column` on; the last may be masked.
+void reduceColumns(ReduceOp op, KernelEmitter &e, Reduction reduction, Value limit, Value column,
+                   int64_t vectors, Value mask) {
+  int64_t columns = matrixOf(op.getX()).columns;
+  SmallVector<Value> initial(vectors, reduction.initial());
+  SmallVector<Value> lanes =
+      e.fold(e.index(0), limit, 1, initial, [&](Value row, ValueRange carried) {
+        Value at = e.add(e.mul(row, columns), column);
+        SmallVector<Value> next;
+        for (int64_t i = 0; i < vectors; ++i) {
+          Value value = e.load(e.pointer(op.getX()), e.add(at, i * kLanes), mask);
+          next.push_back(reduction.accumulate(carried[i], value, mask));
+        }
+        return next;
+      });
+  for (int64_t i = 0; i < vectors; ++i)
+    e.store(reduction.single(lanes[i]), e.pointer(op.getResult()), e.add(column, i * kLanes), mask);
+}
+
+// Whole tiles in one pass over the rows; the vectors of the last, partial tile one by one.
 void reduceLeading(ReduceOp op, KernelEmitter &e, Reduction reduction) {
   Matrix matrix = matrixOf(op.getX());
   Value limit = e.rowLimit(matrix.rows, op.getRows());
-  columnTiles(e, matrix.columns, [&](Value column, Value mask) {
-    Value lanes =
-        e.fold(e.index(0), limit, 1, reduction.initial(), [&](Value row, ValueRange carried) {
-          Value at = e.add(e.mul(row, matrix.columns), column);
-          Value value = e.load(e.pointer(op.getX()), at, mask);
-          return SmallVector<Value>{reduction.accumulate(carried[0], value, mask)};
-        })[0];
-    e.store(reduction.single(lanes), e.pointer(op.getResult()), column, mask);
+  int64_t whole = matrix.columns / plan::kColumnTile;
+  e.loop(e.begin(), e.min(e.end(), e.index(whole)), 1, [&](Value tile) {
+    reduceColumns(op, e, reduction, limit, e.mul(tile, plan::kColumnTile),
+                  plan::kColumnTile / kLanes, Value());
+  });
+  Value first = e.mul(e.max(e.begin(), e.index(whole)), plan::kColumnTile);
+  Value last = e.min(e.mul(e.end(), plan::kColumnTile), e.index(matrix.columns));
+  e.columns(first, last, [&](Value column, Value mask) {
+    reduceColumns(op, e, reduction, limit, column, 1, mask);
   });
 }
 

@@ -32,14 +32,15 @@ Value countValid(KernelEmitter &e, Value targets, int64_t rows) {
   return arith::SIToFPOp::create(e.b, e.f64(), count);
 }
 
-// log(sum(exp(x))) of one row: the maximum first, then the sum in double precision.
+// log(sum(exp(x))) of one row: the maximum first, then the sum in double precision. A NaN reaches
+// the result through the sum.
 Value logSumExp(KernelEmitter &e, Value x, Value start, int64_t width) {
   Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
   Value top = e.foldColumns(width, lowest, [&](Value column, Value mask, ValueRange carried) {
     Value value = e.load(x, e.add(start, column), mask);
-    return SmallVector<Value>{e.maxf(carried[0], mask ? e.select(mask, value, lowest) : value)};
+    return SmallVector<Value>{e.larger(mask ? e.select(mask, value, lowest) : value, carried[0])};
   })[0];
-  Value maximum = e.treeMax(top), maxima = e.splat(maximum);
+  Value maximum = e.treeLarger(top), maxima = e.splat(maximum);
   Value sum = e.foldColumns(
       width, e.splat(e.realDouble(0.0)), [&](Value column, Value mask, ValueRange carried) {
         Value value = e.exp(e.subf(e.load(x, e.add(start, column), mask), maxima));

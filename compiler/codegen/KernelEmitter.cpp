@@ -148,6 +148,9 @@ Value KernelEmitter::treeSum(Value vector) {
 Value KernelEmitter::treeMax(Value vector) {
   return tree(vector, [&](Value a, Value c) { return maxf(a, c); });
 }
+Value KernelEmitter::treeLarger(Value vector) {
+  return tree(vector, [&](Value a, Value c) { return larger(a, c); });
+}
 
 static int64_t bytesOf(Type type) {
   if (auto vector = dyn_cast<VectorType>(type))

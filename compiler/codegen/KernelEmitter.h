@@ -78,6 +78,10 @@ public:
   Value divf(Value a, Value c) { return arith::DivFOp::create(b, a, c); }
   Value maxf(Value a, Value c) { return arith::MaximumFOp::create(b, a, c); }
   Value minf(Value a, Value c) { return arith::MinimumFOp::create(b, a, c); }
+  // The larger of x and `best`, which is not NaN; a NaN in x is passed over. One instruction.
+  Value larger(Value x, Value best) {
+    return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, best), x, best);
+  }
   Value fma(Value a, Value c, Value accumulator);
   Value exp(Value x);
   Value log(Value x);
@@ -94,6 +98,7 @@ public:
   // The lanes of a vector combined by a fixed tree.
   Value treeSum(Value vector);
   Value treeMax(Value vector);
+  Value treeLarger(Value vector); // of lanes that are not NaN
 
   // Memory. Offsets count elements of 4 (f32, i32), 8 (f64) bytes.
   Value address(Value pointer, Value offset, int64_t elementBytes = 4);

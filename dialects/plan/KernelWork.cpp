@@ -73,7 +73,8 @@ KernelWork mlir::plan::getKernelWork(Block &body) {
         return work;
       })
       .Case([](ScatterRowsOp scatter) {
-        return oneStage(llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
+        return oneStage(
+            llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
       })
       .Case([](WindowTailOp tail) { return oneStage(typeOf(tail.getHistory()).getShape()[0]); })
       .Case([](CrossEntropyOp loss) {
@@ -86,7 +87,8 @@ KernelWork mlir::plan::getKernelWork(Block &body) {
         KernelWork work = oneStage(q[0] * kvHeads * llvm::divideCeil(q[1], kAttentionRows));
         // Packed keys, scores of a block.
         work.scratchBytes =
-            keys * (headWidth(attention.getK(), kvHeads) + kAttentionBlock) * kFloatBytes;
+            (keys * headWidth(attention.getK(), kvHeads) + (keys + kLanes) * kAttentionBlock) *
+            kFloatBytes;
         return work;
       })
       .Case([](AttentionGradOp grad) {
@@ -99,7 +101,8 @@ KernelWork mlir::plan::getKernelWork(Block &body) {
         work.grain = {1, 1};
         // Two packed matrices, two weights per row of a block.
         work.scratchBytes =
-            2 * keys * (headWidth(grad.getK(), kvHeads) + kAttentionBlock) * kFloatBytes;
+            2 * (keys * headWidth(grad.getK(), kvHeads) + (keys + kLanes) * kAttentionBlock) *
+            kFloatBytes;
         // dy . y and lse of every row and head, by head.
         work.partialBytes = 2 * q[0] * static_cast<int64_t>(grad.getHeads()) * keys * kFloatBytes;
         return work;

@@ -29,11 +29,9 @@ std::string Join(const std::string& directory, const std::string& file) {
   return (fs::path(directory) / file).string();
 }
 
-// The same bytes under another name: a hard link where the file system allows it, else a copy.
-absl::Status LinkOrCopy(const std::string& from, const std::string& to) {
+// A copy, not a link: a compiler that rewrites its output in place must not change checkpoints.
+absl::Status Copy(const std::string& from, const std::string& to) {
   std::error_code error;
-  fs::create_hard_link(from, to, error);
-  if (!error) return absl::OkStatus();
   fs::copy_file(from, to, error);
   if (!error) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -80,7 +78,7 @@ absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRe
   }
   record.has_artifact = !attachments.artifact.empty();
   if (record.has_artifact) {
-    HYDRA_RETURN_IF_ERROR(LinkOrCopy(attachments.artifact, Join(inside, kArtifactFile)));
+    HYDRA_RETURN_IF_ERROR(Copy(attachments.artifact, Join(inside, kArtifactFile)));
     files.push_back(kArtifactFile);
   }
   record.spec_file.clear();

@@ -27,7 +27,7 @@ inline constexpr char kArtifactFile[] = "model.hydra";
 
 // What a checkpoint carries along so that it can be used alone.
 struct CheckpointAttachments {
-  std::string artifact;        // path of the artifact to link or copy; "" for none
+  std::string artifact;        // path of the artifact to copy; "" for none
   std::string spec_contents;   // the model spec
   std::string spec_extension;  // ".mlir" or ".json"; "" for no spec
 };

@@ -46,10 +46,14 @@ absl::StatusOr<CheckpointStore> CheckpointStore::Open(const std::string& directo
   fs::create_directories(directory, error);
   if (error) return FileError(directory, "make the directory", error);
   CheckpointStore store(directory);
-  HYDRA_ASSIGN_OR_RETURN(const auto checkpoints, store.List());
-  for (const auto& [step, path] : checkpoints) {
-    HYDRA_RETURN_IF_ERROR(RemoveStaleTemporaries(path));
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    // Also of checkpoints that never came to be.
+    const std::string name = it->path().filename().string();
+    const std::string base = name.substr(0, name.find(".tmp-"));
+    if (base == name || !StepOf(base)) continue;
+    HYDRA_RETURN_IF_ERROR(RemoveStaleTemporaries((fs::path(directory) / base).string()));
   }
+  if (error) return FileError(directory, "list", error);
   return store;
 }
 

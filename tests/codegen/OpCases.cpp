@@ -38,6 +38,7 @@ std::string function(const std::string& op, const std::vector<std::string>& type
 
 constexpr int64_t kExtents[] = {1, 15, 16, 17, 33, 48};
 constexpr int64_t kRowCounts[] = {0, 1, 7, 8, 9, 21};
+constexpr int64_t kExtentsWithRows[] = {1, 17, 48};
 const std::string kScalarInt = "tensor<i32>", kScalar = "tensor<f32>";
 
 OpCase make(const std::string& name, const std::string& text) {
@@ -47,11 +48,13 @@ OpCase make(const std::string& name, const std::string& text) {
   return result;
 }
 
-// The same case with a `rows` operand, for every interesting count of 21 rows.
-void addRows(std::vector<OpCase>& cases, const std::string& name, const std::string& op,
-             std::vector<std::string> types, const std::string& attributes,
+// The same case with a `rows` operand, for every interesting count of 21 rows. `extent` is the last
+// extent of the case; some are left out, as rows and columns do not meet in the loops.
+void addRows(int64_t extent, std::vector<OpCase>& cases, const std::string& name,
+             const std::string& op, std::vector<std::string> types, const std::string& attributes,
              const std::vector<std::string>& results, const std::string& operands = "",
              std::vector<std::pair<int32_t, int32_t>> integers = {}) {
+  if (!llvm::is_contained(kExtentsWithRows, extent)) return;
   types.push_back(kScalarInt);
   for (int64_t rows : kRowCounts) {
     OpCase item =
@@ -63,6 +66,10 @@ void addRows(std::vector<OpCase>& cases, const std::string& name, const std::str
 }
 
 }  // namespace
+
+void mlir::hydra::testing::PrintTo(const OpCase& item, std::ostream* stream) {
+  *stream << item.text;
+}
 
 std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
   std::vector<OpCase> cases;
@@ -115,13 +122,13 @@ std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
     cases.push_back(make("cast_to_float" + suffix, function("cast", {tensor({3, 7, c}, "i32")},
                                                             "{element_type = f32}", {x})));
     cases.back().integers = {{-2000000000, 2000000000}};
-    addRows(cases, "unary_exp" + suffix, "unary <exp>", {x}, "", {x});
-    addRows(cases, "binary_mul" + suffix, "binary <mul>", {x, tensor({3, 7, 1})}, "", {x});
-    addRows(cases, "select" + suffix, "select", {tensor({7, 1}, "i32"), x, x}, "", {x}, "",
+    addRows(c, cases, "unary_exp" + suffix, "unary <exp>", {x}, "", {x});
+    addRows(c, cases, "binary_mul" + suffix, "binary <mul>", {x, tensor({3, 7, 1})}, "", {x});
+    addRows(c, cases, "select" + suffix, "select", {tensor({7, 1}, "i32"), x, x}, "", {x}, "",
             {{0, 1}});
-    addRows(cases, "cast" + suffix, "cast", {x}, "{element_type = i32}",
+    addRows(c, cases, "cast" + suffix, "cast", {x}, "{element_type = i32}",
             {tensor({3, 7, c}, "i32")});
-    addRows(cases, "broadcast" + suffix, "broadcast", {tensor({c})},
+    addRows(c, cases, "broadcast" + suffix, "broadcast", {tensor({c})},
             "{shape = array<i64: 3, 7, " + number(c) + ">}", {x});
     for (const char* kind : {"sum", "max"}) {
       std::string op = std::string("reduce <") + kind + "> ";
@@ -131,17 +138,17 @@ std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
       cases.push_back(
           make(name + "_leading" + suffix, function(op + "<leading>", {x}, "", {tensor({c})})));
       cases.push_back(make(name + "_all" + suffix, function(op + "<all>", {x}, "", {kScalar})));
-      addRows(cases, name + "_last" + suffix, op + "<last>", {x}, "", {tensor({3, 7, 1})});
-      addRows(cases, name + "_leading" + suffix, op + "<leading>", {x}, "", {tensor({c})});
-      addRows(cases, name + "_all" + suffix, op + "<all>", {x}, "", {kScalar});
+      addRows(c, cases, name + "_last" + suffix, op + "<last>", {x}, "", {tensor({3, 7, 1})});
+      addRows(c, cases, name + "_leading" + suffix, op + "<leading>", {x}, "", {tensor({c})});
+      addRows(c, cases, name + "_all" + suffix, op + "<all>", {x}, "", {kScalar});
     }
     std::string wide = tensor({3, 7, 2 * c + 5});
     std::vector<std::string> parts = {tensor({3, 7, c}), tensor({3, 7, 5}), tensor({3, 7, c})};
     std::string sizes = "{sizes = array<i64: " + number(c) + ", 5, " + number(c) + ">}";
     cases.push_back(make("split" + suffix, function("split", {wide}, sizes, parts)));
-    addRows(cases, "split" + suffix, "split", {wide}, sizes, parts);
+    addRows(c, cases, "split" + suffix, "split", {wide}, sizes, parts);
     cases.push_back(make("concat" + suffix, function("concat", parts, "", {wide})));
-    addRows(cases, "concat" + suffix, "concat", parts, "", {wide}, "%a0, %a1, %a2 rows %a3");
+    addRows(c, cases, "concat" + suffix, "concat", parts, "", {wide}, "%a0, %a1, %a2 rows %a3");
   }
   std::string vector = tensor({40000});
   cases.push_back(
@@ -164,7 +171,7 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
     std::string eps = "{eps = 1.0e-5 : f64}";
     cases.push_back(make("rms_norm" + suffix, function("rms_norm", {x, weight}, eps, {x})));
     cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
-    addRows(cases, "rms_norm" + suffix, "rms_norm", {x, weight}, eps, {x});
+    addRows(c, cases, "rms_norm" + suffix, "rms_norm", {x, weight}, eps, {x});
     for (int operand : {0, 1}) {
       cases.push_back(make("rms_norm_grad" + number(operand) + suffix,
                            function("rms_norm_grad", {x, x, weight}, eps, {x})));
@@ -173,16 +180,17 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
       cases.back().tolerance = 1e-5;
     }
     if (c > 1)  // one column: differences of nearly equal numbers
-      addRows(cases, "rms_norm_grad" + suffix, "rms_norm_grad", {x, x, weight}, eps, {x});
+      addRows(c, cases, "rms_norm_grad" + suffix, "rms_norm_grad", {x, x, weight}, eps, {x});
     cases.push_back(make("rms_norm_weight_grad" + suffix,
                          function("rms_norm_weight_grad", {x, x}, eps, {weight})));
-    addRows(cases, "rms_norm_weight_grad" + suffix, "rms_norm_weight_grad", {x, x}, eps, {weight});
+    addRows(c, cases, "rms_norm_weight_grad" + suffix, "rms_norm_weight_grad", {x, x}, eps,
+            {weight});
 
     std::string heads = tensor({3, 7, 3 * c});
     std::string norm = "{heads = 3, eps = 1.0e-3 : f64}";
     cases.push_back(make("l2_norm" + suffix, function("l2_norm", {heads}, norm, {heads})));
     cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
-    addRows(cases, "l2_norm" + suffix, "l2_norm", {heads}, norm, {heads});
+    addRows(c, cases, "l2_norm" + suffix, "l2_norm", {heads}, norm, {heads});
     for (const char* eps2 : {"1.0e-3", "2.5"}) {
       std::string attributes = std::string("{heads = 3, eps = ") + eps2 + " : f64}";
       cases.push_back(make("l2_norm_grad" + std::string(eps2[0] == '1' ? "" : "_below") + suffix,
@@ -194,16 +202,16 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
       cases.back().low = 0.1f;
     }
     if (c > 1) {
-      addRows(cases, "l2_norm_grad" + suffix, "l2_norm_grad", {heads, heads}, norm, {heads});
+      addRows(c, cases, "l2_norm_grad" + suffix, "l2_norm_grad", {heads, heads}, norm, {heads});
     }
     std::string gates = tensor({3, 7, 2 * c});
     cases.push_back(make("swiglu" + suffix, function("swiglu", {gates}, "", {x})));
-    addRows(cases, "swiglu" + suffix, "swiglu", {gates}, "", {x});
+    addRows(c, cases, "swiglu" + suffix, "swiglu", {gates}, "", {x});
     cases.push_back(make("swiglu_grad" + suffix, function("swiglu_grad", {x, gates}, "", {gates})));
-    addRows(cases, "swiglu_grad" + suffix, "swiglu_grad", {x, gates}, "", {gates});
+    addRows(c, cases, "swiglu_grad" + suffix, "swiglu_grad", {x, gates}, "", {gates});
     std::string mix = "{from_heads = 3, to_heads = 2, scale = 0.7 : f64}";
     cases.push_back(make("head_mix" + suffix, function("head_mix", {heads}, mix, {gates})));
-    addRows(cases, "head_mix" + suffix, "head_mix", {heads}, mix, {gates});
+    addRows(c, cases, "head_mix" + suffix, "head_mix", {heads}, mix, {gates});
 
     std::string pairs = tensor({2, 5, 6 * c}), table = tensor({11, 2 * c});
     for (const char* inverse : {"", "{inverse}"}) {
@@ -218,6 +226,7 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
   cases.push_back(make("rms_norm_weight_grad_chunks",
                        function("rms_norm_weight_grad", {tensor({700, 33}), tensor({700, 33})},
                                 "{eps = 1.0e-5 : f64}", {tensor({33})})));
+  cases.back().tolerance = 1e-5;  // sums of 700 terms that cancel
   return cases;
 }
 
@@ -268,17 +277,18 @@ std::vector<OpCase> mlir::hydra::testing::moveCases() {
     cases.push_back(make("embedding" + suffix,
                          function("embedding", {table, tokens}, scale, {tensor({3, 7, c})})));
     cases.back().integers = {range};
-    addRows(cases, "embedding" + suffix, "embedding", {table, tokens}, scale, {tensor({3, 7, c})},
-            "", {range});
+    addRows(c, cases, "embedding" + suffix, "embedding", {table, tokens}, scale,
+            {tensor({3, 7, c})}, "", {range});
     cases.push_back(
         make("gather_rows" + suffix, function("gather_rows", {table, index}, "", {rows})));
     cases.back().integers = {range};
-    addRows(cases, "gather_rows" + suffix, "gather_rows", {table, index}, "", {rows}, "", {range});
+    addRows(c, cases, "gather_rows" + suffix, "gather_rows", {table, index}, "", {rows}, "",
+            {range});
     std::string scatter = "{size = 11, scale = 0.5 : f64}";
     cases.push_back(make("scatter_rows" + suffix,
                          function("scatter_rows", {rows, index}, scatter, {table}, "%a0, %a1")));
     cases.back().integers = {range};
-    addRows(cases, "scatter_rows" + suffix, "scatter_rows", {rows, index}, scatter, {table},
+    addRows(c, cases, "scatter_rows" + suffix, "scatter_rows", {rows, index}, scatter, {table},
             "%a0, %a1 rows %a2", {range});
     cases.push_back(make("scatter_rows_accumulate" + suffix,
                          function("scatter_rows", {rows, index, table}, scatter, {table},

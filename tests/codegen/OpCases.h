@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct OpCase {
   // Computes inputs that depend on others (lse of attention and cross-entropy) before the run.
   enum class Prepare { none, attention, crossEntropy } prepare = Prepare::none;
 };
+
+// What GoogleTest prints for a case.
+void PrintTo(const OpCase& item, std::ostream* stream);
 
 std::vector<OpCase> elementwiseCases();
 std::vector<OpCase> rowCases();

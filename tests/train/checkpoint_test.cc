@@ -146,6 +146,24 @@ TEST_F(CheckpointTest, ADamagedNewestFallsBackToThePreviousOne) {
   EXPECT_EQ(ExitCodeFor(store->OpenNewest().status()), 3);
 }
 
+TEST_F(CheckpointTest, WhatACrashLeftBehindIsRemoved) {
+  // No process has this id: Linux stops at 2^22.
+  const std::string stale = directory_ / "run/checkpoints/step-00000030.tmp-99999999-0";
+  fs::create_directories(stale);
+  WriteFile(stale + "/weights.safetensors", "half");
+  absl::StatusOr<CheckpointStore> store = CheckpointStore::Open(directory_ / "run/checkpoints");
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_FALSE(fs::exists(stale));
+  EXPECT_TRUE(store->List()->empty());
+}
+
+TEST_F(CheckpointTest, RewritingTheArtifactInPlaceLeavesCheckpointsIntact) {
+  const std::string path = directory_ / "c";
+  ASSERT_TRUE(WriteCheckpoint(path, engine_, Record(9), attachments_).ok());
+  WriteFile(attachments_.artifact, "other code");
+  EXPECT_TRUE(Checkpoint::Open(path).ok());
+}
+
 TEST_F(CheckpointTest, ReplacingACheckpointLeavesNothingBehind) {
   const std::string path = directory_ / "c";
   ASSERT_TRUE(WriteCheckpoint(path, engine_, Record(9), attachments_).ok());

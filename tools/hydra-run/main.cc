@@ -11,7 +11,7 @@
 namespace hydra::tools {
 namespace {
 
-constexpr char kVersion[] = "hydra-run 0.1.0";
+constexpr char kVersion[] = "hydra-run " HYDRA_VERSION;
 
 void AddCommands(CLI::App& app, Session& session) {
   AddTrain(app, session);
