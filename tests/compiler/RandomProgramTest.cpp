@@ -17,7 +17,7 @@
 namespace mlir::hydra::testing {
 namespace {
 
-constexpr double kTolerance = 2e-5, kRoundingFactor = 8;
+constexpr double kTolerance = 2e-5, kRoundingFactor = 16;
 constexpr uint64_t kPrograms = 120;
 
 // 0, 1, around the tiles of kernels (8) and of matrix products (64), everything.
@@ -89,7 +89,7 @@ class RandomProgramRunner {
     }
     ++statistics.runs;
     EXPECT_EQ(expected.size(), actual->size());
-    NamedTensors exact;
+    NamedTensors exact, moved;
     for (const auto& [key, tensor] : expected) {
       ASSERT_TRUE(actual->count(key)) << "the artifact lacks " << key;
       int64_t rows = definedRows(key);
@@ -101,14 +101,27 @@ class RandomProgramRunner {
         statistics.worst = std::max(statistics.worst, deviation.relative());
         continue;
       }
-      if (exact.empty()) exact = compiler.interpret(function_, inputs, Precision::float64);
-      double rounding = compareTensors(exact.at(key), tensor, rows).difference;
+      if (exact.empty()) {
+        exact = compiler.interpret(function_, inputs, Precision::float64);
+        moved = compiler.interpret(function_, nudged(inputs), Precision::float64);
+      }
+      double rounding = std::max(compareTensors(exact.at(key), tensor, rows).difference,
+                                 compareTensors(exact.at(key), moved.at(key), rows).difference);
       ++statistics.illConditioned;
       EXPECT_LE(deviation.difference, allowed + kRoundingFactor * rounding)
           << key << " at " << deviation.index << ": expected " << tensor[deviation.index]
           << ", found " << actual->at(key)[deviation.index] << ", the largest magnitude is "
-          << deviation.magnitude << ", rounding errors of the interpreter are " << rounding;
+          << deviation.magnitude << ", half a unit in the inputs is worth " << rounding;
     }
+  }
+
+  // Every float moved by half a unit in the last place, up or down.
+  NamedTensors nudged(NamedTensors inputs) {
+    for (auto& [key, tensor] : inputs)
+      if (tensor.kind() == ElementKind::f32)
+        for (int64_t k = 0; k < tensor.size(); ++k)
+          tensor[k] *= 1 + (random_() & 1 ? 0x1p-24 : -0x1p-24);
+    return inputs;
   }
 
   // How many rows of a value are defined; -1: all.
@@ -187,7 +200,7 @@ TEST(RandomProgram, CpuEqualsInterpreter) {
       static_cast<long long>(statistics.elements), statistics.worst, statistics.illConditioned);
   for (const auto& [name, uses] : statistics.operations)
     std::printf("  %-28s %d\n", name.c_str(), uses);
-  EXPECT_LE(statistics.illConditioned * 20, statistics.outputs);
+  EXPECT_LE(statistics.illConditioned * 50, statistics.outputs);
   if (std::getenv("HYDRA_RANDOM_SEEDS")) return;
   // Every primitive occurs, itself or as somebody's gradient.
   for (RegisteredOperationName name : compiler.context().getRegisteredOperations())

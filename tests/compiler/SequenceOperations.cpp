@@ -93,12 +93,14 @@ void ProgramOperations::attention() {
         narrow = withLast(wide, kvHeads * head);
   int q = tame(full(wide)), k = tame(full(narrow)), v = tame(full(narrow));
   ResultFacts facts{.bound = at(v).bound};
-  // Where autodiff meets it, the log-sum-exp carries no gradient: it is an output only.
   ResultFacts lse{.bound = at(q).bound * at(k).bound + 5, .final = true};
-  text.emit("attention", {q, k, v},
-            "{" + integerAttribute("heads", heads) + ", " + integerAttribute("kv_heads", kvHeads) +
-                ", " + floatAttribute("scale", 0.4) + "}",
-            {wide, withLast(wide, heads)}, {facts, lse});
+  std::vector<int> results = text.emit("attention", {q, k, v},
+                                       "{" + integerAttribute("heads", heads) + ", " +
+                                           integerAttribute("kv_heads", kvHeads) + ", " +
+                                           floatAttribute("scale", 0.4) + "}",
+                                       {wide, withLast(wide, heads)}, {facts, lse});
+  // The log-sum-exp has no derivative.
+  text.emitOne("stop", {results[1]}, "", withLast(wide, heads), {.bound = lse.bound});
 }
 
 // As decoding does it: more keys than queries, and not differentiated.
@@ -132,9 +134,11 @@ void ProgramOperations::crossEntropy() {
   int targets = ignored ? text.integerArgument(lead, -101, -99)
                         : text.integerArgument(lead, 0, vocabulary - 1);
   double bound = 2 * at(x).bound + std::log(static_cast<double>(vocabulary));
-  // The log-sum-exp is what the gradient needs, and carries none.
-  text.emit("cross_entropy", {x, targets}, "", {{}, lead, lead},
-            {{.bound = bound}, {.bound = bound, .final = true}, {.bound = bound, .final = true}});
+  std::vector<int> results = text.emit(
+      "cross_entropy", {x, targets}, "", {{}, lead, lead},
+      {{.bound = bound}, {.bound = bound, .final = true}, {.bound = bound, .final = true}});
+  // The log-sum-exp has no derivative.
+  text.emitOne("stop", {results[2]}, "", lead, {.bound = bound});
 }
 
 void ProgramOperations::decodingState() {
