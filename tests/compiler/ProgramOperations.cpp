@@ -134,6 +134,15 @@ int ProgramOperations::tame(int x) {
                       {.bound = 1.5, .rows = rows});
 }
 
+int ProgramOperations::varied() {
+  auto found = text.pick(
+      [](const GeneratedValue& v) { return !v.integer && !v.uniform && v.shape.size() >= 2; });
+  if (found && text.chance(0.9)) return tame(*found);
+  Shape shape = leading[0];
+  shape.push_back(1 + width());
+  return text.argument(shape);
+}
+
 int ProgramOperations::positive() {
   auto found = text.pick([](const GeneratedValue& v) { return !v.integer && v.lowest >= 0.25; });
   if (found && text.chance(0.6)) return *found;

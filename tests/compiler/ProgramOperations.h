@@ -78,6 +78,8 @@ class ProgramOperations {
   int partner(int x, int rows);
   // Brings large values back to about 1.
   int tame(int x);
+  // A value for a norm: rows of more than one element that are not all equal.
+  int varied();
   // A value bounded below.
   int positive();
   // operands, and the row count behind them if there is one.

@@ -38,6 +38,7 @@ int ProgramText::argument(Shape shape, double low, double high) {
   value.bound = std::max(std::abs(low), std::abs(high));
   value.lowest = std::max(low, 0.0);
   value.exact = true;
+  value.uniform = shape.empty() || shape.back() == 1;
   program.arguments.push_back({std::move(shape), false, low, high, false});
   argumentValues.push_back(add(value));
   return argumentValues.back();
@@ -77,7 +78,7 @@ int ProgramText::constant(double number) {
   value.name = "%v" + std::to_string(values.size());
   value.bound = std::abs(number);
   value.lowest = std::max(number, 0.0);
-  value.final = true;
+  value.final = value.uniform = true;
   body += "  " + value.name + " = hydra.constant dense<" + text + "> : tensor<f32>\n";
   ++operationCount;
   return add(value);
@@ -97,7 +98,9 @@ std::vector<int> ProgramText::emit(const std::string& op, const std::vector<int>
                                    const std::vector<ResultFacts>& facts,
                                    const std::string& written) {
   std::string names, types, resultTypes;
+  bool uniform = op != "rope_table";
   for (int operand : operands) {
+    if (!values[operand].integer) uniform = uniform && values[operand].uniform;
     names += (names.empty() ? "" : ", ") + values[operand].name;
     types += (types.empty() ? "" : ", ") + typeOf(values[operand]);
     ++values[operand].uses;
@@ -114,6 +117,7 @@ std::vector<int> ProgramText::emit(const std::string& op, const std::vector<int>
     value.lowest = facts[i].lowest;
     value.exact = facts[i].exact;
     value.final = facts[i].final;
+    value.uniform = uniform || op == "broadcast" || value.shape.empty() || value.shape.back() == 1;
     resultTypes += (i ? ", " : "") + typeOf(value);
     if (value.rows >= 0) noteRows(value.shape);
     results.push_back(add(value));

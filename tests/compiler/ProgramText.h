@@ -35,6 +35,9 @@ struct GeneratedValue {
   bool exact = false;
   // Not to be used by other operations (may be infinite).
   bool final = false;
+  // The elements of a row are likely to be equal, so that the gradient of a norm is nearly zero and
+  // consists of rounding errors.
+  bool uniform = false;
   int uses = 0;
 };
 

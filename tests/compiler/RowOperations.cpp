@@ -89,7 +89,7 @@ void ProgramOperations::weightProduct() {
 }
 
 void ProgramOperations::rmsNorm() {
-  int x = tame(ranked());
+  int x = varied();
   int rows = rowsFor(x);
   int64_t columns = at(x).shape.back();
   int scale = text.argument({columns}, 0.5, 1.5);
@@ -99,7 +99,7 @@ void ProgramOperations::rmsNorm() {
 }
 
 void ProgramOperations::l2Norm() {
-  int x = tame(ranked());
+  int x = varied();
   int rows = rowsFor(x);
   int64_t columns = at(x).shape.back();
   std::vector<int64_t> heads = {1};
