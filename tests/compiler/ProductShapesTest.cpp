@@ -49,7 +49,6 @@ func::FuncOp entryNamed(ModuleOp module, StringRef name) {
 
 class Stopwatch {
  public:
-  ~Stopwatch() = default;
   void lap(const std::string& what) {
     auto now = std::chrono::steady_clock::now();
     std::printf("  %-24s %6.1f s\n", what.c_str(),
@@ -135,7 +134,9 @@ void compareAt(int64_t seq) {
   ASSERT_TRUE(accumulate);
   NamedTensors expected = compiler.interpret(accumulate, inputs, Precision::float32);
   watch.lap("interpreter, accumulate");
-  EXPECT_GE(compareAll(expected, accumulated), 20);
+  ASSERT_TRUE(expected.count("output/loss.total") && accumulated.count("output/loss.total"));
+  // The loss, and every parameter.
+  EXPECT_GE(compareAll(expected, accumulated), 30);
 }
 
 TEST(ProductShapes, Sequence129) { compareAt(129); }

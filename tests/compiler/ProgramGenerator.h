@@ -3,6 +3,7 @@
 #define HYDRA_TESTS_COMPILER_PROGRAMGENERATOR_H
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct GeneratedProgram {
   int operations = 0;
   // The largest number of rows of anything that has a row count; 0 if the program has none.
   int64_t maximumRows = 0;
+  // How many operations of a name ("unary") have a row count.
+  std::map<std::string, int> counted;
 };
 
 // The program of a seed: 5 to 40 operations on values that are used any number of times. Every

@@ -105,6 +105,9 @@ std::vector<int> ProgramText::emit(const std::string& op, const std::vector<int>
     types += (types.empty() ? "" : ", ") + typeOf(values[operand]);
     ++values[operand].uses;
   }
+  if (!operands.empty() &&
+      std::find(rowCounts.begin(), rowCounts.end(), operands.back()) != rowCounts.end())
+    ++program.counted[op.substr(0, op.find(' '))];
   std::string left = "%v" + std::to_string(values.size());
   std::vector<int> results;
   for (size_t i = 0; i < shapes.size(); ++i) {

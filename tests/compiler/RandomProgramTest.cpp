@@ -21,6 +21,8 @@ namespace {
 
 constexpr double kTolerance = 2e-5, kRoundingFactor = 16;
 constexpr uint64_t kPrograms = 120;
+// Of every operation, at least.
+constexpr int kUses = 8;
 
 // 0, 1, around the tiles of kernels (8) and of matrix products (64), everything.
 std::vector<int64_t> rowCountsUpTo(int64_t maximum) {
@@ -41,7 +43,8 @@ struct Statistics {
   int outputs = 0, illConditioned = 0, runs = 0;
   int64_t elements = 0;
   double worst = 0;
-  std::map<std::string, int> operations;
+  // By name; those with a row count in the second.
+  std::map<std::string, int> operations, counted;
 };
 
 class RandomProgramRunner {
@@ -62,6 +65,7 @@ class RandomProgramRunner {
       if (op->hasTrait<PrimitiveTier>())
         ++statistics.operations[op->getName().getStringRef().str()];
     });
+    for (const auto& [name, uses] : program_.counted) statistics.counted[name] += uses;
     std::vector<CpuProgram> devices;
     for (int threads : {1, 2, 4}) {
       absl::StatusOr<CpuProgram> device = CpuProgram::open(artifact, threads, /*validate=*/true);
@@ -210,12 +214,60 @@ TEST(RandomProgram, CpuEqualsInterpreter) {
       static_cast<long long>(statistics.elements), statistics.worst, statistics.illConditioned);
   for (const auto& [name, uses] : statistics.operations)
     std::printf("  %-28s %d\n", name.c_str(), uses);
+  for (const auto& [name, uses] : statistics.counted)
+    std::printf("  %-28s %d with a row count\n", name.c_str(), uses);
   EXPECT_LE(statistics.illConditioned * 50, statistics.outputs);
   if (std::getenv("HYDRA_RANDOM_SEEDS")) return;
   // Every primitive occurs, itself or as somebody's gradient.
   for (RegisteredOperationName name : compiler.context().getRegisteredOperations())
     if (name.hasTrait<PrimitiveTier>())
-      EXPECT_GE(statistics.operations[name.getStringRef().str()], 10) << name.getStringRef().str();
+      EXPECT_GE(statistics.operations[name.getStringRef().str()], kUses)
+          << name.getStringRef().str();
+  for (const char* name :
+       {"binary", "broadcast", "cast", "concat", "embedding", "gather_rows", "head_mix", "l2_norm",
+        "matmul", "reduce", "rms_norm", "scatter_rows", "select", "split", "swiglu", "unary"})
+    EXPECT_GE(statistics.counted[name], kUses) << name << " with a row count";
+}
+
+// Whether some output of a program shows that one of its inputs is a little wrong.
+TEST(RandomProgram, WrongInputIsNoticed) {
+  std::string directory = testDirectory("random_programs");
+  std::string spec = directory + "/wrong_input.mlir", artifact = directory + "/wrong_input.hydra";
+  writeText(spec, R"mlir(
+func.func @program(%x: tensor<9x7xf32>, %w: tensor<5x7xf32>) -> tensor<9x5xf32> attributes {hydra.vjp} {
+  %y = hydra.matmul %x, %w {transpose_b} : (tensor<9x7xf32>, tensor<5x7xf32>) -> tensor<9x5xf32>
+  %z = hydra.unary <silu> %y : (tensor<9x5xf32>) -> tensor<9x5xf32>
+  return %z : tensor<9x5xf32>
+}
+)mlir");
+  CompilerHarness compiler;
+  OwningOpRef<ModuleOp> derivative = compiler.lower(spec, Stage::autodiff, {});
+  ASSERT_TRUE(derivative && compiler.compile(spec, {}, artifact));
+  NamedTensors inputs;
+  std::mt19937_64 random(3);
+  for (auto [key, shape] : {std::pair<std::string, std::vector<int64_t>>{"arg0", {9, 7}},
+                            {"arg1", {5, 7}},
+                            {"cotangent.result0", {9, 5}}}) {
+    TensorValue tensor(ElementKind::f32, shape);
+    for (int64_t i = 0; i < tensor.size(); ++i) tensor[i] = 2 * uniform(random) - 1;
+    tensor.round();
+    inputs.emplace("input/" + key, tensor);
+  }
+  NamedTensors expected =
+      compiler.interpret(*derivative->getOps<func::FuncOp>().begin(), inputs, Precision::float32);
+  absl::StatusOr<CpuProgram> device = CpuProgram::open(artifact, 1, /*validate=*/true);
+  ASSERT_TRUE(device.ok()) << device.status();
+  auto worst = [&] {
+    absl::StatusOr<NamedTensors> actual = device->run("program", 0, 0, inputs);
+    EXPECT_TRUE(actual.ok()) << actual.status();
+    double result = 0;
+    for (const auto& [key, tensor] : expected)
+      result = std::max(result, compareTensors(tensor, actual->at(key)).relative());
+    return result;
+  };
+  EXPECT_LE(worst(), kTolerance);
+  inputs.at("input/arg1")[11] += 1e-3;
+  EXPECT_GT(worst(), kTolerance);
 }
 
 TEST(RandomProgram, GeneratorIsDeterministic) {
