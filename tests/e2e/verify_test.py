@@ -4,8 +4,8 @@ import json
 import support
 
 FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "04_fixed_dense_train"]
-# Rewritten copies come from this one: the quickest that has outputs, losses and gradients.
-SUBJECT = "02_base_gqa_train"
+# Altered copies come from these: the quickest one, and the quickest with gradients.
+QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
 
 
 class VerifyTest(support.EndToEndTest):
@@ -41,15 +41,15 @@ class VerifyTest(support.EndToEndTest):
                 self.assertIn(f"interpreter after {stage}", stages, entry["file"])
 
     def test_the_line_of_a_file(self):
-        result = self.run_ok("verify", self.golden(SUBJECT))
+        result = self.run_ok("verify", self.golden(QUICK))
         lines = result.out.splitlines()
         self.assertEqual(len(lines), 1, result)
-        self.assertTrue(lines[0].startswith(f"PASS {self.golden(SUBJECT)}"), result)
+        self.assertTrue(lines[0].startswith(f"PASS {self.golden(QUICK)}"), result)
         self.assertIn("worst", lines[0])
 
-    def altered(self, name, change):
-        """A copy of the subject with `change` applied to the values of one tensor."""
-        file = support.Safetensors.load(self.golden(SUBJECT))
+    def altered(self, golden, name, change):
+        """A copy of a golden file with `change` applied to the values of one tensor."""
+        file = support.Safetensors.load(self.golden(golden))
         values = file.floats(name)
         change(values)
         file.set_floats(name, values)
@@ -60,44 +60,44 @@ class VerifyTest(support.EndToEndTest):
     def largest(self, values):
         return max(range(len(values)), key=lambda i: abs(values[i]))
 
-    def check_moved(self, name, kind):
+    def check_moved(self, golden, name, kind):
         """10 tolerances off in one element: FAIL, exit 1, the tensor named."""
-        config = json.loads(support.Safetensors.load(self.golden(SUBJECT)).metadata["config"])
+        config = json.loads(support.Safetensors.load(self.golden(golden)).metadata["config"])
         tolerance = config["tolerance"][kind]
 
         def move(values):
             values[self.largest(values)] *= 1 + 10 * tolerance
 
-        path = self.altered(name, move)
+        path = self.altered(golden, name, move)
         result = self.call("hydra-run", "verify", path)
         self.assertEqual(result.status, 1, result)
         self.assertTrue(result.out.startswith(f"FAIL {path}"), result)
         self.assertIn(name, result.out.replace(path, ""), result)
 
     def test_a_moved_output_fails(self):
-        self.check_moved("out.block.1", "out")
+        self.check_moved(QUICK, "out.block.1", "out")
 
     def test_a_moved_loss_fails(self):
-        self.check_moved("loss.ce", "loss")
+        self.check_moved(TRAINING, "loss.ce", "loss")
 
     def test_a_moved_gradient_fails(self):
-        self.check_moved("grad.layers.0.mlp.down.weight", "grad")
+        self.check_moved(TRAINING, "grad.layers.0.mlp.down.weight", "grad")
 
     def test_a_changed_weight_fails(self):
         def change(values):
             values[self.largest(values)] *= 1.1
 
-        result = self.call("hydra-run", "verify", self.altered("param.layers.1.mlp.down.weight",
-                                                               change))
+        result = self.call("hydra-run", "verify", self.altered(
+            QUICK, "param.layers.1.mlp.down.weight", change))
         self.assertEqual(result.status, 1, result)
         self.assertTrue(result.out.startswith("FAIL "), result)
 
     def test_an_unaltered_copy_passes(self):
-        self.run_ok("verify", self.altered("loss.total", lambda values: None))
+        self.run_ok("verify", self.altered(QUICK, "loss.total", lambda values: None))
 
     def test_one_bad_file_among_good_ones_decides(self):
-        bad = self.altered("out.logits", lambda values: values.__setitem__(0, values[0] + 1))
-        good = self.golden("01_base_untied_eval")
+        bad = self.altered(QUICK, "out.logits", lambda values: values.__setitem__(0, values[0] + 1))
+        good = self.golden(QUICK)
         result = self.call("hydra-run", "verify", good, bad, "--json")
         self.assertEqual(result.status, 1, result)
         report = result.json()
@@ -107,9 +107,9 @@ class VerifyTest(support.EndToEndTest):
 
     def test_dump_has_the_names_and_values_of_the_golden(self):
         path = self.path("dump.safetensors")
-        self.run_ok("verify", self.golden(SUBJECT), "--dump", path)
+        self.run_ok("verify", self.golden(TRAINING), "--dump", path)
         dump = support.Safetensors.load(path)
-        golden = support.Safetensors.load(self.golden(SUBJECT))
+        golden = support.Safetensors.load(self.golden(TRAINING))
         expected = {name for name in golden.tensors
                     if name.startswith(("out.", "loss.", "grad."))}
         self.assertGreater(len(expected), 20)
@@ -121,7 +121,7 @@ class VerifyTest(support.EndToEndTest):
             self.assertLess(max(abs(a - b) for a, b in zip(want, got)), 1e-3 * scale + 1e-6, name)
 
     def test_dump_takes_one_file(self):
-        self.fails(2, "verify", self.golden(SUBJECT), self.golden(FILES[0]),
+        self.fails(2, "verify", self.golden(QUICK), self.golden(TRAINING),
                    "--dump", self.path("none.safetensors"), says="--dump")
 
 
