@@ -39,6 +39,12 @@ absl::StatusOr<TokenFile> OpenPart(const std::string& directory, const JsonView&
         absl::StrCat(file.path(), ": is another file than data.json describes: expected hash ",
                      hash, ", found ", file.hash().ToHex(), "; run 'hydra-run data text' again"));
   }
+  HYDRA_ASSIGN_OR_RETURN(const JsonView count, part.Get("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t tokens, count.Uint());
+  if (tokens != static_cast<uint64_t>(file.size())) {
+    return count.Error(absl::StrCat(file.path(), " has ", file.size(), " tokens, this says ",
+                                    tokens, "; run 'hydra-run data text' again"));
+  }
   return file;
 }
 
