@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 opt=build/bin/hydra-opt
 run=build/bin/hydra-run
 out=demo
-steps=${HYDRA_DEMO_STEPS:-1500}
+steps=${HYDRA_DEMO_STEPS:-1000}
 
 stage() { printf '\n\033[1m== %s\033[0m\n' "$*" | if [ -n "${NO_COLOR:-}" ] || [ ! -t 1 ]; then sed 's/\x1b\[[0-9;]*m//g'; else cat; fi; }
 
@@ -25,7 +25,7 @@ stage "3/6  Bytes to tokens, the last 5 % held out"
 
 stage "4/6  Train"
 rm -rf "$out/run"
-"$run" train "$out/hydra-nano.hydra" --data "$out/data" --steps "$steps" --batch 8 --seq 256 --lr 3e-3 --out "$out/run"
+"$run" train "$out/hydra-nano.hydra" --data "$out/data" --steps "$steps" --batch 8 --seq 256 --lr 4e-3 --out "$out/run"
 
 stage "5/6  Held-out loss"
 "$run" eval "$out/run" --data "$out/data"

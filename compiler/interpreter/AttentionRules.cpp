@@ -68,8 +68,18 @@ static LogicalResult interpretAttention(AttentionOp op, InterpreterFrame &frame)
           lse.row(b * queries + t0 + t)[h] = softmaxInPlace(row, seen);
           std::fill(row + seen, row + keys, 0.0);
         }
-        addMatrixProductSerial(rows, width, visible, {scores.data(), keys, 1}, value,
+        // Keys that every query of the block sees, then the others one by one: what a query does
+        // not see may be anything, NaN included, as in a cache that is not full yet.
+        int64_t common = std::clamp<int64_t>(position + t0 + 1, 0, keys);
+        addMatrixProductSerial(rows, width, common, {scores.data(), keys, 1}, value,
                                result.row(b * queries + t0) + h * width, result.columns());
+        for (int64_t t = 0; t < rows; ++t) {
+          double *out = result.row(b * queries + t0 + t) + h * width;
+          int64_t seen = std::clamp<int64_t>(position + t0 + t + 1, 0, keys);
+          for (int64_t u = common; u < seen; ++u)
+            for (int64_t c = 0; c < width; ++c)
+              out[c] += scores[t * keys + u] * value.data[u * value.rowStride + c];
+        }
       }
     }
   });

@@ -40,7 +40,6 @@ struct CompileOptions {
   llvm::SmallVector<EntryShape> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;               // 0: the model's max_seq_len, at most 2048
   std::string probe;                     // glob of named values that become outputs; empty: none
-  bool fusion = true;
 };
 
 // What is compiled when no --entry is given: training, evaluation, prompt and decoding.

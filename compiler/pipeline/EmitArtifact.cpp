@@ -15,11 +15,10 @@ static std::string settingsJson(const CompileOptions &options) {
     entries.push_back(entry.str());
   for (const std::string &level : options.isaLevels)
     levels.push_back(level);
-  llvm::json::Object settings{
-      {"target", options.target},       {"routing", options.routing},
-      {"precision", options.precision}, {"fusion", options.fusion ? "on" : "off"},
-      {"cache", options.cacheLength},   {"probe", options.probe},
-      {"entry", std::move(entries)},    {"arch", std::move(levels)}};
+  llvm::json::Object settings{{"target", options.target},       {"routing", options.routing},
+                              {"precision", options.precision}, {"cache", options.cacheLength},
+                              {"probe", options.probe},         {"entry", std::move(entries)},
+                              {"arch", std::move(levels)}};
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(settings))).str();
 }
 

@@ -20,8 +20,8 @@ SmallVector<KernelScalar> collectKernelScalars(Block &body);
 // The 64 bits a launch passes for a scalar: an integer, or those of a double.
 int64_t kernelScalarBits(const KernelScalar &scalar);
 
-// Replaces floats by one and indices by zero: values that every op verifier accepts (eps > 0). Kernels are
-// compared in this form.
+// Replaces floats by one and indices by zero: values that every op verifier accepts (eps > 0).
+// Kernels are compared in this form.
 void neutralizeKernelScalars(Block &body);
 
 } // namespace mlir::hydra

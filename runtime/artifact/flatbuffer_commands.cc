@@ -16,12 +16,14 @@ absl::StatusOr<hal::KernelCommand> Read(const fb::KernelCommand& from) {
   to.grain = from.grain();
   if (from.args() != nullptr) {
     to.args.reserve(from.args()->size());
-    for (const fb::BufferRef* arg : *from.args()) {
-      HYDRA_ASSIGN_OR_RETURN(hal::BufferRef ref, ReadRef(*arg));
+    for (uint32_t i = 0; i < from.args()->size(); ++i) {
+      fb::BufferRef arg;
+      ReadElement(*from.args(), i, &arg);
+      HYDRA_ASSIGN_OR_RETURN(hal::BufferRef ref, ReadRef(arg));
       to.args.push_back(ref);
     }
   }
-  if (from.scalars() != nullptr) to.scalars.assign(from.scalars()->begin(), from.scalars()->end());
+  ReadNumbers(from.scalars(), &to.scalars);
   return to;
 }
 

@@ -3,6 +3,8 @@
 #define HYDRA_RUNTIME_ARTIFACT_FLATBUFFER_READER_H_
 
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -14,6 +16,22 @@ namespace fb {
 struct BufferRef;
 struct CommandList;
 }  // namespace fb
+
+// Element i of a flatbuffer vector of scalars or structs. The verifier of FlatBuffers 2.0 checks
+// that such a vector lies in the buffer, not that its elements are aligned; damage may have moved
+// it.
+template <typename Vector, typename T>
+void ReadElement(const Vector& vector, uint32_t i, T* element) {
+  std::memcpy(element, vector.Data() + i * sizeof(T), sizeof(T));
+}
+
+// All elements of a vector of scalars that may be absent.
+template <typename Vector, typename T>
+void ReadNumbers(const Vector* from, std::vector<T>* to) {
+  if (from == nullptr) return;
+  to->resize(from->size());
+  for (uint32_t i = 0; i < from->size(); ++i) ReadElement(*from, i, &(*to)[i]);
+}
 
 // Verifies the structure and converts it. Checks versions and enum values; ranges are
 // table_check.h's.

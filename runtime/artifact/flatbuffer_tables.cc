@@ -37,7 +37,7 @@ absl::StatusOr<NamedBuffer> ReadBuffer(const fb::NamedBuffer& from) {
   to.name = from.name()->str();
   HYDRA_ASSIGN_OR_RETURN(to.ref, ReadRef(*from.ref()));
   HYDRA_ASSIGN_OR_RETURN(to.type, ReadElementType(static_cast<uint8_t>(from.type())));
-  if (from.shape() != nullptr) to.shape.assign(from.shape()->begin(), from.shape()->end());
+  ReadNumbers(from.shape(), &to.shape);
   to.initial = from.initial();
   return to;
 }
@@ -92,7 +92,7 @@ KernelInfo ReadKernel(const fb::Kernel& from) {
   to.name = from.name()->str();
   to.hash = from.hash()->str();
   to.location = Text(from.location());
-  if (from.offsets() != nullptr) to.offsets.assign(from.offsets()->begin(), from.offsets()->end());
+  ReadNumbers(from.offsets(), &to.offsets);
   return to;
 }
 

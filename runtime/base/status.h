@@ -27,22 +27,28 @@ inline absl::Status Annotate(const absl::Status& status, absl::string_view conte
 // The process exit code that belongs to an error; see the table above.
 inline int ExitCodeFor(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kOk: return 0;
-    case absl::StatusCode::kInvalidArgument: return 2;
+    case absl::StatusCode::kOk:
+      return 0;
+    case absl::StatusCode::kInvalidArgument:
+      return 2;
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kFailedPrecondition: return 3;
-    case absl::StatusCode::kResourceExhausted: return 4;
-    case absl::StatusCode::kOutOfRange: return 5;
-    default: return 1;
+    case absl::StatusCode::kFailedPrecondition:
+      return 3;
+    case absl::StatusCode::kResourceExhausted:
+      return 4;
+    case absl::StatusCode::kOutOfRange:
+      return 5;
+    default:
+      return 1;
   }
 }
 
 }  // namespace hydra
 
 // Returns from the enclosing function if `expr` is an error.
-#define HYDRA_RETURN_IF_ERROR(expr)                        \
-  do {                                                     \
+#define HYDRA_RETURN_IF_ERROR(expr)                                                  \
+  do {                                                                               \
     if (absl::Status hydra_status = (expr); !hydra_status.ok()) return hydra_status; \
   } while (false)
 

@@ -93,10 +93,7 @@ std::vector<std::string> CompileFlags(const CompileRequest& request) {
   std::vector<std::string> flags;
   for (const std::string& entry : request.entries) flags.push_back("--entry=" + entry);
   for (const auto& [key, value] : request.settings) {
-    // `rules` is part of the model, everything else a flag of its own.
-    flags.push_back(key == "rules"
-                        ? absl::StrCat("--set=rules=", value)
-                        : absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}), "=", value));
+    flags.push_back(absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}), "=", value));
   }
   return flags;
 }

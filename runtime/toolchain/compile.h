@@ -13,8 +13,8 @@ namespace hydra::toolchain {
 struct CompileRequest {
   std::string spec;                  // path of a .mlir or .json file
   std::vector<std::string> entries;  // NAME@BxS
-  // Compile settings by name (target, arch, precision, routing, rules, cache, fusion,
-  // memory_budget); what is absent is the compiler's default.
+  // Compile settings by name (target, arch, precision, routing, cache); what is
+  // absent is the compiler's default.
   std::map<std::string, std::string> settings;
 };
 

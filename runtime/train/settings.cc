@@ -57,14 +57,11 @@ constexpr SettingSpec kTable[] = {
     {"eval_batches", kInt, kRun, "25", "batches per evaluation; 0: all of the held-out data"},
     {"log_interval", kInt, kRun, "25", "steps between log lines"},
     // The program.
-    {"target", kText, kCompile, "", "cpu, cuda or sim"},
-    {"arch", kText, kCompile, "", "instruction set or GPU architecture"},
-    {"precision", kText, kCompile, "", "f32 or bf16"},
+    {"target", kText, kCompile, "", "cpu"},
+    {"arch", kText, kCompile, "", "native, x86-64-v3, x86-64-v4 or sapphirerapids"},
+    {"precision", kText, kCompile, "", "f32"},
     {"routing", kText, kCompile, "", "fixed, static or dynamic"},
-    {"rules", kText, kCompile, "", "pytorch or corrected"},
     {"cache", kInt, kCompile, "", "positions of the decoding cache"},
-    {"fusion", kText, kCompile, "", "on or off"},
-    {"memory_budget", kInt, kCompile, "", "bytes the plan may use"},
 };
 
 absl::string_view TypeName(SettingType type) {

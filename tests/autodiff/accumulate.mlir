@@ -14,7 +14,7 @@ hydra.param @router : tensor<4xf32> <constant 0.0 : f32>
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<4x4xf32> {hydra.binding = #hydra.binding<parameter "w">}
 // CHECK-SAME: %[[G:[a-z0-9]+]]: tensor<4xf32> {hydra.binding = #hydra.binding<parameter "g">}
 // CHECK-SAME: %[[ROUTER:[a-z0-9]+]]: tensor<4xf32> {hydra.binding = #hydra.binding<parameter "router">}
-// CHECK-SAME: %[[SCALE:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control "loss_scale">}
+// CHECK-SAME: %[[SCALE:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control "loss_scale">, hydra.initial = 1.000000e+00 : f64}
 // CHECK-SAME: %[[DTOK:[a-z0-9]+]]: tensor<8x4xf32> {hydra.binding = #hydra.binding<gradient "tok">}
 // CHECK-SAME: %[[DW:[a-z0-9]+]]: tensor<4x4xf32> {hydra.binding = #hydra.binding<gradient "w">}
 // CHECK-SAME: %[[DG:[a-z0-9]+]]: tensor<4xf32> {hydra.binding = #hydra.binding<gradient "g">}

@@ -256,9 +256,15 @@ TEST_F(ExecutorTest, ReportsPlannedAndObtainedBytes) {
     ++lines;
     EXPECT_LE(line.planned, line.obtained) << line.purpose;
     EXPECT_LT(line.obtained, line.planned + 64) << line.purpose;
-    if (line.purpose == "inputs") EXPECT_EQ(line.planned, 128u + 3 * 64u);
-    if (line.purpose == "outputs") EXPECT_EQ(line.planned, 192u + 3 * 64u + 64u);
-    if (line.purpose == "scratch") EXPECT_EQ(line.planned, 128u);
+    if (line.purpose == "inputs") {
+      EXPECT_EQ(line.planned, 128u + 3 * 64u);
+    }
+    if (line.purpose == "outputs") {
+      EXPECT_EQ(line.planned, 192u + 3 * 64u + 64u);
+    }
+    if (line.purpose == "scratch") {
+      EXPECT_EQ(line.planned, 128u);
+    }
   }
   EXPECT_GE(lines, 11u);
 }

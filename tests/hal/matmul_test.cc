@@ -89,7 +89,9 @@ void ExpectProduct(const Problem& p, const std::vector<float>& c, uint64_t rows,
     }
   }
   for (size_t i = 0; i < c.size(); ++i) {
-    if (!written[i]) ASSERT_EQ(c[i], p.c[i]) << what << " touched element " << i;
+    if (!written[i]) {
+      ASSERT_EQ(c[i], p.c[i]) << what << " touched element " << i;
+    }
   }
 }
 

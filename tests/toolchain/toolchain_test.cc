@@ -60,7 +60,7 @@ class CompileTest : public testing::Test {
   CompileRequest Request() const {
     return {.spec = directory_ / "m.mlir",
             .entries = {"train@8x64", "eval@8x64"},
-            .settings = {{"cache", "128"}, {"memory_budget", "5"}, {"rules", "corrected"}}};
+            .settings = {{"cache", "128"}, {"precision", "f32"}, {"routing", "fixed"}}};
   }
 
   TemporaryDirectory directory_;
@@ -72,7 +72,7 @@ TEST_F(CompileTest, PassesTheFlags) {
   EXPECT_FALSE(compiled->cached);
   EXPECT_THAT(ReadFile(compiled->artifact),
               HasSubstr("m.mlir --entry=train@8x64 --entry=eval@8x64 --cache=128 "
-                        "--memory-budget=5 --set=rules=corrected -o "));
+                        "--precision=f32 --routing=fixed -o "));
 }
 
 TEST_F(CompileTest, CompilesAgainOnlyWhenSomethingChanged) {

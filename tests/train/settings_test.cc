@@ -71,12 +71,12 @@ TEST(Settings, RestoreRefusesDamage) {
 TEST(Settings, CompileSettingsAreRefusedOnAnArtifact) {
   Settings settings;
   EXPECT_TRUE(RefuseCompileSettings(settings, "m.hydra").ok());
-  ASSERT_TRUE(settings.Set("memory_budget", "1000").ok());
+  ASSERT_TRUE(settings.Set("cache", "1000").ok());
   ASSERT_TRUE(settings.Set("precision", "bf16").ok());
   const absl::Status status = RefuseCompileSettings(settings, "m.hydra");
   EXPECT_EQ(ExitCodeFor(status), 2);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("hydra-opt MODEL --memory-budget=1000 --precision=bf16 -o m.hydra"));
+              HasSubstr("hydra-opt MODEL --cache=1000 --precision=bf16 -o m.hydra"));
 }
 
 }  // namespace

@@ -29,8 +29,6 @@ CommandLine::CommandLine()
                 cl::cat(category)),
       probe("probe", cl::desc("glob of named intermediates and raw gradients that become outputs"),
             cl::cat(category)),
-      fusion("fusion", cl::desc("on (default) or off: one kernel per primitive"), cl::init("on"),
-             cl::cat(category)),
       inputs("inputs", cl::desc("safetensors file with tensors KIND/NAME for --interpret"),
              cl::cat(category)),
       interpretAs("interpret-as", cl::desc("f32 (default) or f64"), cl::init("f32"),
@@ -49,8 +47,8 @@ CommandLine::CommandLine()
 bool CommandLine::anyGiven() const {
   auto given = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
   return given(target) || given(routing) || given(precision) || given(stopAfter) || given(probe) ||
-         given(fusion) || given(inputs) || given(interpretAs) || given(function) || given(arch) ||
-         given(entries) || given(cache) || given(interpret);
+         given(inputs) || given(interpretAs) || given(function) || given(arch) || given(entries) ||
+         given(cache) || given(interpret);
 }
 
 static Error expectOneOf(StringRef flag, StringRef value, ArrayRef<StringRef> choices) {
@@ -68,8 +66,6 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
     return std::move(error);
   if (Error error = expectOneOf("precision", precision, {"f32"}))
     return std::move(error);
-  if (Error error = expectOneOf("fusion", fusion, {"on", "off"}))
-    return std::move(error);
   if (Error error = expectOneOf("interpret-as", interpretAs, {"f32", "f64"}))
     return std::move(error);
   CompileOptions options;
@@ -77,7 +73,6 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
   options.routing = routing;
   options.precision = precision;
   options.probe = probe;
-  options.fusion = fusion == "on";
   if (cache < 0)
     return createStringError("--cache: expected a number of positions, found " +
                              std::to_string(cache));

@@ -10,8 +10,8 @@ struct CommandLine {
   CommandLine();
 
   llvm::cl::OptionCategory category;
-  llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, fusion, inputs,
-      interpretAs, function;
+  llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, inputs, interpretAs,
+      function;
   llvm::cl::list<std::string> arch, entries;
   llvm::cl::opt<int64_t> cache;
   llvm::cl::opt<bool> interpret;

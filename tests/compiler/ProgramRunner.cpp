@@ -1,0 +1,173 @@
+#include "tests/compiler/ProgramRunner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "gtest/gtest.h"
+#include "tests/compiler/Comparison.h"
+
+namespace mlir::hydra::testing {
+namespace {
+
+constexpr double kRoundingFactor = 16;
+
+std::set<int64_t> rowCounts(const std::set<int64_t>& tiles, int64_t maximum) {
+  std::set<int64_t> counts = {0, 1, maximum};
+  for (int64_t tile : tiles)
+    for (int64_t count : {tile - 1, tile, tile + 1})
+      if (count <= maximum) counts.insert(count);
+  return counts;
+}
+
+bool isGradient(const std::string& key) { return key.rfind("output/gradient.", 0) == 0; }
+
+}  // namespace
+
+double uniform(std::mt19937_64& generator) {
+  return static_cast<double>(generator() >> 11) * 0x1p-53;
+}
+
+ProgramRunner::ProgramRunner(const std::string& name, GeneratedProgram program, uint64_t seed)
+    : name_(name), seed_(seed), program_(std::move(program)), random_(seed) {}
+
+void ProgramRunner::run(CompilerHarness& compiler, const std::set<int64_t>& tiles,
+                        ProgramStatistics& statistics) {
+  std::string directory = testDirectory("random_programs");
+  path_ = directory + "/" + name_ + ".mlir";
+  writeText(path_, program_.text);
+  SCOPED_TRACE("seed " + std::to_string(seed_) + ", program " + path_);
+  derivative_ = compiler.lower(path_, Stage::autodiff, {});
+  std::string artifact = directory + "/" + name_ + ".hydra";
+  if (!derivative_ || !compiler.compile(path_, {}, artifact)) return;
+  function_ = *derivative_->getOps<func::FuncOp>().begin();
+  function_.walk([&](Operation* op) {
+    if (op->hasTrait<PrimitiveTier>()) ++statistics.operations[op->getName().getStringRef().str()];
+  });
+  for (const auto& [name, uses] : program_.counted) statistics.counted[name] += uses;
+  std::vector<CpuProgram> devices;
+  for (int threads : {1, 2, 4}) {
+    absl::StatusOr<CpuProgram> device = CpuProgram::open(artifact, threads, /*validate=*/true);
+    ASSERT_TRUE(device.ok()) << device.status();
+    devices.push_back(*std::move(device));
+  }
+  std::set<int64_t> counts = {0};
+  if (program_.maximumRows > 0) counts = rowCounts(tiles, program_.maximumRows);
+  for (int64_t count : counts) {
+    SCOPED_TRACE("row count " + std::to_string(count));
+    runOnce(compiler, devices, count, statistics);
+  }
+  if (!::testing::Test::HasFailure()) std::remove(artifact.c_str());
+}
+
+void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices,
+                            int64_t count, ProgramStatistics& statistics) {
+  NamedTensors inputs = drawInputs(count);
+  NamedTensors expected = compiler.interpret(function_, inputs, Precision::float32);
+  absl::StatusOr<NamedTensors> actual = devices[0].run("program", 0, 0, inputs);
+  ASSERT_TRUE(actual.ok()) << actual.status();
+  for (size_t i = 1; i < devices.size(); ++i) {
+    absl::StatusOr<NamedTensors> other = devices[i].run("program", 0, 0, inputs);
+    ASSERT_TRUE(other.ok()) << other.status();
+    for (const auto& [key, tensor] : *actual)
+      EXPECT_EQ(compareTensors(tensor, other->at(key), definedRows(key)).difference, 0)
+          << key << " depends on the number of threads";
+  }
+  ++statistics.runs;
+  EXPECT_EQ(expected.size(), actual->size());
+  compare(compiler, inputs, expected, *actual, statistics);
+}
+
+void ProgramRunner::compare(CompilerHarness& compiler, const NamedTensors& inputs,
+                            const NamedTensors& expected, const NamedTensors& actual,
+                            ProgramStatistics& statistics) {
+  NamedTensors exact, moved;
+  double largestGradient = 0;
+  for (const auto& [key, tensor] : expected)
+    if (isGradient(key))
+      largestGradient = std::max(largestGradient, compareTensors(tensor, tensor).magnitude);
+  for (const auto& [key, tensor] : expected) {
+    ASSERT_TRUE(actual.count(key)) << "the artifact lacks " << key;
+    int64_t rows = definedRows(key);
+    Deviation deviation = compareTensors(tensor, actual.at(key), rows);
+    if (isGradient(key)) deviation.magnitude = std::max(deviation.magnitude, largestGradient / 100);
+    ++statistics.outputs;
+    statistics.elements += tensor.size();
+    double allowed =
+        tensor.kind() == ElementKind::i32 ? 0 : kProgramTolerance * deviation.magnitude;
+    if (deviation.difference <= allowed) {
+      statistics.worst = std::max(statistics.worst, deviation.relative());
+      continue;
+    }
+    if (exact.empty()) {
+      exact = compiler.interpret(function_, inputs, Precision::float64);
+      moved = compiler.interpret(function_, nudged(inputs), Precision::float64);
+    }
+    double rounding = std::max(compareTensors(exact.at(key), tensor, rows).difference,
+                               compareTensors(exact.at(key), moved.at(key), rows).difference);
+    ++statistics.illConditioned;
+    EXPECT_LE(deviation.difference, allowed + kRoundingFactor * rounding)
+        << key << " at " << deviation.index << ": expected " << tensor[deviation.index]
+        << ", found " << actual.at(key)[deviation.index] << ", the largest magnitude is "
+        << deviation.magnitude << ", half a unit in the inputs is worth " << rounding;
+  }
+}
+
+NamedTensors ProgramRunner::nudged(NamedTensors inputs) {
+  for (auto& [key, tensor] : inputs)
+    if (tensor.kind() == ElementKind::f32)
+      for (int64_t k = 0; k < tensor.size(); ++k)
+        tensor[k] *= 1 + (random_() & 1 ? 0x1p-24 : -0x1p-24);
+  return inputs;
+}
+
+int64_t ProgramRunner::definedRows(const std::string& key) const {
+  auto found = rows_.find(key);
+  return found == rows_.end() ? -1 : found->second;
+}
+
+NamedTensors ProgramRunner::drawArguments(int64_t count) {
+  NamedTensors inputs;
+  rows_.clear();
+  std::vector<int64_t> drawn;
+  bool first = true;
+  for (const auto& [i, argument] : llvm::enumerate(program_.arguments)) {
+    TensorValue tensor(argument.integer ? ElementKind::i32 : ElementKind::f32, argument.shape);
+    for (int64_t k = 0; k < tensor.size(); ++k) {
+      double span = argument.high - argument.low;
+      tensor[k] = argument.integer ? argument.low + std::floor(uniform(random_) * (span + 1))
+                                   : argument.low + uniform(random_) * span;
+    }
+    if (argument.rowCount) {
+      // The second count is any.
+      tensor[0] = static_cast<double>(
+          first ? count : static_cast<int64_t>(random_() % (program_.maximumRows + 1)));
+      first = false;
+    }
+    tensor.round();
+    drawn.push_back(static_cast<int64_t>(tensor.rank() == 0 ? tensor[0] : 0));
+    inputs.emplace("input/arg" + std::to_string(i), std::move(tensor));
+  }
+  for (const auto& [i, result] : llvm::enumerate(program_.results))
+    if (result.rowCount >= 0) rows_["output/result" + std::to_string(i)] = drawn[result.rowCount];
+  return inputs;
+}
+
+NamedTensors ProgramRunner::drawInputs(int64_t count) {
+  NamedTensors inputs = drawArguments(count);
+  // Cotangents; what lies behind a row count must have no influence.
+  for (unsigned i = 0; i < function_.getNumArguments(); ++i) {
+    std::string key = canonicalKey(argumentKey(function_, i));
+    if (inputs.count(key)) continue;
+    TensorValue tensor =
+        TensorValue::zeros(cast<RankedTensorType>(function_.getArgumentTypes()[i]));
+    for (int64_t k = 0; k < tensor.size(); ++k) tensor[k] = 2 * uniform(random_) - 1;
+    int64_t rows = definedRows("output/" + key.substr(std::string("input/cotangent.").size()));
+    if (rows >= 0) tensor.poisonRows(std::min(rows, tensor.rows()));
+    tensor.round();
+    inputs.emplace(key, std::move(tensor));
+  }
+  return inputs;
+}
+
+}  // namespace mlir::hydra::testing
