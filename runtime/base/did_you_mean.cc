@@ -1,4 +1,4 @@
-// Levenshtein distance with one row of the table.
+// Edit distance with three rows of the table.
 #include "runtime/base/did_you_mean.h"
 
 #include <algorithm>
@@ -9,15 +9,19 @@
 namespace hydra {
 
 size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  // Row i of the table, and the two before it.
+  std::vector<size_t> row(b.size() + 1), previous(b.size() + 1), earlier(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    earlier.swap(previous);
+    previous.swap(row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      const size_t substituted = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({previous[j] + 1, row[j - 1] + 1, substituted});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], earlier[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];

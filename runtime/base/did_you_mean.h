@@ -12,7 +12,8 @@
 
 namespace hydra {
 
-// Levenshtein distance in bytes: insertions, deletions and substitutions cost 1 each.
+// Edit distance in bytes: insertions, deletions, substitutions and swaps of neighbours cost 1 each
+// (a swapped pair is not edited further).
 size_t EditDistance(absl::string_view a, absl::string_view b);
 
 // The candidate nearest to `name`, the first among equals; nothing if even that one is further

@@ -39,6 +39,12 @@ absl::StatusOr<TokenFile> OpenPart(const std::string& directory, const JsonView&
         absl::StrCat(file.path(), ": is another file than data.json describes: expected hash ",
                      hash, ", found ", file.hash().ToHex(), "; run 'hydra-run data text' again"));
   }
+  HYDRA_ASSIGN_OR_RETURN(const JsonView count, part.Get("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t tokens, count.Uint());
+  if (tokens != static_cast<uint64_t>(file.size())) {
+    return count.Error(absl::StrCat(file.path(), " has ", file.size(), " tokens, this says ",
+                                    tokens, "; run 'hydra-run data text' again"));
+  }
   return file;
 }
 
@@ -78,8 +84,18 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
   if (format_name != kFormat) return format.Expected(absl::StrCat("\"", kFormat, "\""));
   HYDRA_ASSIGN_OR_RETURN(const JsonView tokenizer, root.Get("tokenizer"));
   HYDRA_ASSIGN_OR_RETURN(const absl::string_view tokenizer_name, tokenizer.String());
+  if (const auto known = MakeTokenizer(std::string(tokenizer_name)); !known.ok()) {
+    return tokenizer.Error(known.status().message());
+  }
   HYDRA_ASSIGN_OR_RETURN(const JsonView train_part, root.Get("train"));
   HYDRA_ASSIGN_OR_RETURN(TokenFile train, OpenPart(directory, train_part, kTrain));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView vocabulary, root.Get("vocab_size"));
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t vocab_size, vocabulary.Uint());
+  if (vocab_size != static_cast<uint64_t>(train.vocab_size())) {
+    return vocabulary.Error(absl::StrCat(train.path(), " has a vocabulary of ", train.vocab_size(),
+                                         ", this says ", vocab_size,
+                                         "; run 'hydra-run data text' again"));
+  }
   std::optional<TokenFile> validation;
   if (const std::optional<JsonView> part = root.Find("validation"); part && !part->is_null()) {
     HYDRA_ASSIGN_OR_RETURN(validation, OpenPart(directory, *part, kValidation));

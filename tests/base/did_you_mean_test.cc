@@ -15,12 +15,16 @@ TEST(DidYouMeanTest, EditDistance) {
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
   EXPECT_EQ(EditDistance("flaw", "lawn"), 2u);
   EXPECT_EQ(EditDistance("same", "same"), 0u);
+  EXPECT_EQ(EditDistance("trian", "train"), 1u);
+  EXPECT_EQ(EditDistance("ab", "ba"), 1u);
+  EXPECT_EQ(EditDistance("ca", "abc"), 3u);
 }
 
 TEST(DidYouMeanTest, SuggestsTheNearest) {
   EXPECT_EQ(DidYouMean("learning_rat", {"batch", "learning_rate", "learning_rates"}),
             "; did you mean 'learning_rate'?");
   EXPECT_EQ(DidYouMean("sed", {"seq", "seed"}), "; did you mean 'seq'?");
+  EXPECT_EQ(DidYouMean("sede", {"set", "seed"}), "; did you mean 'seed'?");
 }
 
 TEST(DidYouMeanTest, StaysSilentWhenNothingIsNear) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "tools/hydra-run/bench_batches.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/resident_bytes.h"
 
 namespace hydra::tools {
 
@@ -30,6 +31,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
         {{"purpose", line.purpose}, {"planned", line.planned}, {"obtained", line.obtained}});
   }
   table.Add({"total", HumanBytes(planned), HumanBytes(obtained)});
+  const ResidentBytes resident = MeasureResidentBytes();
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
@@ -40,6 +42,8 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
                {"planned_bytes", planned},
                {"obtained_bytes", obtained},
                {"memory", std::move(memory)},
+               {"resident_bytes", resident.current},
+               {"peak_resident_bytes", resident.peak},
                {"flops_per_step", flops},
                {"seconds_per_step", JsonNumber(seconds)},
                {"tokens_per_second", JsonNumber(tokens_per_second)},
@@ -54,6 +58,8 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
               static_cast<int>(engine.micro_batches()), WithCommas(tokens).c_str(),
               static_cast<double>(flops) / 1e9);
   std::printf("%s", table.Text().c_str());
+  std::printf("process      %s resident, %s at most (code, artifact and libraries included)\n",
+              HumanBytes(resident.current).c_str(), HumanBytes(resident.peak).c_str());
   std::printf("speed        %s tokens/s, %.1f ms per step (one step measured), %s for %s steps\n",
               WithCommas(static_cast<int64_t>(tokens_per_second)).c_str(), seconds * 1e3,
               HumanSeconds(seconds * static_cast<double>(steps)).c_str(),

@@ -38,12 +38,15 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   }
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
                          generate::ExecutorDecodeEngine::Create(*model.executor));
-  const auto emit = [json](absl::string_view piece) {
+  // The prompt comes out with the first piece: a refused one leaves standard output empty.
+  bool begun = false;
+  const auto emit = [&](absl::string_view piece) {
     if (json) return;
+    if (!begun) std::fwrite(flags.prompt.data(), 1, flags.prompt.size(), stdout);
+    begun = true;
     std::fwrite(piece.data(), 1, piece.size(), stdout);
     std::fflush(stdout);
   };
-  emit(flags.prompt);
   HYDRA_ASSIGN_OR_RETURN(
       const generate::Generation result,
       generate::Generate(*engine, *tokenizer, flags.prompt, flags.options, emit));

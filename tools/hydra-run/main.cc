@@ -4,7 +4,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
+#include "runtime/base/did_you_mean.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 
@@ -24,6 +27,34 @@ void AddCommands(CLI::App& app, Session& session) {
   AddVerify(app, session);
 }
 
+// What to say about arguments that nobody asked for, "" if there are none: the first one and what
+// it may have been meant to be. (CLI11 names no candidates and lists them backwards.)
+std::string DescribeUnknown(const CLI::App& app) {
+  const CLI::App* command = &app;
+  std::string path = "hydra-run";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    path += " " + command->get_name();
+  }
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  std::vector<std::string> candidates;
+  for (const std::string& argument : unknown) {
+    if (argument.size() < 2 || argument[0] != '-') continue;
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) candidates.push_back("--" + name);
+    }
+    const std::string flag = argument.substr(0, argument.find('='));
+    return absl::StrCat("unknown flag '", flag, "'", DidYouMeanAmong(flag, candidates), " (see ",
+                        path, " --help)");
+  }
+  if (unknown.empty()) return "";
+  for (const CLI::App* subcommand : command->get_subcommands([](const CLI::App*) { return true; }))
+    candidates.push_back(subcommand->get_name());
+  return absl::StrCat(candidates.empty() ? "unexpected argument '" : "unknown command '",
+                      unknown.front(), "'", DidYouMeanAmong(unknown.front(), candidates), " (see ",
+                      path, " --help)");
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Trains and serves models compiled by hydra-opt.", "hydra-run");
   app.set_version_flag("--version", kVersion);
@@ -40,11 +71,14 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "hydra-run: %s (see --help)\n", error.what());
+    const std::string unknown = DescribeUnknown(app);
+    const std::string message =
+        unknown.empty() ? absl::StrCat(error.what(), " (see --help)") : unknown;
+    PrintError(absl::InvalidArgumentError(message));
     return 2;
   }
   if (!session.action) {
-    std::fprintf(stderr, "hydra-run: a subcommand is missing (see --help)\n");
+    PrintError(absl::InvalidArgumentError("a subcommand is missing (see --help)"));
     return 2;
   }
   const absl::StatusOr<int> result = session.action();

@@ -1,0 +1,116 @@
+"""checkpoint export and import: weights go out and come back under their state-dict names."""
+import json
+import os
+
+import support
+
+
+class CheckpointTest(support.EndToEndTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.artifact, cls.data = cls.make_artifact(), cls.make_data()
+        cls.train(cls.artifact, "run")
+
+    @classmethod
+    def train(cls, model, out, *more):
+        cls.run_ok("train", model, "--data", cls.data, "--out", cls.path(out), "--steps", 5, "--lr",
+                   0.01, *more)
+
+    def test_a_round_trip_keeps_every_bit(self):
+        weights, checkpoint = self.path("w.safetensors"), self.path("back")
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", weights)
+        report = self.run_ok("checkpoint", "import", weights, "--model", self.artifact, "-o",
+                             checkpoint, "--json").json()
+        self.assertEqual(report["checkpoint"], checkpoint)
+        again = self.path("again.safetensors")
+        self.run_ok("checkpoint", "export", checkpoint, "-o", again)
+        self.assertEqual(support.read(weights), support.read(again))
+        # Evaluation and text see the same model.
+        losses = [self.run_ok("eval", self.path(name), "--data", self.data, "--json").out
+                  for name in ("run", "back")]
+        self.assertEqual(losses[0], losses[1])
+        texts = [self.run_ok("generate", self.path(name), "--prompt", "a", "--tokens", 9).out_bytes
+                 for name in ("run", "back")]
+        self.assertEqual(texts[0], texts[1])
+
+    def test_names_and_shapes_are_those_of_the_state_dict(self):
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("n.safetensors"))
+        file = support.Safetensors.load(self.path("n.safetensors"))
+        shapes = {name: shape for name, (_, shape, _) in file.tensors.items()}
+        self.assertEqual(shapes["tok_emb.weight"], [256, 16])
+        self.assertEqual(shapes["layers.0.attention.qkv_proj.weight"], [16, 16])
+        self.assertEqual(shapes["layers.0.mlp.down.weight"], [16, 32])
+        self.assertEqual(shapes["norm.weight"], [16])
+        self.assertEqual({dtype for dtype, _, _ in file.tensors.values()}, {"F32"})
+
+    def test_foreign_files_in_any_order_are_taken(self):
+        # Written by another program: other metadata, other tensor order.
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("o.safetensors"))
+        file = support.Safetensors.load(self.path("o.safetensors"))
+        support.Safetensors({"format": "pt"}, dict(reversed(file.tensors.items()))).save(
+            self.path("foreign.safetensors"))
+        self.run_ok("checkpoint", "import", self.path("foreign.safetensors"), "--model",
+                    self.artifact, "-o", self.path("foreign"))
+        self.run_ok("checkpoint", "export", self.path("foreign"), "-o",
+                    self.path("o2.safetensors"))
+        self.assertEqual(support.read(self.path("o.safetensors")),
+                         support.read(self.path("o2.safetensors")))
+
+    def aliases(self, artifact):
+        report = self.run_ok("inspect", artifact, "--json").json()
+        return {entry["name"]: entry["aliases"] for entry in report["parameters"]
+                if entry.get("aliases")}
+
+    def test_aliases_are_taken_on_import(self):
+        # Tied embeddings: the state dict has output.weight too.
+        aliases = self.aliases(self.artifact)
+        self.assertIn("output.weight", aliases["tok_emb.weight"])
+        self.check_aliases(self.artifact, "run", aliases)
+
+    def test_aliases_of_a_routed_model(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        artifact = self.path("debug.hydra")
+        config = {"model": {"kind": "hydra", "vocab_size": 256, "dim": 16, "n_mor_blocks": 3,
+                            "recursions_per_block": 2, "n_heads": 4, "n_kv_heads": 2,
+                            "compression_factor": 2, "adaptive": False}}
+        support.write(self.path("debug.json"), json.dumps(config).encode())
+        result = self.call("hydra-opt", self.path("debug.json"), "-o", artifact,
+                           "--entry=train@2x16", "--entry=eval@2x16")
+        self.assertEqual(result.status, 0, result)
+        self.train(artifact, "routed")
+        aliases = self.aliases(artifact)
+        names = [alias for names in aliases.values() for alias in names]
+        self.assertTrue(any("mod_mlp_wrapper.mlp." in name for name in names), names)
+        self.check_aliases(artifact, "routed", aliases)
+
+    def check_aliases(self, artifact, run, aliases):
+        """Under their aliases alone, and under both names, the weights are the same."""
+        original = self.path(f"{run}.safetensors")
+        self.run_ok("checkpoint", "export", self.path(run), "-o", original)
+        file = support.Safetensors.load(original)
+        renamed = {aliases.get(name, [name])[0]: tensor for name, tensor in file.tensors.items()}
+        self.assertNotEqual(set(renamed), set(file.tensors))
+        for what, tensors in {"renamed": renamed, "both": {**file.tensors, **renamed}}.items():
+            with self.subTest(what=what):
+                path, checkpoint = self.path(f"{run}-{what}.safetensors"), self.path(run + what)
+                support.Safetensors(file.metadata, tensors).save(path)
+                self.run_ok("checkpoint", "import", path, "--model", artifact, "-o", checkpoint)
+                self.run_ok("checkpoint", "export", checkpoint, "-o", path)
+                self.assertEqual(support.read(original), support.read(path))
+
+    def test_an_imported_checkpoint_can_be_inspected(self):
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("i.safetensors"))
+        report = self.run_ok("inspect", self.path("i.safetensors"), "--json").json()
+        self.assertEqual(report["kind"], "safetensors")
+        self.run_ok("checkpoint", "import", self.path("i.safetensors"), "--model", self.artifact,
+                    "-o", self.path("i"))
+        report = self.run_ok("inspect", self.path("i"), "--json").json()
+        self.assertEqual(report["step"], 0)
+        self.assertIn("weights.safetensors", os.listdir(self.path("i")))
+
+
+if __name__ == "__main__":
+    support.main()

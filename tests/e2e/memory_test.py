@@ -1,0 +1,66 @@
+"""Planned bytes are the bytes that the runtime obtains."""
+import support
+
+# Regions of the artifact that exist once per worker.
+PER_WORKER = "scratch"
+THREADS = 2
+
+
+class MemoryTest(support.EndToEndTest):
+
+    def dry_run(self, artifact, *more):
+        return self.run_ok("train", artifact, "--dry-run", "--json", "--threads", THREADS,
+                           *more).json()
+
+    def check(self, artifact):
+        """Within 2 %: every region, and the sum; the plan is read from the file by `inspect`."""
+        planned = self.run_ok("inspect", artifact, "--json").json()["memory"]
+        report = self.dry_run(artifact)
+        lines = {line["purpose"]: line for line in report["memory"]}
+        for region in ("arena", "parameters", "gradients", "optimizer", "control_state", "cache",
+                       "constants", "scratch"):
+            bytes_planned = planned[region] * (THREADS if region == PER_WORKER else 1)
+            obtained = lines[region]["obtained"]
+            self.assertLessEqual(abs(obtained - bytes_planned), 0.02 * bytes_planned, region)
+        for line in lines.values():
+            self.assertLessEqual(abs(line["obtained"] - line["planned"]), 0.02 * line["planned"],
+                                 line)
+        total = sum(line["obtained"] for line in lines.values())
+        self.assertEqual(total, report["obtained_bytes"])
+        self.assertLessEqual(abs(total - report["planned_bytes"]), 0.02 * report["planned_bytes"])
+        # What was touched is resident; the rest of the process is code, libraries and the file.
+        self.assertGreaterEqual(report["peak_resident_bytes"], report["resident_bytes"])
+        self.assertGreater(report["resident_bytes"], planned["parameters"])
+        self.assertLess(report["peak_resident_bytes"], total + (256 << 20))
+        print(f"{report['model']}: planned {report['planned_bytes']}, obtained {total}, "
+              f"resident {report['resident_bytes']}", flush=True)
+        return report
+
+    def test_the_tiny_model(self):
+        artifact = self.make_artifact()
+        report = self.check(artifact)
+        text = self.run_ok("train", artifact, "--dry-run").out
+        self.assertIn("obtained", text)
+        self.assertIn("resident", text)
+        # Micro-batches share everything but inputs and outputs.
+        more = self.dry_run(artifact, "--accum", 4)
+        lines = [{line["purpose"]: line["obtained"] for line in found["memory"]}
+                 for found in (report, more)]
+        self.assertEqual({purpose for purpose in lines[0] if lines[0][purpose] != lines[1][purpose]},
+                         {"inputs", "outputs"})
+
+    def test_hydra_nano(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        artifact = self.path("nano.hydra")
+        result = self.call("hydra-opt", self.source("models", "hydra-nano.mlir"), "-o", artifact,
+                           "--entry=train@8x256", "--entry=eval@8x256", "--entry=extend@1x64",
+                           "--entry=extend@1x1", "--cache=1024")
+        self.assertEqual(result.status, 0, result)
+        report = self.check(artifact)
+        # Here the plan is most of the process.
+        self.assertGreater(report["resident_bytes"], 0.7 * report["obtained_bytes"])
+
+
+if __name__ == "__main__":
+    support.main()

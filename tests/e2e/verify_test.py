@@ -1,0 +1,129 @@
+"""verify: the golden files pass, and files with one wrong tensor fail and name it."""
+import json
+
+import support
+
+FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "04_fixed_dense_train"]
+# Altered copies come from these: the quickest one, and the quickest with gradients.
+QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
+
+
+class VerifyTest(support.EndToEndTest):
+
+    def golden(self, name):
+        return self.source("tests", "golden", name + ".safetensors")
+
+    def check_all_pass(self, target):
+        report = self.run_ok("verify", *map(self.golden, FILES), "--target", target,
+                             "--json").json()
+        self.assertTrue(report["pass"])
+        self.assertEqual(report["target"], target)
+        self.assertEqual([entry["file"] for entry in report["files"]], list(map(self.golden, FILES)))
+        for entry in report["files"]:
+            self.assertTrue(entry["pass"], entry)
+            self.assertTrue(entry["checks"], entry)
+            for check in entry["checks"]:
+                self.assertTrue(check["pass"], entry)
+                self.assertGreater(check["compared"], 0, entry)
+                self.assertLessEqual(check["error"], check["allowed"], entry)
+        return report
+
+    def test_goldens_pass_on_the_cpu_with_and_without_probes(self):
+        for entry in self.check_all_pass("cpu")["files"]:
+            if "03_" not in entry["file"]:  # modules of attention alone have no probes
+                self.assertEqual([check["name"] for check in entry["checks"]],
+                                 ["cpu", "cpu without probes"])
+
+    def test_goldens_pass_in_the_interpreter_after_every_stage(self):
+        for entry in self.check_all_pass("interpreter")["files"]:
+            stages = [check["name"] for check in entry["checks"]]
+            for stage in ("model", "routing", "fusion"):
+                self.assertIn(f"interpreter after {stage}", stages, entry["file"])
+
+    def test_the_line_of_a_file(self):
+        result = self.run_ok("verify", self.golden(QUICK))
+        lines = result.out.splitlines()
+        self.assertEqual(len(lines), 1, result)
+        self.assertTrue(lines[0].startswith(f"PASS {self.golden(QUICK)}"), result)
+        self.assertIn("worst", lines[0])
+
+    def altered(self, golden, name, change):
+        """A copy of a golden file with `change` applied to the values of one tensor."""
+        file = support.Safetensors.load(self.golden(golden))
+        values = file.floats(name)
+        change(values)
+        file.set_floats(name, values)
+        path = self.path(f"altered-{name}.safetensors")
+        file.save(path)
+        return path
+
+    def largest(self, values):
+        return max(range(len(values)), key=lambda i: abs(values[i]))
+
+    def check_moved(self, golden, name, kind):
+        """10 tolerances off in one element: FAIL, exit 1, the tensor named."""
+        config = json.loads(support.Safetensors.load(self.golden(golden)).metadata["config"])
+        tolerance = config["tolerance"][kind]
+
+        def move(values):
+            values[self.largest(values)] *= 1 + 10 * tolerance
+
+        path = self.altered(golden, name, move)
+        result = self.call("hydra-run", "verify", path)
+        self.assertEqual(result.status, 1, result)
+        self.assertTrue(result.out.startswith(f"FAIL {path}"), result)
+        self.assertIn(name, result.out.replace(path, ""), result)
+
+    def test_a_moved_output_fails(self):
+        self.check_moved(QUICK, "out.block.1", "out")
+
+    def test_a_moved_loss_fails(self):
+        self.check_moved(TRAINING, "loss.ce", "loss")
+
+    def test_a_moved_gradient_fails(self):
+        self.check_moved(TRAINING, "grad.layers.0.mlp.down.weight", "grad")
+
+    def test_a_changed_weight_fails(self):
+        def change(values):
+            values[self.largest(values)] *= 1.1
+
+        result = self.call("hydra-run", "verify", self.altered(
+            QUICK, "param.layers.1.mlp.down.weight", change))
+        self.assertEqual(result.status, 1, result)
+        self.assertTrue(result.out.startswith("FAIL "), result)
+
+    def test_an_unaltered_copy_passes(self):
+        self.run_ok("verify", self.altered(QUICK, "loss.total", lambda values: None))
+
+    def test_one_bad_file_among_good_ones_decides(self):
+        bad = self.altered(QUICK, "out.logits", lambda values: values.__setitem__(0, values[0] + 1))
+        good = self.golden(QUICK)
+        result = self.call("hydra-run", "verify", good, bad, "--json")
+        self.assertEqual(result.status, 1, result)
+        report = result.json()
+        self.assertFalse(report["pass"])
+        self.assertEqual([entry["pass"] for entry in report["files"]], [True, False])
+        self.assertEqual(report["files"][1]["checks"][0]["worst"], "out.logits")
+
+    def test_dump_has_the_names_and_values_of_the_golden(self):
+        path = self.path("dump.safetensors")
+        self.run_ok("verify", self.golden(TRAINING), "--dump", path)
+        dump = support.Safetensors.load(path)
+        golden = support.Safetensors.load(self.golden(TRAINING))
+        expected = {name for name in golden.tensors
+                    if name.startswith(("out.", "loss.", "grad."))}
+        self.assertGreater(len(expected), 20)
+        self.assertLessEqual(expected, set(dump.tensors))
+        for name in expected:
+            want, got = golden.floats(name), dump.floats(name)
+            self.assertEqual(len(want), len(got), name)
+            scale = max(map(abs, want))
+            self.assertLess(max(abs(a - b) for a, b in zip(want, got)), 1e-3 * scale + 1e-6, name)
+
+    def test_dump_takes_one_file(self):
+        self.fails(2, "verify", self.golden(QUICK), self.golden(TRAINING),
+                   "--dump", self.path("none.safetensors"), says="--dump")
+
+
+if __name__ == "__main__":
+    support.main(needs_compiler=True)
