@@ -237,6 +237,27 @@ class DamageTest(support.EndToEndTest):
                          program="hydra-opt")
             self.refused(missing, "missing", "eval", missing, "--data", self.data)
 
+    def test_hostile_specs_and_configs(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        deep = b"[" * 200000 + b"]" * 200000
+        for name, contents, says in (
+                ("deep.json", b'{"model": ' + deep + b"}", "nested"),
+                ("open.json", b'{"a": ' * 100000, "nested"),
+                ("deep.mlir", b"module attributes {a = " + deep + b"} {}", "nested"),
+                ("open.mlir", b"module {" * 50000, "nested"),
+                ("huge.json", b'{"model": {"kind": "base", "vocab_size": 1e300}}', "vocab_size"),
+                ("large.json", b'{"model": {"n_mor_blocks": 9223372036854775807}}',
+                 "n_mor_blocks"),
+                ("misspelt.json", b'{"model": {"vocab_sise": 256}}', "vocab_size"),
+                ("text.json", b'{"model": {"dim": "sixteen"}}', "dim")):
+            with self.subTest(name=name):
+                path = self.path(name)
+                support.write(path, contents)
+                result = self.refused(name, "hostile", path, "-o", self.path("hostile.hydra"),
+                                      "--entry=eval@1x8", program="hydra-opt")
+                self.assertIn(says, result.err)
+
     def test_specs_with_flipped_bits_never_crash_the_compiler(self):
         if not support.has_compiler():
             self.skipTest("this build has no hydra-opt")
