@@ -68,6 +68,10 @@ private:
   LogicalResult lowerModel(LanguageModelOp model, RoutingMode routing) {
     if (failed(checkVariants(model)))
       return failure();
+    // Better refused than silently compiled with the rules of the other.
+    if (model.getRules() != "pytorch")
+      return model.emitOpError("rules = \"")
+             << model.getRules() << "\" is not lowered yet: only \"pytorch\" is";
     if (entries.empty())
       return model.emitOpError("no entry was requested; pass for example entries=train@8x512");
     for (StringRef text : entries) {

@@ -101,3 +101,13 @@ module {
     return %x : tensor<2xf32>
   }
 }
+
+// -----
+
+// expected-error@+1 {{rules = "corrected" is not lowered yet: only "pytorch" is}}
+hydra.model @corrected attributes {vocab_size = 8, dim = 4, max_seq_len = 8, rules = "corrected"} {
+^bb0(%t: tensor<?x?xi32>):
+  %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
+  %1 = hydra.lm_head %0 : tensor<?x?x4xf32> -> tensor<?x?x8xf32>
+  hydra.yield %1 : tensor<?x?x8xf32>
+}
