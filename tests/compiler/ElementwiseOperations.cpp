@@ -137,7 +137,7 @@ void ProgramOperations::broadcast() {
   for (int64_t& extent : small)
     if (text.chance(0.4)) extent = 1;
   int x = full(small);
-  int rows = rowsProgram && text.chance(0.3) ? text.rowCount(0) : -1;
+  int rows = rowsProgram && text.chance(0.5) ? text.rowCount(0) : -1;
   text.emitOne("broadcast", with({x}, rows), "{" + arrayAttribute("shape", shape) + "}", shape,
                {.bound = at(x).bound, .lowest = at(x).lowest, .exact = at(x).exact, .rows = rows});
 }

@@ -65,7 +65,7 @@ const std::vector<ProgramOperations::Member>& ProgramOperations::all() {
 }
 
 ProgramOperations::ProgramOperations(ProgramText& programText)
-    : text(programText), rowsProgram(programText.chance(0.5)) {
+    : text(programText), rowsProgram(programText.chance(0.6)) {
   const std::vector<int64_t> all = {1, 2, 3, 5, 6, 8, 12, 15, 16, 17, 24, 31, 32, 33, 40, 66};
   for (int i = 0; i < 4; ++i) widths.push_back(text.oneOf(all));
   int64_t batch = text.oneOf<int64_t>({1, 1, 2, 3});
@@ -109,7 +109,7 @@ int ProgramOperations::sequence() {
 
 int ProgramOperations::rowsFor(int x) {
   if (at(x).rows >= 0) return at(x).rows;
-  if (!rowsProgram || at(x).shape.size() < 2 || !text.chance(0.35)) return -1;
+  if (!rowsProgram || at(x).shape.size() < 2 || !text.chance(0.45)) return -1;
   return text.rowCount(static_cast<int>(text.below(2)));
 }
 

@@ -140,7 +140,7 @@ void ProgramOperations::embedding() {
   int table = full({entries, width()});
   // Tokens outside the table are clamped.
   int tokens = text.integerArgument(leading[0], -1, entries + 1);
-  int rows = rowsProgram && text.chance(0.3) ? text.rowCount(0) : -1;
+  int rows = rowsProgram && text.chance(0.5) ? text.rowCount(0) : -1;
   Shape shape = leading[0];
   shape.push_back(at(table).shape.back());
   text.emitOne("embedding", with({table, tokens}, rows), "{" + floatAttribute("scale", 1.25) + "}",
@@ -152,7 +152,7 @@ void ProgramOperations::gatherRows() {
   int x = found ? *found : text.argument({text.oneOf<int64_t>({1, 9, 65}), width()});
   int64_t count = text.oneOf<int64_t>({1, 7, 8, 9, 21, 66});
   int index = text.integerArgument({count}, -1, at(x).shape[0]);
-  int rows = rowsProgram && text.chance(0.4) ? text.rowCount(1) : -1;
+  int rows = rowsProgram && text.chance(0.5) ? text.rowCount(1) : -1;
   text.emitOne("gather_rows", with({x, index}, rows), "", {count, at(x).shape[1]},
                {.bound = at(x).bound,
                 .lowest = at(x).lowest,
