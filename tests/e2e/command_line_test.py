@@ -66,7 +66,7 @@ class CommandLineTest(support.EndToEndTest):
         for key, value, flag in (("precision", "bf16", "--precision=bf16"),
                                  ("cache", "128", "--cache=128"),
                                  ("routing", "static", "--routing=static"),
-                                 ("memory_budget", "1000", "--memory-budget=1000")):
+                                 ("arch", "x86-64-v4", "--arch=x86-64-v4")):
             for command in (self.refused, ["eval", self.path("run"), "--data", self.data],
                             ["generate", self.artifact, "--prompt", "a"]):
                 with self.subTest(key=key, command=command[0]):

@@ -1,4 +1,7 @@
 """Planned bytes are the bytes that the runtime obtains."""
+import resource
+import subprocess
+
 import support
 
 # Regions of the artifact that exist once per worker.
@@ -60,6 +63,25 @@ class MemoryTest(support.EndToEndTest):
         report = self.check(artifact)
         # Here the plan is most of the process.
         self.assertGreater(report["resident_bytes"], 0.7 * report["obtained_bytes"])
+
+    def test_too_little_memory_is_refused_before_the_first_step(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        artifact, limit = self.path("large.hydra"), 4 << 30
+        result = self.call("hydra-opt", self.source("tests", "e2e", "tiny.mlir"), "-o", artifact,
+                           "--entry=train@200000x64")
+        self.assertEqual(result.status, 0, result)
+        arena = self.run_ok("inspect", artifact, "--json").json()["memory"]["arena"]
+        self.assertGreater(arena, limit)
+        process = self.start(
+            "hydra-run", "train", artifact, "--dry-run", stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        out, err = process.communicate(timeout=support.TIMEOUT_S)
+        self.assertEqual(process.returncode, 4, err.decode())
+        self.assertEqual(out, b"")
+        self.assertIn("arena", err.decode())
+        self.assertIn(str(arena), err.decode())
 
 
 if __name__ == "__main__":
