@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """A training step of hydra-100m beside the PyTorch reference, both measured in the same run.
 
-    bench/train_100m.py [--bin build/bin] [--rounds 2] [--steps 3] [--blas FOLDER] [--json]
+    bench/train_100m.py [--bin build/bin] [--rounds 3] [--steps 3] [--blas FOLDER] [--json]
 
 One step: forward, backward, clip by global norm and AdamW on 1 x 512 tokens, float32, fixed depth
 (every token makes all passes of a dense MLP), all cores. `hydra-run bench` and
 tests/reference/hydra_reference.py (Debian's python3-torch) take turns. Printed: tokens per second
-(median over all steps), processor seconds per step, peak memory (largest resident set of the
-process) and their ratios. Debian's python3-torch multiplies matrices with whatever libblas.so.3
-the system has; --blas names a folder with another one, and the name of the one used is printed.
+(median of the rounds, and the best round, for a machine that has other work), processor seconds
+per step, peak memory (largest resident set of the process) and their ratios. Debian's
+python3-torch multiplies matrices with whatever libblas.so.3 the system has; --blas names a folder
+with another one, and the name of the one used is printed.
 Exit status 0 if hydra reaches the reference's tokens per second within its peak memory, 1 if not,
 77 where python3-torch is missing.
 """
@@ -103,6 +104,7 @@ def summary(rounds):
     median = {key: statistics.median(each[key] for each in rounds)
               for key in ("seconds", "processor", "peak")}
     return {"tokens_per_second": BATCH * SEQ / median["seconds"],
+            "best_tokens_per_second": BATCH * SEQ / min(each["seconds"] for each in rounds),
             "processor_seconds_per_step": median["processor"], "peak_bytes": median["peak"],
             "rounds": rounds}
 
@@ -119,7 +121,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", default=os.path.join(ROOT, "build/bin"),
                         help="folder of hydra-opt and hydra-run")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--blas", help="folder with the libblas.so.3 that the reference shall use")
     parser.add_argument("--json", action="store_true")
@@ -144,7 +146,7 @@ def main():
                   file=sys.stderr, flush=True)
     ours, theirs = summary(hydra), summary(peer)
     ratios = {key: ours[key] / theirs[key]
-              for key in ("tokens_per_second", "processor_seconds_per_step", "peak_bytes")}
+              for key in ours if key != "rounds"}
     passed = ratios["tokens_per_second"] >= 1 and ratios["peak_bytes"] <= 1
     if options.json:
         print(json.dumps({"hydra": ours, "reference": theirs, "ratios": ratios, "passed": passed}))
@@ -153,6 +155,7 @@ def main():
               f"reference  {peer[0]['library']}\n\n"
               f"{'':22}{'hydra':>10}{'reference':>12}{'ratio':>9}")
         for label, key, scale in (("tokens/s", "tokens_per_second", 1),
+                                  ("tokens/s, best round", "best_tokens_per_second", 1),
                                   ("processor s per step", "processor_seconds_per_step", 1),
                                   ("peak memory, GB", "peak_bytes", 1e-9)):
             print(f"{label:22}{ours[key] * scale:10.2f}{theirs[key] * scale:12.2f}"
