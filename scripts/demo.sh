@@ -18,7 +18,8 @@ wc -c "$out/kjv.txt"
 stage "2/6  Compile models/hydra-nano.mlir"
 "$opt" models/hydra-nano.mlir --entry=train@8x256 --entry=eval@8x256 --entry=extend@1x64 --entry=extend@1x1 \
   --cache=1024 -o "$out/hydra-nano.hydra"
-"$run" inspect "$out/hydra-nano.hydra"
+# Everything but the table of parameters.
+"$run" inspect "$out/hydra-nano.hydra" | sed '/^parameter  /,$d'
 
 stage "3/6  Bytes to tokens, the last 5 % held out"
 "$run" data text "$out/kjv.txt" --out "$out/data"
