@@ -2,6 +2,7 @@
 #include "compiler/codegen/CpuCode.h"
 
 #include "compiler/codegen/KernelEmitter.h"
+#include "compiler/codegen/MachineCode.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
@@ -20,14 +21,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
@@ -145,57 +139,6 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return manager.run(module);
 }
 
-static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef isaLevel, Location location) {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86Target();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86AsmPrinter();
-  llvm::Triple triple("x86_64-unknown-linux-gnu");
-  std::string message;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!target) {
-    emitError(location) << "this LLVM has no x86-64 back end: " << message;
-    return nullptr;
-  }
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Standard; // only what fma() asks for
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, isaLevel, "", options, llvm::Reloc::PIC_,
-                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  module.setDataLayout(machine.createDataLayout());
-  module.setTargetTriple(machine.getTargetTriple());
-  for (llvm::Function &function : module) {
-    if (function.isDeclaration())
-      continue;
-    function.addFnAttr("target-cpu", machine.getTargetCPU());
-    function.addFnAttr("prefer-vector-width", "512");
-    function.addFnAttr("no-builtins");
-    function.addFnAttr(llvm::Attribute::NoUnwind);
-  }
-  // Kernels are vectorised by hand; the vectorisers could only spend time.
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graphs;
-  llvm::ModuleAnalysisManager modules;
-  // No function of any library may be recognised or called.
-  llvm::TargetLibraryInfoImpl library(machine.getTargetTriple());
-  library.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graphs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
-}
-
 FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuTarget &target) {
   Location location = planModule.getLoc();
   loadDialects(planModule.getContext());
@@ -211,17 +154,10 @@ FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuTarget
   std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*kernels, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the kernels to LLVM IR";
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target.isaLevel, location);
-  if (!machine)
+  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, target.isaLevel, location);
+  if (failed(object))
     return failure();
-  optimize(*module, *machine);
-  SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
-  llvm::legacy::PassManager codegen;
-  if (machine->addPassesToEmitFile(codegen, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
-    return emitError(location) << "the x86-64 back end cannot write objects";
-  codegen.run(*module);
-  FailureOr<CodeImage> image = linkObject(object, functions, location);
+  FailureOr<CodeImage> image = linkObject(*object, functions, location);
   if (succeeded(image))
     image->isaLevel = target.isaLevel;
   return image;

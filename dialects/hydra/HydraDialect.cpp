@@ -1,5 +1,7 @@
 #include "dialects/hydra/HydraDialect.h"
 
+#include "dialects/hydra/HydraOpShards.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -14,18 +16,12 @@ using namespace mlir::hydra;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/hydra/HydraAttributes.cpp.inc"
 
-#define GET_OP_CLASSES
-#include "dialects/hydra/HydraOps.cpp.inc"
-
 void HydraDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/hydra/HydraAttributes.cpp.inc"
       >();
-  addOperations<
-#define GET_OP_LIST
-#include "dialects/hydra/HydraOps.cpp.inc"
-      >();
+  registerHydraDialectOperations(this);
 }
 
 LogicalResult FusionOp::verify() {

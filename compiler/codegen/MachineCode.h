@@ -1,0 +1,21 @@
+// From LLVM IR to an object file for one instruction-set level. Private to this folder.
+#ifndef HYDRA_COMPILER_CODEGEN_MACHINECODE_H
+#define HYDRA_COMPILER_CODEGEN_MACHINECODE_H
+
+#include "mlir/IR/Location.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace llvm {
+class Module;
+} // namespace llvm
+
+namespace mlir::hydra {
+
+// Optimises `module` for `isaLevel` and writes an x86-64 ELF object. No function of any library is
+// recognised or called. Fails with a diagnostic at `location` if this LLVM lacks the back end.
+FailureOr<SmallVector<char, 0>> compileToObject(llvm::Module &module, StringRef isaLevel,
+                                                Location location);
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_COMPILER_CODEGEN_MACHINECODE_H
