@@ -37,10 +37,13 @@ function(hydra_test name)
     hydra_compiler_target(${name})
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE HYDRA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                                             HYDRA_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  # Tests run once and compile often. -O1 follows the build type's level, so it is the one that holds.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  # The paths of tests/base/test_paths.h: not on compile lines, which worktrees share by the cache.
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${ARG_LABELS}"
+    ENVIRONMENT "HYDRA_SOURCE_DIR=${CMAKE_SOURCE_DIR};HYDRA_BINARY_DIR=${CMAKE_BINARY_DIR}")
   if(ARG_TIMEOUT)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   endif()

@@ -5,6 +5,7 @@
 #include "passes/autodiff/Derivatives.h"
 #include "passes/autodiff/Passes.h"
 #include "runtime/diagnostics/golden.h"
+#include "tests/base/test_paths.h"
 #include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
@@ -19,7 +20,7 @@ class GoldenGradientTest : public RoutingTest, public testing::WithParamInterfac
   }
 
   void SetUp() override {
-    auto golden = ::hydra::Golden::Open(std::string(HYDRA_SOURCE_DIR "/tests/golden/") +
+    auto golden = ::hydra::Golden::Open(::hydra::testing::SourceDir() + "/tests/golden/" +
                                         GetParam() + ".safetensors");
     ASSERT_TRUE(golden.ok()) << golden.status();
     golden_.emplace(std::move(*golden));

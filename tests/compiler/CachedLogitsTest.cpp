@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "gtest/gtest.h"
+#include "tests/base/test_paths.h"
 #include "tests/compiler/CompilerHarness.h"
 
 namespace mlir::hydra::testing {
@@ -120,7 +121,7 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
 }
 
 TEST(CachedLogits, HydraNano) {
-  expectSameLogits(HYDRA_SOURCE_DIR "/models/hydra-nano.mlir", "hydra-nano", 256);
+  expectSameLogits(::hydra::testing::SourceDir() + "/models/hydra-nano.mlir", "hydra-nano", 256);
 }
 
 TEST(CachedLogits, WideWindowsAndOddHeads) {

@@ -10,6 +10,7 @@
 #include "frontend/LoadSpec.h"
 #include "gtest/gtest.h"
 #include "runtime/base/status.h"
+#include "tests/base/test_paths.h"
 
 namespace mlir::hydra::testing {
 namespace {
@@ -57,7 +58,7 @@ NamedTensors withCanonicalKeys(NamedTensors tensors) {
 }
 
 std::string testDirectory(const std::string& name) {
-  std::string path = std::string(HYDRA_BINARY_DIR) + "/tests/" + name;
+  std::string path = ::hydra::testing::BinaryDir() + "/tests/" + name;
   std::filesystem::create_directories(path);
   return path;
 }

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "tests/base/test_paths.h"
 #include "tests/compiler/Comparison.h"
 #include "tests/compiler/CompilerHarness.h"
 
@@ -17,7 +18,7 @@ constexpr int64_t kBatch = 2, kVocabulary = 50257;
 
 // models/hydra-100m.mlir with two blocks.
 std::string cutSpec() {
-  std::ifstream file(HYDRA_SOURCE_DIR "/models/hydra-100m.mlir");
+  std::ifstream file(::hydra::testing::SourceDir() + "/models/hydra-100m.mlir");
   std::stringstream stream;
   stream << file.rdbuf();
   std::string text = stream.str();

@@ -12,11 +12,12 @@
 #include "runtime/exec/executor.h"
 #include "runtime/hal/registry.h"
 #include "runtime/io/safetensors.h"
+#include "tests/base/test_paths.h"
 
 namespace hydra {
 namespace {
 
-constexpr char kBase[] = HYDRA_SOURCE_DIR "/tests/golden/artifact-1.0";
+std::string GoldenBase() { return testing::SourceDir() + "/tests/golden/artifact-1.0"; }
 constexpr char kLevel[] = "x86-64-v3";
 // Of the largest recorded value (at least 1): a few roundings of float32.
 constexpr float kTolerance = 1e-6f;
@@ -31,10 +32,10 @@ class GoldenArtifactTest : public ::testing::Test {
     if (std::find(levels.begin(), levels.end(), kLevel) == levels.end()) {
       GTEST_SKIP() << "this processor does not run " << kLevel;
     }
-    auto file = SafetensorsFile::Open(std::string(kBase) + ".safetensors");
+    auto file = SafetensorsFile::Open(GoldenBase() + ".safetensors");
     ASSERT_TRUE(file.ok()) << file.status();
     recorded_ = std::make_unique<SafetensorsFile>(*std::move(file));
-    auto artifact = artifact::Artifact::Open(std::string(kBase) + ".hydra");
+    auto artifact = artifact::Artifact::Open(GoldenBase() + ".hydra");
     ASSERT_TRUE(artifact.ok()) << artifact.status();
     auto executor = Executor::Create(
         std::shared_ptr<const artifact::Artifact>(*std::move(artifact)), *device_, {1, ""});

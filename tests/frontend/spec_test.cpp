@@ -6,6 +6,7 @@
 
 #include "frontend/LoadSpec.h"
 #include "gtest/gtest.h"
+#include "tests/base/test_paths.h"
 #include "tests/frontend/diagnostic_collector.h"
 
 namespace mlir::hydra {
@@ -20,7 +21,8 @@ std::string readText(const std::filesystem::path& path) {
 
 TEST(SpecTest, EveryModelLoads) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(HYDRA_SOURCE_DIR "/models")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(::hydra::testing::SourceDir() + "/models")) {
     MLIRContext context;
     DiagnosticCollector collector(context);
     EXPECT_TRUE(succeeded(loadSpec(entry.path().string(), context)))
@@ -47,7 +49,7 @@ void survivesDamage(const std::string& good, Parse parse) {
 }
 
 TEST(SpecTest, DamagedSpecsAreRefused) {
-  survivesDamage(readText(HYDRA_SOURCE_DIR "/models/hydra-nano.mlir"),
+  survivesDamage(readText(::hydra::testing::SourceDir() + "/models/hydra-nano.mlir"),
                  [](StringRef text, MLIRContext& context) {
                    return LogicalResult(parseSpec(text, "m.mlir", context));
                  });

@@ -8,13 +8,14 @@
 #include "compiler/interpreter/TensorValue.h"
 #include "gtest/gtest.h"
 #include "runtime/io/safetensors.h"
+#include "tests/base/test_paths.h"
 
 namespace mlir::hydra {
 
 // Every F32 and I32 tensor of a file of tests/golden, under its own name.
 inline NamedTensors readGolden(const std::string& name) {
   NamedTensors tensors;
-  std::string path = std::string(HYDRA_SOURCE_DIR) + "/tests/golden/" + name + ".safetensors";
+  std::string path = ::hydra::testing::SourceDir() + "/tests/golden/" + name + ".safetensors";
   auto file = ::hydra::SafetensorsFile::Open(path);
   if (!file.ok()) {
     ADD_FAILURE() << file.status().ToString();

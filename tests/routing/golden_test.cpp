@@ -1,6 +1,7 @@
 // Lowered models and attention modules against golden files, by the interpreter.
 #include "runtime/diagnostics/golden.h"
 
+#include "tests/base/test_paths.h"
 #include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
@@ -9,7 +10,7 @@ namespace {
 class GoldenRoutingTest : public RoutingTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    auto golden = ::hydra::Golden::Open(std::string(HYDRA_SOURCE_DIR "/tests/golden/") +
+    auto golden = ::hydra::Golden::Open(::hydra::testing::SourceDir() + "/tests/golden/" +
                                         GetParam() + ".safetensors");
     ASSERT_TRUE(golden.ok()) << golden.status();
     golden_.emplace(std::move(*golden));

@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "passes/routing/ParameterTable.h"
+#include "tests/base/test_paths.h"
 #include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
@@ -32,7 +33,7 @@ class ParameterTableTest : public RoutingTest {
     return table(parseConfig("{\"model\": {" + model + "}}", "config", context_));
   }
   SmallVector<Parameter> ofFile(const std::string& name) {
-    return table(loadSpec(HYDRA_SOURCE_DIR "/models/" + name, context_));
+    return table(loadSpec(::hydra::testing::SourceDir() + "/models/" + name, context_));
   }
 };
 
