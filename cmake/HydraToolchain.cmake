@@ -4,7 +4,7 @@ if(HYDRA_CCACHE)
   # One cache for every clone and worktree: paths below the source tree are relative in the key, and
   # the build directory is no part of it. Nothing on a compile line may name an absolute path of ours.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      ${HYDRA_CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${HYDRA_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
