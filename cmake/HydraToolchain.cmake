@@ -16,6 +16,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   endif()
 endif()
 
+# One kind of code for libraries and programs, which therefore share precompiled headers.
+add_compile_options(-fPIC)
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
 # Warnings stop a developer and CI, never a user whose compiler knows warnings that ours does not.
 # HYDRA_WERROR=1 in the environment of the first configuration, as .ci/run has it, or -DHYDRA_WERROR=ON.
@@ -39,4 +41,10 @@ if(HYDRA_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND HYDRA_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize=function)
   endif()
+endif()
+
+# Tests run once and compile often. -O1 follows the build type's level, so it is the one that holds.
+set(HYDRA_TEST_OPTIONS "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(HYDRA_TEST_OPTIONS -O1)
 endif()
