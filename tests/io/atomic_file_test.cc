@@ -74,7 +74,7 @@ TEST(AtomicFileTest, WriteAtLeavesZeros) {
 TEST(AtomicFileTest, ReportsWhereItCannotWrite) {
   const TemporaryDirectory directory;
   const absl::Status status = WriteFileAtomically(directory.File("no/such/f"), "x");
-  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(status), ErrorKind::kFailure);
   EXPECT_NE(status.message().find("no/such/f.tmp-"), std::string::npos) << status;
   // A directory of that name is not replaced by a file.
   std::filesystem::create_directory(directory.File("taken"));

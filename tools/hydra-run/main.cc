@@ -1,6 +1,7 @@
 // hydra-run: trains and serves compiled models. Argument parsing and printing only; the work is in
 // runtime/. It contains no compiler.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -100,6 +101,8 @@ int Main(int argc, char** argv) {
 }  // namespace hydra::tools
 
 int main(int argc, char** argv) {
+  // A limit on file sizes is an error of the write that meets it, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   // The last line of defence: our own code returns statuses, but memory can run out anywhere.
   try {
     return hydra::tools::Main(argc, argv);
