@@ -54,7 +54,7 @@ if(HYDRA_BUILD_TESTS)
   hydra_precompiled_headers(hydra_test_headers ${gtest_root}/gtest/gtest.h
     algorithm filesystem fstream functional memory optional string utility vector
     absl/status/statusor.h absl/strings/str_cat.h absl/types/span.h gmock/gmock.h
-    OPTIONS ${HYDRA_TEST_OPTIONS})
+    OPTIONS ${HYDRA_TEST_OPTIONS} -DGTEST_HAS_PTHREAD=1)
 endif()
 if(HYDRA_BUILD_COMPILER)
   include(HydraMLIR)
@@ -68,6 +68,6 @@ if(HYDRA_BUILD_COMPILER)
   hydra_precompiled_headers(hydra_compiler_headers ${headers} OPTIONS ${options})
   if(HYDRA_BUILD_TESTS)
     hydra_precompiled_headers(hydra_compiler_test_headers ${headers} gtest/gtest.h
-      OPTIONS ${options} ${HYDRA_TEST_OPTIONS})
+      OPTIONS ${options} ${HYDRA_TEST_OPTIONS} -DGTEST_HAS_PTHREAD=1)
   endif()
 endif()
