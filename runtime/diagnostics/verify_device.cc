@@ -53,7 +53,7 @@ class CaseRunner {
   absl::StatusOr<NumericTensors> Run(const Golden& golden, const GoldenCase& item,
                                      const std::string& name) {
     const artifact::EntryInfo* entry = FindByName(executor().info(), name);
-    if (!entry) return absl::NotFoundError(absl::StrCat("the artifact has no entry ", name));
+    if (!entry) return InputError(absl::StrCat("the artifact has no entry ", name));
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(WriteTensors(golden, item, *entry, *launch));
     // Control values exist only where the program uses them.
@@ -83,7 +83,7 @@ class CaseRunner {
   // One optimizer step on the accumulated gradients; the parameters afterwards.
   absl::StatusOr<NumericTensors> Apply() {
     const artifact::EntryInfo* entry = FindByName(executor().info(), "apply");
-    if (!entry) return absl::NotFoundError("the artifact has no entry apply");
+    if (!entry) return InputError("the artifact has no entry apply");
     // A step that clips nothing: limits of model.md 13, no spike rule.
     const std::pair<const char*, double> values[] = {
         {"lr", 1e-3},       {"weight_decay", 0.1},    {"clip_min", 50},     {"clip_max", 3000},

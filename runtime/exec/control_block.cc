@@ -24,7 +24,7 @@ absl::Status StoreScalar(hal::ElementType type, double value, absl::Span<uint8_t
       store(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0)));
       break;
     case hal::ElementType::kBf16:
-      return absl::UnimplementedError("values of type bf16 are not defined here; use f32");
+      return InputError("values of type bf16 are not defined here; use f32");
   }
   return absl::OkStatus();
 }

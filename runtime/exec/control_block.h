@@ -15,7 +15,7 @@
 namespace hydra {
 
 // Writes `value` as an element of `type` to the start of `target`: rounded for floats, clamped for
-// integers. Unimplemented for bf16.
+// integers. An input error for bf16.
 absl::Status StoreScalar(hal::ElementType type, double value, absl::Span<uint8_t> target);
 
 // Fills `target`, of the buffer's size, with the buffer's initial value.

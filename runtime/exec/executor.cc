@@ -34,9 +34,9 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
   const ArtifactInfo& info = artifact->info();
   const std::string& path = artifact->path();
   if (device.name() != info.target) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("artifact ", path, " is compiled for ", info.target, ", the device is ",
-                     device.name(), "; compile with --target=", device.name()));
+    return InputError(absl::StrCat("artifact ", path, " is compiled for ", info.target,
+                                   ", the device is ", device.name(),
+                                   "; compile with --target=", device.name()));
   }
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
   HYDRA_RETURN_IF_ERROR(
@@ -68,7 +68,7 @@ absl::Status Executor::LoadKernels(const std::string& wanted_level) {
   if (isa_level_.empty()) {
     const std::string wish =
         wanted_level.empty() ? "" : absl::StrCat(" (", wanted_level, " was asked for)");
-    return absl::FailedPreconditionError(absl::StrCat(
+    return InputError(absl::StrCat(
         "it has code for ", absl::StrJoin(artifact.isa_levels, ", "), "; ", device_.description(),
         " runs ", runnable.empty() ? "no known level" : absl::StrJoin(runnable, ", "), wish,
         "; compile with --arch=", runnable.empty() ? "native" : runnable.front()));
@@ -162,18 +162,18 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
   const std::string wanted =
       absl::StrCat(name, "@", batch, "x", seq, variant.empty() ? "" : ":", variant);
   if (!named) {
-    return absl::NotFoundError(absl::StrCat(
-        "artifact ", artifact_->path(), " has no entry ", name,
-        variant.empty() ? "" : absl::StrCat(" of variant ", variant), "; present: ",
-        ListEntries(info(), ""), "; compile with --entry=", name, "@", batch, "x", seq));
+    return InputError(absl::StrCat("artifact ", artifact_->path(), " has no entry ", name,
+                                   variant.empty() ? "" : absl::StrCat(" of variant ", variant),
+                                   "; present: ", ListEntries(info(), ""),
+                                   "; compile with --entry=", name, "@", batch, "x", seq));
   }
   const std::string reason =
       !batch_fits ? absl::StrCat("batch ", batch, " is larger than in any of ")
       : !seq_fits ? absl::StrCat("sequence ", seq, " is larger than in any of ")
                   : "batch and sequence do not fit together in any of ";
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no entry fits ", wanted, ": ", reason, ListEntries(info(), name), "; compile with --entry=",
-      name, "@", batch, "x", seq, " or use a smaller ", batch_fits ? "sequence" : "batch"));
+  return UsageError(absl::StrCat("no entry fits ", wanted, ": ", reason, ListEntries(info(), name),
+                                 "; compile with --entry=", name, "@", batch, "x", seq,
+                                 " or use a smaller ", batch_fits ? "sequence" : "batch"));
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts,
@@ -238,9 +238,9 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::PrepareStep(const EntryInfo& a
                                                               const EntryInfo& apply,
                                                               const LaunchOptions& options) {
   if (micro_batches < 1 || micro_batches > regions_->micro_batches()) {
-    return absl::InvalidArgumentError(absl::StrCat("a step of ", micro_batches,
-                                                   " micro-batches; memory was obtained for 1 to ",
-                                                   regions_->micro_batches()));
+    return FailureError(absl::StrCat("a step of ", micro_batches,
+                                     " micro-batches; memory was obtained for 1 to ",
+                                     regions_->micro_batches()));
   }
   std::vector<Launch::Part> parts(2);
   parts[0].entry = &accumulate;
@@ -259,8 +259,8 @@ absl::StatusOr<const ParameterInfo*> Executor::FindParameter(absl::string_view n
                        parameter.aliases.end();
     if (parameter.name == name || alias) return &parameter;
   }
-  return absl::NotFoundError(absl::StrCat("there is no parameter named '", name, "' among the ",
-                                          info().parameters.size(), " of ", artifact_->path()));
+  return InputError(absl::StrCat("there is no parameter named '", name, "' among the ",
+                                 info().parameters.size(), " of ", artifact_->path()));
 }
 
 absl::StatusOr<const NamedBuffer*> Executor::Find(Region region, absl::string_view name) const {
@@ -272,8 +272,8 @@ absl::StatusOr<const NamedBuffer*> Executor::Find(Region region, absl::string_vi
     case Region::kGradients: {
       HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* parameter, FindParameter(name));
       if (parameter->gradient) return &*parameter->gradient;
-      return absl::NotFoundError(absl::StrCat(
-          "parameter ", name, " has no gradient: ", artifact_->path(), " has no training entry"));
+      return InputError(absl::StrCat("parameter ", name, " has no gradient: ", artifact_->path(),
+                                     " has no training entry"));
     }
     case Region::kOptimizer:
       return FindBuffer(info().optimizer, name, "optimizer value");
@@ -284,7 +284,7 @@ absl::StatusOr<const NamedBuffer*> Executor::Find(Region region, absl::string_vi
     case Region::kCache:
       return FindBuffer(info().cache, name, "cache");
     default:
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("region ", hal::RegionName(region), " has no buffers of its own names"));
   }
 }

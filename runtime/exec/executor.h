@@ -31,8 +31,8 @@ struct ExecutorOptions {
 // Thread-compatible. The device must outlive the executor, the executor its launches.
 class Executor {
  public:
-  // FailedPrecondition if the artifact is for another device or processor, naming the flag to use;
-  // ResourceExhausted if its memory does not fit. Afterwards constants are in place, control and
+  // An input error if the artifact is for another device or processor, naming the flag to use;
+  // out of memory if its memory does not fit. Afterwards constants are in place, control and
   // control_state have their initial values and everything else is zero.
   static absl::StatusOr<std::unique_ptr<Executor>> Create(
       std::shared_ptr<const artifact::Artifact> artifact, hal::Device& device,
@@ -45,8 +45,8 @@ class Executor {
   int micro_batches() const { return regions_->micro_batches(); }
 
   // The smallest entry (by batch times seq) of that name and variant with at least `batch` and
-  // `seq`. NotFound for an unknown name or variant; InvalidArgument if no shape fits, naming the
-  // dimension. Both list what is present.
+  // `seq`. An input error for an unknown name or variant; a usage error if no shape fits, naming
+  // the dimension. Both list what is present.
   absl::StatusOr<const artifact::EntryInfo*> FindEntry(absl::string_view name, int64_t batch,
                                                        int64_t seq,
                                                        absl::string_view variant = "") const;
@@ -55,7 +55,7 @@ class Executor {
   absl::StatusOr<std::unique_ptr<Launch>> Prepare(const artifact::EntryInfo& entry,
                                                   const LaunchOptions& options = {});
   // Records `accumulate` once per micro-batch, each on its own inputs and outputs, then `apply`, as
-  // one list. InvalidArgument if micro_batches is not in [1, this->micro_batches()].
+  // one list. A failure if micro_batches is not in [1, this->micro_batches()].
   absl::StatusOr<std::unique_ptr<Launch>> PrepareStep(const artifact::EntryInfo& accumulate,
                                                       int micro_batches,
                                                       const artifact::EntryInfo& apply,
@@ -71,8 +71,8 @@ class Executor {
   absl::Status WriteControl(const ControlBlock& control);
 
   // A named buffer outside inputs and outputs: a parameter (also by its aliases), its gradient, a
-  // value of control, control_state, cache, or the optimizer's own (not per parameter). NotFound
-  // says what there is instead.
+  // value of control, control_state, cache, or the optimizer's own (not per parameter). An input
+  // error says what there is instead.
   absl::StatusOr<const artifact::NamedBuffer*> Find(hal::Region region,
                                                     absl::string_view name) const;
   // A per-parameter state of the optimizer, e.g. "m".
@@ -80,7 +80,7 @@ class Executor {
                                                          absl::string_view state) const;
   absl::StatusOr<const artifact::ParameterInfo*> FindParameter(absl::string_view name) const;
 
-  // Copies between the host and a named buffer, after all runs so far. InvalidArgument if T is not
+  // Copies between the host and a named buffer, after all runs so far. An error if T is not
   // its type or the number of values is not its size.
   template <typename T>
   absl::StatusOr<std::vector<T>> Read(const artifact::NamedBuffer& buffer) {

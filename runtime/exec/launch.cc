@@ -20,7 +20,7 @@ absl::StatusOr<size_t> Launch::FindSlot(bool input, absl::string_view name, int 
   const artifact::EntryInfo& from = entry(part);
   HYDRA_RETURN_IF_ERROR(
       FindBuffer(input ? from.inputs : from.outputs, name, input ? "input" : "output").status());
-  return absl::FailedPreconditionError(
+  return FailureError(
       absl::StrCat("output ", name, " of ", from.Label(),
                    " is not handed to the host by every run; name it in LaunchOptions::fetch"));
 }
@@ -55,9 +55,9 @@ absl::Status Launch::ReadBytes(const artifact::NamedBuffer& buffer, uint64_t off
   const Part& from = parts_[part];
   if (piece < 0 || piece >= pieces(part) || offset > buffer.ref.bytes ||
       target.size() > buffer.ref.bytes - offset) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bytes [", offset, ", ", offset + target.size(), ") of piece ", piece, " of ",
-                     buffer.name, ", which has ", pieces(part), " pieces of ", buffer.ref.bytes));
+    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + target.size(), ") of piece ",
+                                     piece, " of ", buffer.name, ", which has ", pieces(part),
+                                     " pieces of ", buffer.ref.bytes));
   }
   const hal::RegionBinding& binding = from.bindings[static_cast<int>(buffer.ref.region)];
   return device_.Read(*binding.buffer,

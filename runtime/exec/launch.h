@@ -23,7 +23,7 @@ namespace hydra {
 
 struct LaunchOptions {
   // Outputs that every run hands to the host by itself, for Fetch. A name counts in every part that
-  // has it; NotFound if none has. The others can be read with ReadOutput.
+  // has it; an input error if none has. The others can be read with ReadOutput.
   std::vector<std::string> fetch = {};
   hal::RecordOptions record = {};
 };
@@ -60,7 +60,7 @@ class Launch {
   // Model FLOPs of one run.
   uint64_t flops() const;
 
-  // NotFound with the names that exist; InvalidArgument if T is not the buffer's type.
+  // An input error names what exists; a failure if T is not the buffer's type.
   template <typename T>
   absl::StatusOr<InputSlot<T>> FindInput(absl::string_view name) const {
     absl::StatusOr<size_t> slot = FindSlot(true, name, 0, ElementTypeOf<T>::value);
@@ -112,7 +112,7 @@ class Launch {
   // Duration of the last Run.
   double seconds() const { return seconds_; }
 
-  // Stages a whole input by name. InvalidArgument if the number of values is wrong.
+  // Stages a whole input by name. An input error if the number of values is wrong.
   template <typename T>
   absl::Status SetInput(absl::string_view name, absl::Span<const T> values, int piece = 0) {
     absl::StatusOr<InputSlot<T>> input = FindInput<T>(name);

@@ -27,7 +27,7 @@ struct MemoryLine {
 
 class MemoryRegions {
  public:
-  // `micro_batches` >= 1. ResourceExhausted names the region that did not fit.
+  // `micro_batches` >= 1. Out of memory names the region that did not fit.
   static absl::StatusOr<std::unique_ptr<MemoryRegions>> Create(const artifact::ArtifactInfo& info,
                                                                hal::Device& device,
                                                                int micro_batches);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/status.h"
 
 namespace hydra {
 
@@ -18,21 +19,20 @@ absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     // Thousands of names would help nobody.
     if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer.name);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " named '", name,
-                                          "'; present: ", present.empty() ? "none" : present));
+  return InputError(absl::StrCat("there is no ", what, " named '", name,
+                                 "'; present: ", present.empty() ? "none" : present));
 }
 
 absl::Status CheckType(const artifact::NamedBuffer& buffer, hal::ElementType type) {
   if (buffer.type == type) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(buffer.name, " holds ",
-                                                 hal::ElementTypeName(buffer.type), ", asked for ",
-                                                 hal::ElementTypeName(type)));
+  return FailureError(absl::StrCat(buffer.name, " holds ", hal::ElementTypeName(buffer.type),
+                                   ", asked for ", hal::ElementTypeName(type)));
 }
 
 absl::Status CheckSize(const artifact::NamedBuffer& buffer, uint64_t elements) {
   if (buffer.elements() == elements) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(buffer.name, " has ", buffer.elements(),
-                                                 " elements, found ", elements, " values"));
+  return InputError(absl::StrCat(buffer.name, " has ", buffer.elements(), " elements, found ",
+                                 elements, " values"));
 }
 
 }  // namespace hydra

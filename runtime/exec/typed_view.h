@@ -37,15 +37,15 @@ struct ElementTypeOf<uint8_t> {
   static constexpr hal::ElementType value = hal::ElementType::kU8;
 };
 
-// The buffer of that name, or NotFound that says what there is instead. `what` names the list in
-// the message, e.g. "input".
+// The buffer of that name, or an input error that says what there is instead. `what` names the list
+// in the message, e.g. "input".
 absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
     absl::string_view what);
 
-// OK if the buffer holds `type`; otherwise InvalidArgument.
+// OK if the buffer holds `type`; otherwise an error.
 absl::Status CheckType(const artifact::NamedBuffer& buffer, hal::ElementType type);
-// OK if it has `elements` elements; otherwise InvalidArgument.
+// OK if it has `elements` elements; otherwise an error.
 absl::Status CheckSize(const artifact::NamedBuffer& buffer, uint64_t elements);
 
 // The same values as bytes, and back. Host memory of the runtime is aligned for every element type.

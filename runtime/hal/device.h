@@ -140,11 +140,11 @@ class CommandList {
 
   // Host memory for one piece of an input slot of the NEXT submission: fill it whole, then Submit.
   // A piece that was not staged keeps its value on the device. Waits only while all submissions of
-  // the ring are in flight. The span is valid until Submit. InvalidArgument for a slot or piece
+  // the ring are in flight. The span is valid until Submit. A failure for a slot or piece
   // that does not exist; otherwise the device's first error.
   virtual absl::StatusOr<absl::Span<uint8_t>> Stage(size_t slot, uint32_t piece = 0) = 0;
   // Bytes of an output slot as they were when the submission ended; waits for it. The span is
-  // valid until the ring comes round, `ring` submissions later; FailedPrecondition afterwards,
+  // valid until the ring comes round, `ring` submissions later; a failure afterwards,
   // naming both tickets.
   virtual absl::StatusOr<absl::Span<const uint8_t>> Fetch(Ticket ticket, size_t slot,
                                                           uint32_t piece = 0) = 0;
@@ -183,10 +183,10 @@ class Device {
   // Instruction-set levels whose code this device runs, best first, by their `--arch` names.
   virtual const std::vector<std::string>& isa_levels() const = 0;
 
-  // ResourceExhausted with what was asked for if there is no memory. Zero bytes are allowed.
+  // Out of memory with what was asked for if there is no memory. Zero bytes are allowed.
   virtual absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                            absl::string_view purpose) = 0;
-  // Host access to any buffer, ordered after all submissions so far, for which it waits. OutOfRange
+  // Host access to any buffer, ordered after all submissions so far, for which it waits. A failure
   // beyond the buffer's end.
   virtual absl::Status Read(const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> target) = 0;
   virtual absl::Status Write(Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> source) = 0;
@@ -197,13 +197,13 @@ class Device {
   virtual absl::StatusOr<std::unique_ptr<Executable>> LoadKernels(
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) = 0;
-  // Kernels of this program, for tests. Unimplemented without the capability kernel_functions.
+  // Kernels of this program, for tests. A failure without the capability kernel_functions.
   virtual absl::StatusOr<std::unique_ptr<Executable>> LoadKernelFunctions(
       absl::Span<const NamedKernelFunction> functions) = 0;
 
   // Checks commands (command_check.h), bindings and slots, resolves every address, creates every
   // library primitive and obtains workspaces and rings, so that running allocates nothing of ours.
-  // InvalidArgument names the command or the slot.
+  // A failure names the command or the slot.
   virtual absl::StatusOr<std::unique_ptr<CommandList>> Record(
       const Executable& executable, absl::Span<const Recording> recordings,
       absl::Span<const Slot> slots, const RecordOptions& options) = 0;
@@ -213,9 +213,9 @@ class Device {
   // have the same bits for every number of workers. Waits only while the ring is full.
   virtual absl::StatusOr<Ticket> Submit(CommandList& list) = 0;
   // Returns when the submission and all before it are done, with the first error among them.
-  // InvalidArgument for a ticket that was never given.
+  // A failure for a ticket that was never given.
   virtual absl::Status Await(Ticket ticket) = 0;
-  // Duration of a finished submission in seconds; the last 64 are kept. NotFound for others.
+  // Duration of a finished submission in seconds; the last 64 are kept. A failure for others.
   virtual absl::StatusOr<double> Seconds(Ticket ticket) const = 0;
 
   // Bytes obtained so far per purpose; workspaces and rings of the driver included.

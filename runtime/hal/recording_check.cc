@@ -14,7 +14,7 @@ absl::Status CheckRegion(const Recording& recording, Region region) {
   const uint64_t stride = StrideOf(recording, region);
   const Wide end = Wide{binding.offset} + Wide{recording.repeat - 1} * stride + binding.bytes;
   if (binding.offset > size || end > size) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("region ", RegionName(region), " is bound to bytes [", binding.offset, ", ",
                      binding.offset + binding.bytes, ") of a buffer of ", size, " bytes",
                      recording.repeat == 1
@@ -22,9 +22,9 @@ absl::Status CheckRegion(const Recording& recording, Region region) {
                          : absl::StrCat(", ", recording.repeat, " times at a stride of ", stride)));
   }
   if (binding.offset % 64 != 0 || stride % 64 != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("region ", RegionName(region), " is bound at offset ", binding.offset,
-                     " and stride ", stride, ", expected multiples of 64"));
+    return FailureError(absl::StrCat("region ", RegionName(region), " is bound at offset ",
+                                     binding.offset, " and stride ", stride,
+                                     ", expected multiples of 64"));
   }
   return absl::OkStatus();
 }
@@ -44,10 +44,10 @@ uint64_t StrideOf(const Recording& recording, Region region) {
 
 absl::Status CheckRecording(const Recording& recording) {
   if (recording.commands == nullptr) {
-    return absl::InvalidArgumentError("a recording needs commands");
+    return FailureError("a recording needs commands");
   }
   if (recording.repeat < 1) {
-    return absl::InvalidArgumentError("a recording runs at least once, found repeat 0");
+    return FailureError("a recording runs at least once, found repeat 0");
   }
   for (int i = 0; i < kRegionCount; ++i) {
     HYDRA_RETURN_IF_ERROR(CheckRegion(recording, static_cast<Region>(i)));

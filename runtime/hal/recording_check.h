@@ -13,7 +13,7 @@ namespace hydra::hal {
 uint64_t StrideOf(const Recording& recording, Region region);
 
 // OK if every region of every run lies in its buffer and starts at a multiple of 64 bytes, and
-// there is at least one run. InvalidArgument names the region.
+// there is at least one run. A failure names the region.
 absl::Status CheckRecording(const Recording& recording);
 
 }  // namespace hydra::hal

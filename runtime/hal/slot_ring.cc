@@ -13,7 +13,7 @@ constexpr uint64_t kAlignment = 64;
 
 absl::Status CheckSlot(const Slot& slot) {
   const auto wrong = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat("slot '", slot.name, "': ", what));
+    return FailureError(absl::StrCat("slot '", slot.name, "': ", what));
   };
   if (slot.buffer == nullptr) return wrong("has no buffer");
   if (slot.pieces == 0) return wrong("has no pieces; expected at least 1");
@@ -37,7 +37,7 @@ absl::StatusOr<SlotRing> SlotRing::Create(absl::Span<const Slot> slots,
                                           const RecordOptions& options) {
   constexpr int kMaxDepth = 64;
   if (options.ring < 1 || options.ring > kMaxDepth) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("a ring of ", options.ring, " submissions; expected 1 to ", kMaxDepth));
   }
   SlotRing ring;
@@ -58,17 +58,15 @@ absl::StatusOr<SlotRing> SlotRing::Create(absl::Span<const Slot> slots,
 
 absl::Status SlotRing::Check(size_t slot, uint32_t piece, SlotDirection direction) const {
   if (slot >= slots_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("slot ", slot, "; the list has ", slots_.size(), " slots"));
+    return FailureError(absl::StrCat("slot ", slot, "; the list has ", slots_.size(), " slots"));
   }
   if (slots_[slot].direction != direction) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("slot '", slots_[slot].name, "' is ",
-                     direction == SlotDirection::kIn ? "no input" : "no output"));
+    return FailureError(absl::StrCat("slot '", slots_[slot].name, "' is ",
+                                     direction == SlotDirection::kIn ? "no input" : "no output"));
   }
   if (piece >= slots_[slot].pieces) {
-    return absl::InvalidArgumentError(absl::StrCat("piece ", piece, " of slot '", slots_[slot].name,
-                                                   "', which has ", slots_[slot].pieces));
+    return FailureError(absl::StrCat("piece ", piece, " of slot '", slots_[slot].name,
+                                     "', which has ", slots_[slot].pieces));
   }
   return absl::OkStatus();
 }
@@ -100,11 +98,11 @@ absl::StatusOr<size_t> SlotRing::Find(Ticket ticket) const {
     newest = std::max(newest, held);
   }
   if (ticket.sequence != 0 && ticket.sequence < oldest && newest != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return FailureError(absl::StrCat(
         "outputs of submission ", ticket.sequence, " are gone; a ring of ", entries_.size(),
         " keeps submissions ", oldest, " to ", newest, " of this list"));
   }
-  return absl::InvalidArgumentError(
+  return FailureError(
       absl::StrCat("submission ", ticket.sequence, " is none of this list; its last is ", newest));
 }
 

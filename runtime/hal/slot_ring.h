@@ -21,7 +21,7 @@ namespace hydra::hal {
 // and ForEachOutput of e while the submission is in flight. Nothing allocates after Create.
 class SlotRing {
  public:
-  // InvalidArgument names a slot that has no buffer, exceeds it, or whose pieces overlap.
+  // A failure names a slot that has no buffer, exceeds it, or whose pieces overlap.
   static absl::StatusOr<SlotRing> Create(absl::Span<const Slot> slots,
                                          const RecordOptions& options);
 
@@ -36,8 +36,8 @@ class SlotRing {
   // The next submission is the one of `ticket`; returns its entry.
   size_t Close(Ticket ticket);
 
-  // The entry that still holds what `ticket` gave out. FailedPrecondition if it was overwritten,
-  // InvalidArgument if the list had no such submission.
+  // The entry that still holds what `ticket` gave out. A failure if it was overwritten,
+  // or if the list had no such submission.
   absl::StatusOr<size_t> Find(Ticket ticket) const;
   absl::StatusOr<absl::Span<const uint8_t>> Output(size_t entry, size_t slot, uint32_t piece) const;
 

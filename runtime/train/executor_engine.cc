@@ -49,7 +49,7 @@ absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
   const std::string wanted =
       absl::StrCat(options.batch == 0 ? std::string("B") : absl::StrCat(options.batch), "x",
                    options.seq == 0 ? std::string("S") : absl::StrCat(options.seq));
-  return absl::InvalidArgumentError(absl::StrCat(
+  return UsageError(absl::StrCat(
       executor.artifact().path(), ": no training entry for --batch x --seq = ", wanted,
       options.variant.empty() ? "" : absl::StrCat(" and variant '", options.variant, "'"),
       "; present: ", present.empty() ? std::string("none") : absl::StrJoin(present, ", "),
@@ -70,7 +70,7 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
     }
   }
   if (best != nullptr) return best;
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(executor.artifact().path(), ": has ", accumulate.Label(),
                    " but no entry 'apply'; compile the model again with --entry=train@",
                    accumulate.batch, "x", accumulate.seq));
@@ -81,7 +81,7 @@ absl::Status Stage(Launch& launch, InputSlot<int32_t> input, int64_t piece,
   HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> target,
                          launch.Stage(input, static_cast<int>(piece)));
   if (values.size() != target.size()) {
-    return absl::InternalError(
+    return FailureError(
         absl::StrCat("a batch of ", target.size(), " tokens expected, got ", values.size()));
   }
   std::copy(values.begin(), values.end(), target.begin());
@@ -236,8 +236,8 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                       absl::Span<float> token_loss) {
   if (eval_ == nullptr) {
     if (eval_entry_ == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          executor_.artifact().path(), ": has no entry 'eval'; compile with --entry=eval@BxS"));
+      return InputError(absl::StrCat(executor_.artifact().path(),
+                                     ": has no entry 'eval'; compile with --entry=eval@BxS"));
     }
     HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
     HYDRA_ASSIGN_OR_RETURN(eval_loss_, FindBuffer(eval_entry_->outputs, "token_loss", "output"));

@@ -132,11 +132,11 @@ absl::StatusOr<NamedTensors> CpuProgram::run(const std::string& entry, int64_t b
   for (const auto& candidate : executor().info().entries)
     if (candidate.name == entry && (!batch || (candidate.batch == batch && candidate.seq == seq)))
       found = &candidate;
-  if (!found) return absl::NotFoundError("the artifact has no entry " + entry);
+  if (!found) return ::hydra::InputError("the artifact has no entry " + entry);
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<::hydra::Launch> launch, executor().Prepare(*found));
   for (const auto& buffer : found->inputs) {
     auto input = inputs.find("input/" + buffer.name);
-    if (input == inputs.end()) return absl::NotFoundError("no value for input " + buffer.name);
+    if (input == inputs.end()) return ::hydra::InputError("no value for input " + buffer.name);
     if (isInteger(buffer)) {
       HYDRA_RETURN_IF_ERROR(
           launch->SetInput<int32_t>(buffer.name, valuesOf<int32_t>(input->second)));

@@ -8,6 +8,7 @@
 #include <functional>
 #include <numeric>
 
+#include "runtime/base/status.h"
 #include "runtime/exec/parameter_init.h"
 #include "runtime/hal/registry.h"
 #include "tests/artifact/artifact_builder.h"
@@ -97,8 +98,8 @@ TEST_F(ExecutorTest, RunsAnEntryOfGeneratedCode) {
     ASSERT_TRUE(launch.ok()) << launch.status();
     ASSERT_TRUE((*launch)->SetInput<float>("x", x).ok());
     EXPECT_FALSE((*launch)->SetInput<float>("x", std::vector<float>(3)).ok());
-    EXPECT_EQ((*launch)->SetInput<int32_t>("x", std::vector<int32_t>(16)).code(),
-              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(KindOf((*launch)->SetInput<int32_t>("x", std::vector<int32_t>(16))),
+              ErrorKind::kFailure);
     ASSERT_TRUE((*launch)->SetInput<float>("x", x).ok());
     const absl::Status status = (*launch)->Run();
     ASSERT_TRUE(status.ok()) << status;
@@ -123,10 +124,8 @@ TEST_F(ExecutorTest, RunsAnEntryOfGeneratedCode) {
     EXPECT_EQ((*rows)[0].scope, "block.0");
     EXPECT_EQ((*rows)[1].kernel, "scale");
     EXPECT_EQ((*rows)[1].runs, 1u);
-    EXPECT_EQ((*launch)->FindOutput<float>("y").status().code(),
-              absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(executor->Prepare(**entry, {.fetch = {"z"}}).status().code(),
-              absl::StatusCode::kNotFound);
+    EXPECT_EQ(KindOf((*launch)->FindOutput<float>("y").status()), ErrorKind::kFailure);
+    EXPECT_EQ(KindOf(executor->Prepare(**entry, {.fetch = {"z"}}).status()), ErrorKind::kInput);
   }
 }
 
@@ -185,10 +184,10 @@ TEST_F(ExecutorTest, StepAccumulatesMicroBatchesThenApplies) {
       EXPECT_EQ(At<int32_t>(*executor, Region::kControl, "skip"), 0);
       EXPECT_EQ(At<float>(*executor, Region::kControl, "lr"), 0.25f);
     }
-    EXPECT_EQ(executor->PrepareStep(**accumulate, 4, **apply).status().code(),
-              absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(executor->PrepareStep(**accumulate, 0, **apply).status().code(),
-              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(KindOf(executor->PrepareStep(**accumulate, 4, **apply).status()),
+              ErrorKind::kFailure);
+    EXPECT_EQ(KindOf(executor->PrepareStep(**accumulate, 0, **apply).status()),
+              ErrorKind::kFailure);
   }
 }
 
@@ -199,17 +198,17 @@ TEST_F(ExecutorTest, FindEntryNamesTheDimension) {
   EXPECT_EQ((*executor->FindEntry("forward", 1, 1))->seq, 4);
   const struct {
     absl::StatusOr<const artifact::EntryInfo*> found;
-    absl::StatusCode code;
+    ErrorKind kind;
     const char* expected;
   } cases[] = {
-      {executor->FindEntry("forward", 1, 9), absl::StatusCode::kInvalidArgument,
+      {executor->FindEntry("forward", 1, 9), ErrorKind::kUsage,
        "sequence 9 is larger than in any of forward@1x8, forward@1x4"},
-      {executor->FindEntry("forward", 2, 4), absl::StatusCode::kInvalidArgument, "batch 2"},
-      {executor->FindEntry("extend", 1, 1), absl::StatusCode::kNotFound, "present: forward@1x8"},
-      {executor->FindEntry("forward", 1, 4, "hard"), absl::StatusCode::kNotFound, "variant hard"},
+      {executor->FindEntry("forward", 2, 4), ErrorKind::kUsage, "batch 2"},
+      {executor->FindEntry("extend", 1, 1), ErrorKind::kInput, "present: forward@1x8"},
+      {executor->FindEntry("forward", 1, 4, "hard"), ErrorKind::kInput, "variant hard"},
   };
   for (const auto& wrong : cases) {
-    EXPECT_EQ(wrong.found.status().code(), wrong.code);
+    EXPECT_EQ(KindOf(wrong.found.status()), wrong.kind);
     EXPECT_THAT(std::string(wrong.found.status().message()), HasSubstr(wrong.expected));
   }
 }
@@ -232,15 +231,12 @@ TEST_F(ExecutorTest, StateStartsAndResetsToInitialValues) {
     Set<float>(*executor, Region::kCache, "k", 3, 7);
     ASSERT_TRUE(executor->ResetState().ok());
   }
-  EXPECT_EQ(executor->Read<int32_t>(Region::kControl, "lr").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(executor->Read<int32_t>(Region::kControl, "lr").status()), ErrorKind::kFailure);
   const auto unknown = executor->Read<float>(Region::kControl, "learning");
-  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("lr, skip"));
-  EXPECT_EQ(executor->Find(Region::kGradients, "scale").status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_EQ(executor->Find(Region::kArena, "x").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(executor->Find(Region::kGradients, "scale").status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(executor->Find(Region::kArena, "x").status()), ErrorKind::kFailure);
 }
 
 TEST_F(ExecutorTest, ParametersDependOnSeedAndNameOnly) {
@@ -285,15 +281,15 @@ TEST(ParameterInitTest, MomentsPiecesAndThreads) {
 TEST_F(ExecutorTest, WrongTargetAndProcessorNameTheFlag) {
   const auto target = Executor::Create(
       Sample({level_}, [](ArtifactInfo& info) { info.target = "cuda"; }), *device_, {});
-  EXPECT_EQ(target.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(target.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(target.status().message()), HasSubstr("--target=cpu"));
   const auto level = Executor::Create(Sample({"zarch"}), *device_, {});
-  EXPECT_EQ(level.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(level.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(level.status().message()),
               HasSubstr("--arch=" + device_->isa_levels().front()));
   EXPECT_THAT(std::string(level.status().message()), HasSubstr("zarch"));
   const auto wanted = Executor::Create(Sample({level_}), *device_, {1, "zarch"});
-  EXPECT_EQ(wanted.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(wanted.status()), ErrorKind::kInput);
 }
 
 TEST_F(ExecutorTest, BestCommonLevelIsTaken) {
@@ -337,7 +333,7 @@ TEST_F(ExecutorTest, TooLargeMemoryIsRefusedByRegion) {
              }),
       *device_, {});
   if (executor.ok()) GTEST_SKIP() << "the system grants 64 TiB of address space";
-  EXPECT_EQ(executor.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(KindOf(executor.status()), ErrorKind::kOutOfMemory);
   EXPECT_THAT(std::string(executor.status().message()), HasSubstr("cache"));
 }
 

@@ -63,7 +63,7 @@ class Worker {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = seconds_.find(sequence);
     if (found != seconds_.end()) return found->second;
-    return absl::NotFoundError(absl::StrCat("no time is kept for submission ", sequence));
+    return FailureError(absl::StrCat("no time is kept for submission ", sequence));
   }
 
  private:
@@ -248,7 +248,7 @@ class LateDevice final : public Device {
 
   absl::StatusOr<Ticket> Submit(CommandList& list) override {
     auto* own = dynamic_cast<LateList*>(&list);
-    if (own == nullptr) return absl::InvalidArgumentError("a list of another device");
+    if (own == nullptr) return FailureError("a list of another device");
     HYDRA_RETURN_IF_ERROR(worker_->Await(own->ring().blocker()));
     HYDRA_RETURN_IF_ERROR(worker_->status());
     const Ticket ticket{worker_->pushed() + 1};
@@ -257,7 +257,7 @@ class LateDevice final : public Device {
   }
   absl::Status Await(Ticket ticket) override {
     if (ticket.sequence <= worker_->pushed()) return worker_->Await(ticket.sequence);
-    return absl::InvalidArgumentError(absl::StrCat("ticket ", ticket.sequence, " is unknown"));
+    return FailureError(absl::StrCat("ticket ", ticket.sequence, " is unknown"));
   }
   absl::StatusOr<double> Seconds(Ticket ticket) const override {
     return worker_->Seconds(ticket.sequence);
@@ -269,7 +269,7 @@ class LateDevice final : public Device {
   static absl::StatusOr<Buffer*> Inner(const Buffer* buffer) {
     const auto* own = dynamic_cast<const LateBuffer*>(buffer);
     if (own != nullptr) return &own->inner();
-    return absl::InvalidArgumentError("a buffer of another device");
+    return FailureError("a buffer of another device");
   }
 
   std::unique_ptr<Device> inner_;

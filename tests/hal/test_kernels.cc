@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal {
 namespace {
@@ -47,8 +48,7 @@ absl::StatusOr<std::unique_ptr<Executable>> LoadTestKernels(Device& device) {
     return device.LoadKernelFunctions(
         {{"count", Count}, {"double", Double}, {"poke", Poke}, {"copy", Copy}, {"slow", Slow}});
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat("the suite has no kernels for device ", device.name(), " yet"));
+  return FailureError(absl::StrCat("the suite has no kernels for device ", device.name(), " yet"));
 }
 
 }  // namespace hydra::hal

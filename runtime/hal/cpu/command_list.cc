@@ -134,8 +134,8 @@ absl::Status CpuCommandList::RunStep(const Step& step, void* const* addresses, T
                   &memory};
     pool.Run(RunMatmul, &job, matmul->step.tiles(), 1);
     if (job.failed.load()) {
-      return absl::InternalError(absl::StrCat("oneDNN failed to execute a matmul of scope ",
-                                              profile_[step.profile].scope));
+      return FailureError(absl::StrCat("oneDNN failed to execute a matmul of scope ",
+                                       profile_[step.profile].scope));
     }
   } else if (const auto* copy = std::get_if<CopyStep>(&step.body)) {
     CopyJob job{static_cast<const uint8_t*>(addresses[copy->first]),

@@ -107,7 +107,7 @@ class CpuCommandList final : public CommandList {
   }
 
   // Runs everything on the calling thread, which is worker 0, and the pool's, between the staged
-  // bytes of the ring's entry and its outputs. Internal if a library reports an error.
+  // bytes of the ring's entry and its outputs. A failure if a library reports an error.
   absl::Status Run(size_t entry, ThreadPool& pool, const WorkerMemory& memory);
 
  private:

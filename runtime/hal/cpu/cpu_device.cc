@@ -84,7 +84,7 @@ class CpuDevice final : public Device {
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) override {
     if (std::find(levels_.begin(), levels_.end(), isa_level) == levels_.end()) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return InputError(absl::StrCat(
           "kernels for ", isa_level, " do not run on this processor, which has: ",
           levels_.empty() ? "none of the levels" : absl::StrJoin(levels_, ", "),
           levels_.empty() ? "" : absl::StrCat("; compile with --arch=", levels_.front())));
@@ -102,7 +102,7 @@ class CpuDevice final : public Device {
                                                       const RecordOptions& options) override {
     const auto* image = dynamic_cast<const KernelImage*>(&executable);
     if (image == nullptr) {
-      return absl::InvalidArgumentError("the executable was loaded by another kind of device");
+      return FailureError("the executable was loaded by another kind of device");
     }
     for (const Recording& recording : recordings) {
       for (const RegionBinding& region : recording.regions) {
@@ -128,7 +128,7 @@ class CpuDevice final : public Device {
   absl::StatusOr<Ticket> Submit(CommandList& list) override {
     auto* own = dynamic_cast<CpuCommandList*>(&list);
     if (own == nullptr) {
-      return absl::InvalidArgumentError("the list was recorded by another kind of device");
+      return FailureError("the list was recorded by another kind of device");
     }
     HYDRA_RETURN_IF_ERROR(queue_->Await(own->ring().blocker()));
     HYDRA_RETURN_IF_ERROR(queue_->status());
@@ -139,15 +139,15 @@ class CpuDevice final : public Device {
 
   absl::Status Await(Ticket ticket) override {
     if (ticket.sequence <= queue_->pushed()) return queue_->Await(ticket.sequence);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "ticket ", ticket.sequence, " was never given; the last is ", queue_->pushed()));
+    return FailureError(absl::StrCat("ticket ", ticket.sequence, " was never given; the last is ",
+                                     queue_->pushed()));
   }
 
   absl::StatusOr<double> Seconds(Ticket ticket) const override {
     const double seconds = queue_->Seconds(ticket.sequence);
     if (seconds >= 0) return seconds;
-    return absl::NotFoundError(absl::StrCat("no time is kept for submission ", ticket.sequence,
-                                            "; the last one is ", queue_->pushed()));
+    return FailureError(absl::StrCat("no time is kept for submission ", ticket.sequence,
+                                     "; the last one is ", queue_->pushed()));
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
@@ -161,15 +161,15 @@ class CpuDevice final : public Device {
   static absl::StatusOr<uint8_t*> DataOf(const Buffer& buffer) {
     const auto* own = dynamic_cast<const HostBuffer*>(&buffer);
     if (own != nullptr) return own->data();
-    return absl::InvalidArgumentError("the buffer belongs to another kind of device");
+    return FailureError("the buffer belongs to another kind of device");
   }
 
   // The bytes of a range once every submission is done.
   absl::StatusOr<uint8_t*> Access(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
     HYDRA_ASSIGN_OR_RETURN(uint8_t* data, DataOf(buffer));
     if (offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
-      return absl::OutOfRangeError(absl::StrCat("bytes [", offset, ", ", offset + bytes,
-                                                ") of a buffer of ", buffer.bytes(), " bytes"));
+      return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
+                                       buffer.bytes(), " bytes"));
     }
     HYDRA_RETURN_IF_ERROR(queue_->Await(queue_->pushed()));
     return data + offset;
@@ -225,8 +225,7 @@ class CpuDevice final : public Device {
 
 absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads) {
   if (threads < 0 || threads > 1024) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
+    return UsageError(absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
   }
   if (threads == 0) threads = AvailableProcessors();
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulContext> matmul, MatmulContext::Create(threads));

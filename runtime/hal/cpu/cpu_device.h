@@ -16,8 +16,8 @@
 
 namespace hydra::hal::cpu {
 
-// `threads` >= 1 workers; 0 takes every processor this process may use. InvalidArgument for a
-// negative number or more than 1024; ResourceExhausted if the system refuses to start them.
+// `threads` >= 1 workers; 0 takes every processor this process may use. A usage error for a
+// negative number or more than 1024; a failure if the system refuses to start them.
 absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads);
 
 }  // namespace hydra::hal::cpu

@@ -26,9 +26,9 @@ void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t c
 absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
                                               const Primitives& primitives) {
   if (command.type != ElementType::kF32) {
-    return absl::UnimplementedError(absl::StrCat("the cpu driver multiplies f32, found ",
-                                                 ElementTypeName(command.type),
-                                                 "; compile with --precision=f32"));
+    return InputError(absl::StrCat("the cpu driver multiplies f32, found ",
+                                   ElementTypeName(command.type),
+                                   "; compile with --precision=f32"));
   }
   MatmulStep step;
   step.command_ = command;

@@ -19,7 +19,7 @@ class Recorder {
   Recorder(const KernelImage& image, int workers, MatmulStep::Primitives primitives)
       : image_(image), workers_(workers), primitives_(std::move(primitives)) {}
 
-  // Adds the recordings to a list without any. InvalidArgument names the recording and the command.
+  // Adds the recordings to a list without any. A failure names the recording and the command.
   absl::Status Record(absl::Span<const Recording> recordings, CpuCommandList& list);
 
   // What the recorded matmuls need per worker.

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -30,8 +31,7 @@ absl::Status SubmissionQueue::Start(Work work, void* context, void (*prepare)())
       Loop();
     });
   } catch (const std::system_error& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the system refuses to start a thread: ", error.what()));
+    return FailureError(absl::StrCat("the system refuses to start a thread: ", error.what()));
   }
   return absl::OkStatus();
 }

@@ -26,7 +26,7 @@ class SubmissionQueue {
   SubmissionQueue(const SubmissionQueue&) = delete;
   SubmissionQueue& operator=(const SubmissionQueue&) = delete;
 
-  // Starts the thread, which first calls `prepare`. ResourceExhausted if the system has no thread
+  // Starts the thread, which first calls `prepare`. A failure if the system has no thread
   // to give.
   absl::Status Start(Work work, void* context, void (*prepare)());
   // Runs what is left, then ends the thread. What needs the context comes before.

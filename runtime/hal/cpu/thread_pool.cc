@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -30,9 +31,9 @@ absl::Status ThreadPool::Start(int threads) {
         WorkerLoop(worker);
       });
     } catch (const std::system_error& error) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the system starts ", worker, " of ", threads, " threads (", error.what(),
-                       "); use fewer --threads or raise the limit of the process"));
+      return FailureError(absl::StrCat("the system starts ", worker, " of ", threads, " threads (",
+                                       error.what(),
+                                       "); use fewer --threads or raise the limit of the process"));
     }
   }
   return absl::OkStatus();

@@ -27,7 +27,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   // Starts the threads; before it, Run does everything alone. `threads` counts the caller of Run,
-  // which is worker 0. ResourceExhausted if the system refuses one, with how many it gave.
+  // which is worker 0. A failure if the system refuses one, with how many it gave.
   absl::Status Start(int threads);
 
   int thread_count() const { return static_cast<int>(threads_.size()) + 1; }

@@ -16,8 +16,7 @@ constexpr uint8_t kPoison = 0xff;  // NaN as f32, f64 and bf16, -1 as i32
 absl::StatusOr<GuardedBuffer*> Guarded(Buffer* buffer, absl::string_view what) {
   auto* guarded = dynamic_cast<GuardedBuffer*>(buffer);
   if (guarded != nullptr) return guarded;
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, " is not bound to a buffer of this validated device"));
+  return FailureError(absl::StrCat(what, " is not bound to a buffer of this validated device"));
 }
 
 }  // namespace
@@ -225,7 +224,7 @@ absl::Status CheckedList::RunLeaf(Node& node, const Part& part, double* seconds)
   for (SharedBytes& shared : node.shared) {
     HYDRA_RETURN_IF_ERROR(Read(part, shared.range, absl::MakeSpan(shared.after)));
     if (shared.before == shared.after) continue;
-    return absl::InternalError(absl::StrCat(
+    return FailureError(absl::StrCat(
         node.path, ": wrote bytes that arguments ", shared.first, " and ", shared.second,
         " share in part: ", Describe(shared.range), "; expected equal or disjoint buffers"));
   }

@@ -26,7 +26,7 @@ uint64_t FirstChanged(const Zone& zone) {
 absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& device, uint64_t bytes,
                                                                      absl::string_view purpose) {
   if (bytes > std::numeric_limits<uint64_t>::max() - 2 * kZone) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for ", purpose));
+    return OutOfMemoryError(absl::StrCat("no memory for ", purpose));
   }
   std::unique_ptr<GuardedBuffer> buffer(new GuardedBuffer);
   HYDRA_ASSIGN_OR_RETURN(buffer->inner_, device.Allocate(bytes + 2 * kZone, purpose));
@@ -42,16 +42,15 @@ absl::Status GuardedBuffer::Check(Device& device) const {
   HYDRA_RETURN_IF_ERROR(device.Read(*inner_, 0, absl::MakeSpan(zone)));
   const uint64_t before = FirstChanged(zone);
   if (before < kZone) {
-    return absl::InternalError(absl::StrCat("wrote ", static_cast<int>(zone[before]), " to a byte ",
-                                            kZone - before, " bytes before the start of ",
-                                            purpose_));
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(zone[before]), " to a byte ",
+                                     kZone - before, " bytes before the start of ", purpose_));
   }
   HYDRA_RETURN_IF_ERROR(device.Read(*inner_, kZone + bytes_, absl::MakeSpan(zone)));
   const uint64_t after = FirstChanged(zone);
   if (after < kZone) {
-    return absl::InternalError(absl::StrCat("wrote ", static_cast<int>(zone[after]), " to a byte ",
-                                            after, " bytes after the end of ", purpose_, " (",
-                                            bytes_, " bytes)"));
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(zone[after]), " to a byte ", after,
+                                     " bytes after the end of ", purpose_, " (", bytes_,
+                                     " bytes)"));
   }
   return absl::OkStatus();
 }

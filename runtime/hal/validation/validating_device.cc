@@ -70,7 +70,7 @@ class ValidatingDevice final : public Device {
   absl::StatusOr<Ticket> Submit(CommandList& list) override {
     auto* checked = dynamic_cast<CheckedList*>(&list);
     if (checked == nullptr) {
-      return absl::InvalidArgumentError("the list was not recorded by this validated device");
+      return FailureError("the list was not recorded by this validated device");
     }
     HYDRA_RETURN_IF_ERROR(first_error_);
     const Ticket ticket{++submitted_};
@@ -87,15 +87,15 @@ class ValidatingDevice final : public Device {
     // Nothing runs after an error, so it belongs to the last submission.
     if (ticket.sequence < submitted_) return absl::OkStatus();
     if (ticket.sequence == submitted_) return first_error_;
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("ticket ", ticket.sequence, " was never given; the last is ", submitted_));
   }
 
   absl::StatusOr<double> Seconds(Ticket ticket) const override {
     if (ticket.sequence == 0 || ticket.sequence > submitted_ ||
         submitted_ - ticket.sequence >= kKeptTimes) {
-      return absl::NotFoundError(absl::StrCat("no time is kept for submission ", ticket.sequence,
-                                              "; the last one is ", submitted_));
+      return FailureError(absl::StrCat("no time is kept for submission ", ticket.sequence,
+                                       "; the last one is ", submitted_));
     }
     return seconds_[ticket.sequence % kKeptTimes];
   }
@@ -105,11 +105,11 @@ class ValidatingDevice final : public Device {
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
     if (dynamic_cast<const GuardedBuffer*>(&buffer) == nullptr) {
-      return absl::InvalidArgumentError("the buffer belongs to another device");
+      return FailureError("the buffer belongs to another device");
     }
     if (offset <= buffer.bytes() && bytes <= buffer.bytes() - offset) return absl::OkStatus();
-    return absl::OutOfRangeError(absl::StrCat("bytes [", offset, ", ", offset + bytes,
-                                              ") of a buffer of ", buffer.bytes(), " bytes"));
+    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
+                                     buffer.bytes(), " bytes"));
   }
 
   std::unique_ptr<Device> inner_;

@@ -7,7 +7,7 @@
 //   * buffers of one kernel command may be equal or disjoint; where they overlap in part, the
 //     shared bytes are compared before and after: a kernel may read such bytes, not write them.
 //
-// An error is Internal, and names the recording, the command with its kernel and scope, and the
+// An error is a failure that names the recording, the command with its kernel and scope, and the
 // bytes. It costs much time and some memory. Submit returns when the work is done.
 #ifndef HYDRA_RUNTIME_HAL_VALIDATION_VALIDATING_DEVICE_H_
 #define HYDRA_RUNTIME_HAL_VALIDATION_VALIDATING_DEVICE_H_
