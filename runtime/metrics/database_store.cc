@@ -82,6 +82,12 @@ absl::Status DatabaseStore::Record(absl::Span<const Row> rows) {
 }
 
 absl::Status DatabaseStore::Write(absl::Span<const Row> rows) {
+  const absl::Status status = WriteOnce(rows);
+  last_write_failed_ = !status.ok();
+  return status;
+}
+
+absl::Status DatabaseStore::WriteOnce(absl::Span<const Row> rows) {
   bool damaged = false;
   if (database_) {
     if (!watch_.IsSameFile()) {
@@ -103,9 +109,15 @@ absl::Status DatabaseStore::Write(absl::Span<const Row> rows) {
 
 std::optional<std::string> DatabaseStore::TakeLoss() { return std::exchange(loss_, std::nullopt); }
 
+void DatabaseStore::BeforeLastWrite() {
+  busy_milliseconds_ = kLastBusyMilliseconds;
+  if (database_) database_->database().SetBusyTimeout(busy_milliseconds_);
+}
+
 absl::Status DatabaseStore::End() {
   if (!database_) return FailureError("it could not be opened");
-  database_->database().SetBusyTimeout(kLastBusyMilliseconds);
+  // Who waited in vain for the last rows does not wait again.
+  if (last_write_failed_) database_->database().SetBusyTimeout(0);
   const absl::Status status = database_->EndRun();
   if (TroubleOf(status) == Trouble::kDamaged) database_->database().KeepLogOnClose();
   Forget();

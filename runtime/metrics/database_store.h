@@ -20,9 +20,11 @@ class DatabaseStore final : public RowStore {
   const std::string& path() const override { return path_; }
   absl::Status Write(absl::Span<const Row> rows) override;
   std::optional<std::string> TakeLoss() override;
+  void BeforeLastWrite() override;
   absl::Status End() override;
 
  private:
+  absl::Status WriteOnce(absl::Span<const Row> rows);
   absl::Status Open();
   absl::Status OpenFile();
   absl::Status Record(absl::Span<const Row> rows);
@@ -32,11 +34,12 @@ class DatabaseStore final : public RowStore {
 
   const std::string path_;
   const RunInfo info_;
-  const int busy_milliseconds_;
+  int busy_milliseconds_;
   FileWatch watch_;  // before the database: it must be closed after it
   std::optional<MetricsDatabase> database_;
   RunTotals totals_;  // as of the last rows written, whatever became of their file
   bool begun_ = false;
+  bool last_write_failed_ = false;
   std::optional<std::string> loss_;
 };
 

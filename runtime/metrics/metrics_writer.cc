@@ -138,6 +138,7 @@ void MetricsWriter::Loop() {
       if (!lost.empty()) debt.reason = "rows came faster than they could be written";
       if (!first && rows.empty() && !debt.failing) continue;
       try {
+        if (last) debt.store->BeforeLastWrite();
         Serve(debt, rows, last);
       } catch (const std::bad_alloc&) {
         AddSteps(rows, debt.gap);

@@ -25,6 +25,9 @@ class RowStore {
   // call: somebody deleted or damaged it. A new file is begun then.
   virtual std::optional<std::string> TakeLoss() = 0;
 
+  // The next Write is the last: it may wait longer for another program.
+  virtual void BeforeLastWrite() {}
+
   // Called once, after the last row.
   virtual absl::Status End() = 0;
 };

@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/metrics/sqlite.h"
 #include "runtime/train/metrics_observer.h"
 #include "tests/data/temporary_directory.h"
 #include "tests/train/unigram_engine.h"
