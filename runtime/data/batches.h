@@ -27,9 +27,9 @@ class TrainingBatches {
   // row.
   uint64_t WindowStart(int64_t step, int64_t micro_batch, int64_t row) const;
 
-  // Fills both spans of batch * seq ids.
-  void Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
-            absl::Span<int32_t> targets) const;
+  // Fills both spans of batch * seq ids. Errors are those of TokenFile::Read.
+  absl::Status Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
+                    absl::Span<int32_t> targets) const;
 
   // Which row of which micro-batch: rows of one step are numbered micro_batch * batch + row.
   int64_t batch() const { return batch_; }
@@ -54,8 +54,10 @@ class EvaluationBatches {
 
   // Batches that cover the file; rows of the last one may be all ignored.
   int64_t count() const;
-  // Fills both spans of batch * seq ids and returns how many targets count.
-  int64_t Fill(int64_t index, absl::Span<int32_t> tokens, absl::Span<int32_t> targets) const;
+  // Fills both spans of batch * seq ids and returns how many targets count. Errors are those of
+  // TokenFile::Read.
+  absl::StatusOr<int64_t> Fill(int64_t index, absl::Span<int32_t> tokens,
+                               absl::Span<int32_t> targets) const;
 
  private:
   EvaluationBatches(const TokenFile& file, int64_t batch, int64_t seq)

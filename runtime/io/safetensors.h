@@ -81,6 +81,10 @@ class SafetensorsFile {
   // In the order of their data.
   const std::vector<TensorView>& tensors() const { return tensors_; }
 
+  // Copies a tensor of this file to `to`, which has its size. Unlike the view's own bytes, which
+  // are mapped, a file that is shortened meanwhile is an error here (kDataLoss), not a crash.
+  absl::Status Read(const TensorView& tensor, absl::Span<uint8_t> to) const;
+
   // Nullptr if there is none.
   const TensorView* Find(absl::string_view name) const;
   // The tensor, or an error with a did-you-mean.
@@ -116,12 +120,22 @@ class SafetensorsWriter {
   static absl::StatusOr<SafetensorsWriter> Create(
       const std::string& path, const std::map<std::string, std::string>& metadata,
       const std::vector<TensorSpec>& specs);
+  // The same into a file that the caller made, e.g. one of an AtomicDirectory.
+  static absl::StatusOr<SafetensorsWriter> Create(
+      AtomicFile file, const std::map<std::string, std::string>& metadata,
+      const std::vector<TensorSpec>& specs);
+
+  // Indices of the specs in the order of their data.
+  const std::vector<size_t>& layout() const { return layout_; }
 
   // Adds the next bytes of tensor `name`; tensors may come in any order and in any pieces.
   absl::Status Append(absl::string_view name, absl::Span<const uint8_t> bytes);
 
   // Checks that every tensor is complete, then makes the file appear.
   absl::Status Finish();
+
+  // Of the finished file; kInternal unless the tensors came in the order of layout().
+  absl::StatusOr<FileDigest> Digest() const { return file_.Digest(); }
 
  private:
   struct Slot {
@@ -133,6 +147,7 @@ class SafetensorsWriter {
   explicit SafetensorsWriter(AtomicFile file) : file_(std::move(file)) {}
 
   AtomicFile file_;
+  std::vector<size_t> layout_;
   std::map<std::string, Slot> slots_;
 };
 

@@ -23,8 +23,7 @@ absl::Status CheckFinite(const StepRecord& record) {
   if (std::isfinite(record.grad_norm) && std::isfinite(record.loss)) return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrCat(
       "step ", record.step, ": the gradient norm is ", record.grad_norm, " and the loss ",
-      record.loss,
-      ", expected finite numbers; resume from the last checkpoint with a smaller --lr"));
+      record.loss, ", expected finite numbers"));
 }
 
 absl::StatusOr<StepRecords> StepRecords::Create(int64_t lag) {
