@@ -19,7 +19,7 @@ inline constexpr int32_t kIgnoredTarget = -100;
 // Random windows for training. Keeps a reference to the file. Thread-safe.
 class TrainingBatches {
  public:
-  // kFailedPrecondition if the file has fewer than seq + 1 tokens.
+  // kInput if the file has fewer than seq + 1 tokens.
   static absl::StatusOr<TrainingBatches> Create(const TokenFile& file, int64_t batch, int64_t seq,
                                                 uint64_t seed);
 
@@ -48,7 +48,7 @@ class TrainingBatches {
 // The last one may be shorter; what is missing is token 0 with kIgnoredTarget. Thread-safe.
 class EvaluationBatches {
  public:
-  // kFailedPrecondition if the file has fewer than 2 tokens.
+  // kInput if the file has fewer than 2 tokens.
   static absl::StatusOr<EvaluationBatches> Create(const TokenFile& file, int64_t batch,
                                                   int64_t seq);
 

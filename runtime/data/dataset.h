@@ -16,8 +16,8 @@ namespace hydra::data {
 class Dataset {
  public:
   // Opens data.json and the token files, and checks that these are the ones it describes, by what
-  // their headers say; their ids are not looked at (TokenFile::Verify). kNotFound,
-  // kFailedPrecondition, kDataLoss.
+  // their headers say; their ids are not looked at (TokenFile::Verify). kInput for
+  // what is missing or damaged.
   static absl::StatusOr<Dataset> Open(const std::string& directory);
 
   const std::string& tokenizer() const { return tokenizer_; }
@@ -52,9 +52,9 @@ struct TextSummary {
   std::string fingerprint;
 };
 
-// Tokenizes text files into a data directory. The same text gives the same bytes. kInvalidArgument
-// for options and for an `out` that would be overwritten, kNotFound for missing files,
-// kFailedPrecondition for text that is too short.
+// Tokenizes text files into a data directory. The same text gives the same bytes. kUsage for
+// options and for an `out` that would be overwritten, kInput for missing files and text that is too
+// short.
 absl::StatusOr<TextSummary> PrepareText(const TextOptions& options);
 
 }  // namespace hydra::data

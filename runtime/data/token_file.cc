@@ -50,8 +50,7 @@ uint32_t Load(const uint8_t* bytes, uint32_t width) {
 }
 
 absl::Status Damaged(const std::string& path, absl::string_view what) {
-  return absl::DataLossError(
-      absl::StrCat(path, ": ", what, "; make it again with 'hydra-run data text'"));
+  return InputError(absl::StrCat(path, ": ", what, "; make it again with 'hydra-run data text'"));
 }
 
 absl::Status CheckHeader(const std::string& path, const Header& header, uint64_t file_bytes) {
@@ -93,16 +92,15 @@ absl::StatusOr<Hash128> WriteTokenFile(AtomicFile file, absl::Span<const int32_t
                                        int64_t vocab_size) {
   const std::string& path = file.path();
   if (vocab_size <= 0 || vocab_size > std::numeric_limits<int32_t>::max()) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat(path, ": vocabulary size ", vocab_size, " must lie in 1 to 2147483647"));
   }
   const uint32_t width = WidthFor(vocab_size);
   std::vector<uint8_t> bytes(tokens.size() * width);
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": token ", i, " has id ", tokens[i],
-                                                     ", the vocabulary has ids 0 to ",
-                                                     vocab_size - 1));
+      return FailureError(absl::StrCat(path, ": token ", i, " has id ", tokens[i],
+                                       ", the vocabulary has ids 0 to ", vocab_size - 1));
     }
     std::memcpy(bytes.data() + i * width, &tokens[i], width);
   }
@@ -127,7 +125,7 @@ absl::StatusOr<TokenFile> TokenFile::Open(const std::string& path) {
   // O_NONBLOCK: a FIFO that nobody writes is refused below, not waited for.
   HYDRA_ASSIGN_OR_RETURN(FileDescriptor opened, OpenFile(path, O_RDONLY | O_NONBLOCK));
   struct stat info;
-  if (::fstat(opened.get(), &info) != 0) return ErrnoStatus(errno, "stat", path);
+  if (::fstat(opened.get(), &info) != 0) return ErrnoStatus(errno, "stat", path, ErrorKind::kInput);
   if (!S_ISREG(info.st_mode)) return Damaged(path, "is no regular file");
   const uint64_t file_bytes = static_cast<uint64_t>(info.st_size);
   if (file_bytes < kTokenFileHeaderBytes) {

@@ -27,7 +27,7 @@ namespace hydra::data {
 inline constexpr size_t kTokenFileHeaderBytes = 64;
 
 // Writes `tokens` with the narrowest width that holds the vocabulary, and commits the file; returns
-// the hash of the id bytes. kInvalidArgument names the first id outside [0, vocab_size).
+// the hash of the id bytes. kUsage names the first id outside [0, vocab_size).
 absl::StatusOr<Hash128> WriteTokenFile(AtomicFile file, absl::Span<const int32_t> tokens,
                                        int64_t vocab_size);
 absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> tokens,
@@ -36,11 +36,11 @@ absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> t
 // An open token file. Immutable after Open; thread-safe.
 class TokenFile {
  public:
-  // Checks header and size; the ids, of which there may be billions, are not looked at. kNotFound,
-  // kDataLoss with the byte offset.
+  // Checks header and size; the ids, of which there may be billions, are not looked at. kInput
+  // with the byte offset.
   static absl::StatusOr<TokenFile> Open(const std::string& path);
 
-  // Reads the whole file: kDataLoss unless the hash is right and every id below the vocabulary size.
+  // Reads the whole file: kInput unless the hash is right and every id below the vocabulary size.
   absl::Status Verify() const;
 
   uint64_t size() const { return count_; }
@@ -50,7 +50,7 @@ class TokenFile {
   const std::string& path() const { return path_; }
 
   // Copies ids [first, first + out.size()), which must lie inside the file, without allocating.
-  // kDataLoss names the id that is outside the vocabulary, or says that the file was shortened.
+  // kInput names the id that is outside the vocabulary, or says that the file was shortened.
   absl::Status Read(uint64_t first, absl::Span<int32_t> out) const;
 
  private:

@@ -94,7 +94,7 @@ AtomicDirectory& AtomicDirectory::operator=(AtomicDirectory&& other) noexcept {
 
 absl::StatusOr<AtomicFile> AtomicDirectory::CreateFile(absl::string_view name) const {
   if (temporary_.empty()) {
-    return absl::InternalError(absl::StrCat(path_, ": filled after it was published"));
+    return FailureError(absl::StrCat(path_, ": filled after it was published"));
   }
   const std::string path = absl::StrCat(temporary_, "/", name);
   HYDRA_ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDWR | O_CREAT | O_EXCL));
@@ -103,7 +103,7 @@ absl::StatusOr<AtomicFile> AtomicDirectory::CreateFile(absl::string_view name) c
 
 absl::Status AtomicDirectory::Publish() {
   if (temporary_.empty()) {
-    return absl::InternalError(absl::StrCat(path_, ": published twice"));
+    return FailureError(absl::StrCat(path_, ": published twice"));
   }
   HYDRA_RETURN_IF_ERROR(SyncDirectory(temporary_));
   if (PathExists(path_)) return Replace();

@@ -46,7 +46,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
 
 absl::Status AtomicFile::CheckOpen() const {
   if (file_.valid()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(path_, ": written after it was committed"));
+  return FailureError(absl::StrCat(path_, ": written after it was committed"));
 }
 
 absl::Status AtomicFile::Append(absl::Span<const uint8_t> bytes) {
@@ -73,7 +73,7 @@ absl::Status AtomicFile::WriteAt(uint64_t offset, absl::Span<const uint8_t> byte
 
 absl::StatusOr<FileDigest> AtomicFile::Digest() const {
   if (in_order_) return FileDigest{.bytes = hashed_, .hash = hasher_.Digest()};
-  return absl::InternalError(
+  return FailureError(
       absl::StrCat(path_, ": has no digest, since it was not written front to back"));
 }
 

@@ -38,7 +38,7 @@ class AtomicFile {
   // failed) complete. Nothing may be written afterwards.
   absl::Status Commit();
 
-  // Size and hash of what was written, hashed on the way: nothing is read back. kInternal unless
+  // Size and hash of what was written, hashed on the way: nothing is read back. A failure unless
   // every byte was written once, in order.
   absl::StatusOr<FileDigest> Digest() const;
 

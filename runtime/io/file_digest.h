@@ -17,7 +17,8 @@ struct FileDigest {
   friend bool operator==(const FileDigest&, const FileDigest&) = default;
 };
 
-// Reads a regular file once, in pieces. kNotFound, or kFailedPrecondition for what is no file.
+// Reads a regular file once, in pieces. kInput for what is missing or no
+// file.
 absl::StatusOr<FileDigest> DigestOfFile(const std::string& path);
 
 }  // namespace hydra

@@ -39,12 +39,12 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path, absl::string
     HYDRA_ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDWR | O_CREAT));
     HYDRA_ASSIGN_OR_RETURN(const LockResult lock, TryLock(file, path));
     if (lock == LockResult::kBusy) {
-      return absl::AbortedError(absl::StrCat(ParentDirectory(path), ": expected no other writer, found ",
+      return FailureError(absl::StrCat(ParentDirectory(path), ": expected no other writer, found ",
                                              what, " in it already: ", ReadHolder(path), " (",
                                              path, "); wait for it or choose another directory"));
     }
     if (lock == LockResult::kUnsupported) {
-      return absl::FailedPreconditionError(
+      return FailureError(
           absl::StrCat(path, ": the file system has no locks (flock), so a second writer could not "
                              "be kept away; choose a directory on another one"));
     }

@@ -16,8 +16,8 @@ namespace hydra {
 class FileLock {
  public:
   // `path` is the lock file, made if missing; `what` is what may not be done twice, e.g. "a run
-  // that trains". kAborted names the holder's process and host; kFailedPrecondition if the file
-  // system has no locks.
+  // that trains". A failure names the holder's process and host, or says that the file system
+  // has no locks.
   static absl::StatusOr<FileLock> Acquire(const std::string& path, absl::string_view what);
 
  private:

@@ -19,7 +19,7 @@ namespace hydra {
 // (atomic_file.h); where a user's file is read at length, Read() makes it an error instead.
 class MappedFile {
  public:
-  // Errors: kNotFound (missing), kFailedPrecondition (not a regular file, no permission).
+  // kInput for what is missing, no regular file, or may not be read.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
 
   MappedFile() = default;
@@ -28,7 +28,7 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
 
   absl::Span<const uint8_t> bytes() const { return bytes_; }
-  // Copies bytes from `offset` by reading the file, not the mapping. kDataLoss if it was shortened.
+  // Copies bytes from `offset` by reading the file, not the mapping. kInput if it was shortened.
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> to) const;
   const std::string& path() const { return path_; }
 

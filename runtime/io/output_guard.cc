@@ -11,13 +11,13 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status Taken(const std::string& path, absl::string_view what, absl::string_view found) {
-  return absl::InvalidArgumentError(
+  return UsageError(
       absl::StrCat(path, ": expected nothing there yet, or ", what, " to replace with --force; found ",
                    found, "; choose another name"));
 }
 
 absl::Status NeedsForce(const std::string& path, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(
+  return UsageError(absl::StrCat(
       path, ": is ", what, " already; replace it with --force, or choose another name"));
 }
 
@@ -41,7 +41,7 @@ std::string Standing(const fs::file_status& status, fs::file_type wanted) {
 absl::Status CheckOutput(const std::string& path, const DirectoryKind& kind, bool force) {
   const std::string name = FileName(path);
   if (name.empty() || name == "." || name == "..") {
-    return absl::InvalidArgumentError(absl::StrCat(
+    return UsageError(absl::StrCat(
         path, ": expected the name of a directory to be made, found one to be in"));
   }
   std::error_code error;

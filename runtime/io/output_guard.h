@@ -23,7 +23,7 @@ struct FileKind {
 };
 
 // OK where nothing stands, or an empty directory; with `force` also where all that stands is of the
-// same kind. Anything else is kInvalidArgument with what was found: a link, a directory with a
+// same kind. Anything else is kUsage with what was found: a link, a directory with a
 // foreign file, a file of another kind are never replaced.
 absl::Status CheckOutput(const std::string& path, const DirectoryKind& kind, bool force);
 absl::Status CheckOutput(const std::string& path, const FileKind& kind, bool force);

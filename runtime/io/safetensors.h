@@ -67,7 +67,7 @@ struct TensorView {
 class SafetensorsFile {
  public:
   // Maps the file and checks everything but the values.
-  // Errors: kNotFound, kFailedPrecondition (not a regular file ...), kDataLoss (damaged).
+  // kInput for what is missing, no regular file, or damaged.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
   // The same for bytes that the caller keeps alive, e.g. a section of a bundle. `source` names them
@@ -82,7 +82,7 @@ class SafetensorsFile {
   const std::vector<TensorView>& tensors() const { return tensors_; }
 
   // Copies a tensor of this file to `to`, which has its size. Unlike the view's own bytes, which
-  // are mapped, a file that is shortened meanwhile is an error here (kDataLoss), not a crash.
+  // are mapped, a file that is shortened meanwhile is an error here (kInput), not a crash.
   absl::Status Read(const TensorView& tensor, absl::Span<uint8_t> to) const;
 
   // Nullptr if there is none.
@@ -115,7 +115,7 @@ struct TensorSpec {
 // Not thread-safe; movable. Without Finish() nothing appears.
 class SafetensorsWriter {
  public:
-  // Errors: kInvalidArgument for names that repeat, are reserved or not UTF-8, shapes that overflow
+  // A failure for names that repeat, are reserved or not UTF-8, shapes that overflow
   // and headers above the limit; otherwise those of AtomicFile.
   static absl::StatusOr<SafetensorsWriter> Create(
       const std::string& path, const std::map<std::string, std::string>& metadata,
@@ -134,7 +134,7 @@ class SafetensorsWriter {
   // Checks that every tensor is complete, then makes the file appear.
   absl::Status Finish();
 
-  // Of the finished file; kInternal unless the tensors came in the order of layout().
+  // Of the finished file; a failure unless the tensors came in the order of layout().
   absl::StatusOr<FileDigest> Digest() const { return file_.Digest(); }
 
  private:

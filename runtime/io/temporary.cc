@@ -45,7 +45,7 @@ absl::StatusOr<bool> Hold(const FileDescriptor& file, const std::string& path) {
 }
 
 absl::Status NoPlace(const std::string& target) {
-  return absl::FailedPreconditionError(
+  return FailureError(
       absl::StrCat(target, ": no temporary could be kept beside it; who removes '", target, kMark,
                    "*' all the time?"));
 }
@@ -82,8 +82,8 @@ absl::StatusOr<Temporary> CreateTemporaryDirectory(const std::string& target) {
     if (::mkdir(path.c_str(), 0777) != 0) return ErrnoStatus(errno, "create directory", path);
     absl::StatusOr<FileDescriptor> file = OpenFile(path, O_RDONLY | O_DIRECTORY);
     if (!file.ok()) {
+      if (!PathExists(path)) continue;  // a cleaner was faster
       ::rmdir(path.c_str());
-      if (absl::IsNotFound(file.status())) continue;  // a cleaner was faster
       return file.status();
     }
     HYDRA_ASSIGN_OR_RETURN(const bool held, Hold(*file, path));

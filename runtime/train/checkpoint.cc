@@ -65,7 +65,7 @@ absl::Status CheckPromised(const std::string& path, const RunRecord& run,
   if (!run.spec_file.empty()) promised.push_back(run.spec_file);
   for (const std::string& file : promised) {
     if (std::find(files.begin(), files.end(), file) != files.end()) continue;
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat(path, ": ", kRunFile, " promises ", file, ", the manifest does not list it"));
   }
   return absl::OkStatus();
@@ -117,11 +117,11 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& path) {
   std::error_code ignored;
   if (!fs::exists(Join(path, kManifestFile), ignored)) {
     if (fs::exists(Join(path, kRunFile), ignored)) {
-      return absl::DataLossError(
+      return InputError(
           absl::StrCat(path, ": the checkpoint is torn: ", kManifestFile, " is missing"));
     }
-    return absl::NotFoundError(absl::StrCat(path, ": expected a checkpoint directory with ",
-                                            kManifestFile, ", found none"));
+    return InputError(absl::StrCat(path, ": expected a checkpoint directory with ", kManifestFile,
+                                   ", found none"));
   }
   Checkpoint checkpoint;
   checkpoint.path_ = path;

@@ -45,8 +45,8 @@ absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRe
 // A checked checkpoint. Immutable; thread-safe to read.
 class Checkpoint {
  public:
-  // Checks the manifest and every file, each read once. kNotFound if `path` is no checkpoint;
-  // kDataLoss with the reason if it is damaged.
+  // Checks the manifest and every file, each read once. kInput with the reason if
+  // `path` is no checkpoint or a damaged one.
   static absl::StatusOr<Checkpoint> Open(const std::string& path);
 
   const RunRecord& run() const { return run_; }

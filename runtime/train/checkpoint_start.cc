@@ -22,7 +22,7 @@ std::string InputsPath(const std::string& out) {
 absl::StatusOr<StartingPoint> OpenStartingPoint(const StartRequest& request) {
   // Nothing is made where something should be.
   if (request.mode == StartMode::kResume && !PathExists(request.out)) {
-    return absl::NotFoundError(absl::StrCat(
+    return InputError(absl::StrCat(
         request.out,
         ": expected a run to resume, found nothing; drop --resume to start one, or use "
         "--resume=auto for whichever fits"));
@@ -30,13 +30,13 @@ absl::StatusOr<StartingPoint> OpenStartingPoint(const StartRequest& request) {
   HYDRA_ASSIGN_OR_RETURN(CheckpointStore store, CheckpointStore::Open(request.out));
   HYDRA_ASSIGN_OR_RETURN(const auto present, store.List());
   if (request.mode == StartMode::kNew && !present.empty()) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat(request.out, ": already contains a run with ", present.size(),
                      present.size() == 1 ? " checkpoint" : " checkpoints",
                      "; continue it with --resume or choose another --out"));
   }
   if (request.mode == StartMode::kResume && present.empty()) {
-    return absl::NotFoundError(absl::StrCat(
+    return InputError(absl::StrCat(
         store.directory(), ": expected a checkpoint to resume from, found none; drop --resume to "
                            "start, or use --resume=auto for whichever fits"));
   }

@@ -29,8 +29,8 @@ struct StartingPoint {
 };
 
 // Opens the run directory, making it if it is new, and checks the checkpoint, each file once.
-// kInvalidArgument for a new run where there is one; kNotFound, kDataLoss if there is nothing to
-// resume from; kAborted if another process trains there.
+// kUsage for a new run where there is one; kInput if there is nothing to resume from; a failure that
+// names it if another process trains there.
 absl::StatusOr<StartingPoint> OpenStartingPoint(const StartRequest& request);
 
 // What a run was started with and its checkpoints do not say, since equal runs write equal
@@ -39,7 +39,7 @@ struct RunInputs {
   std::string data;  // absolute path of the data directory
 };
 absl::Status WriteRunInputs(const std::string& out, const RunInputs& inputs);
-// kNotFound if the run has none.
+// kInput if the run has none.
 absl::StatusOr<RunInputs> ReadRunInputs(const std::string& out);
 
 }  // namespace hydra::train

@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
        it.increment(error)) {
     names.push_back(it->path().filename().string());
   }
-  if (error) return ErrnoStatus(error.value(), "list", directory);
+  if (error) return ErrnoStatus(error.value(), "list", directory, ErrorKind::kInput);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -73,8 +73,7 @@ absl::StatusOr<Checkpoints> ListCheckpoints(const std::string& directory) {
 
 // Whether the checkpoint itself is the reason; with too little memory an older one is no answer.
 bool IsUnusable(const absl::Status& status) {
-  return absl::IsDataLoss(status) || absl::IsNotFound(status) ||
-         absl::IsFailedPrecondition(status);
+  return KindOf(status) == ErrorKind::kInput;
 }
 
 absl::StatusOr<std::optional<Checkpoint>> OpenNewestIn(const std::string& directory) {
@@ -112,7 +111,7 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(const std::string& path) {
   if (directory.empty()) return Checkpoint::Open(path);
   HYDRA_ASSIGN_OR_RETURN(std::optional<Checkpoint> newest, OpenNewestIn(directory));
   if (newest) return *std::move(newest);
-  return absl::NotFoundError(absl::StrCat(directory, ": expected a checkpoint, found none"));
+  return InputError(absl::StrCat(directory, ": expected a checkpoint, found none"));
 }
 
 CheckpointStore::CheckpointStore(std::string out, FileLock lock)
@@ -159,7 +158,7 @@ absl::StatusOr<Checkpoint> CheckpointStore::OpenStep(int64_t step) const {
     if (present == step) return Checkpoint::Open(path);
     steps.push_back(present);
   }
-  return absl::NotFoundError(absl::StrCat(
+  return InputError(absl::StrCat(
       directory_, ": expected a checkpoint of step ", step, ", found ",
       steps.empty() ? std::string("none") : "steps " + absl::StrJoin(steps, ", ")));
 }

@@ -18,15 +18,15 @@
 namespace hydra::train {
 
 // For readers: opens a checkpoint, or the newest usable one of a run directory, of its checkpoints
-// directory, or of its link `latest`; refused() of the result tells what was passed over. kNotFound
-// if `path` is none of these; kDataLoss with the reason if there is nothing usable.
+// directory, or of its link `latest`; refused() of the result tells what was passed over. kInput
+// with the reason if `path` is none of these or nothing there is usable.
 absl::StatusOr<Checkpoint> OpenCheckpoint(const std::string& path);
 
 // For the one writer. Not thread-safe; movable.
 class CheckpointStore {
  public:
   // Takes the lock of the run directory `out`, makes what is missing, and removes what crashed
-  // writers left. kAborted names the process that holds the lock.
+  // writers left. A failure names the process that holds the lock.
   static absl::StatusOr<CheckpointStore> Open(const std::string& out);
 
   // (step, path) of everything that has a checkpoint's name, oldest first; contents are not looked
@@ -36,7 +36,7 @@ class CheckpointStore {
   // The newest usable checkpoint; nothing if there is none at all, the error of the newest one if
   // all are damaged.
   absl::StatusOr<std::optional<Checkpoint>> OpenNewest() const;
-  // That of this step alone. kNotFound lists the steps there are.
+  // That of this step alone. kInput lists the steps there are.
   absl::StatusOr<Checkpoint> OpenStep(int64_t step) const;
 
   // Moves the checkpoints of later steps to OUT/abandoned: a run that goes on from `step` makes its

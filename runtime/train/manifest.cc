@@ -38,11 +38,11 @@ std::string HashOfEntries(const std::vector<ManifestEntry>& entries) {
 absl::Status Compare(const std::string& path, const FileDigest& expected,
                      const FileDigest& found) {
   if (found.bytes != expected.bytes) {
-    return absl::DataLossError(absl::StrCat(path, ": is torn: expected ", expected.bytes,
+    return InputError(absl::StrCat(path, ": is torn: expected ", expected.bytes,
                                             " bytes, found ", found.bytes));
   }
   if (found.hash != expected.hash) {
-    return absl::DataLossError(absl::StrCat(path, ": was altered: expected hash ",
+    return InputError(absl::StrCat(path, ": was altered: expected hash ",
                                             expected.hash.ToHex(), ", found ",
                                             found.hash.ToHex()));
   }
@@ -109,10 +109,10 @@ absl::StatusOr<std::vector<ManifestEntry>> VerifyManifest(
   const std::string manifest = Join(directory, kManifestFile);
   HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::ReadFile(manifest));
   absl::StatusOr<std::vector<ManifestEntry>> entries = ReadEntries(document.root());
-  if (!entries.ok()) return absl::DataLossError(entries.status().message());
+  if (!entries.ok()) return InputError(entries.status().message());
   for (const absl::string_view file : required) {
     if (Find(*entries, file) == nullptr) {
-      return absl::DataLossError(absl::StrCat(manifest, ": does not list ", file));
+      return InputError(absl::StrCat(manifest, ": does not list ", file));
     }
   }
   std::error_code error;
@@ -120,17 +120,17 @@ absl::StatusOr<std::vector<ManifestEntry>> VerifyManifest(
        it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name == kManifestFile || Find(*entries, name) != nullptr) continue;
-    return absl::DataLossError(absl::StrCat(it->path().string(),
+    return InputError(absl::StrCat(it->path().string(),
                                             ": is not listed in the manifest; a checkpoint holds "
                                             "listed files only, so move it elsewhere"));
   }
-  if (error) return ErrnoStatus(error.value(), "list", directory);
+  if (error) return ErrnoStatus(error.value(), "list", directory, ErrorKind::kInput);
   for (const ManifestEntry& expected : *entries) {
     const std::string path = Join(directory, expected.file);
     // The size first: it costs nothing.
     const uint64_t bytes = fs::is_regular_file(path, error) ? fs::file_size(path, error) : 0;
     if (error || !fs::is_regular_file(path, error)) {
-      return absl::DataLossError(absl::StrCat(path, ": is missing, the manifest lists it"));
+      return InputError(absl::StrCat(path, ": is missing, the manifest lists it"));
     }
     HYDRA_RETURN_IF_ERROR(
         Compare(path, expected.digest, {.bytes = bytes, .hash = expected.digest.hash}));

@@ -24,7 +24,7 @@ struct ManifestEntry {
 absl::Status WriteManifest(const AtomicDirectory& directory, std::vector<ManifestEntry> entries);
 
 // What a checkpoint directory holds, every file compared with the manifest, by size and by hash.
-// kNotFound if there is no manifest; kDataLoss names the first file that is missing, torn, altered,
+// kInput if there is no manifest; otherwise it names the first file that is missing, torn, altered,
 // in the directory but not listed, or in `required` but not listed.
 absl::StatusOr<std::vector<ManifestEntry>> VerifyManifest(
     const std::string& directory, absl::Span<const absl::string_view> required);

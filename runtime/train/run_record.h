@@ -31,8 +31,8 @@ struct RunRecord {
   double ce_ema = 0;
 };
 
-// The contents of run.json, and back. `source` names the text in messages; kDataLoss or
-// kFailedPrecondition name line and what was expected.
+// The contents of run.json, and back. `source` names the text in messages; kInput
+// names line and what was expected.
 std::string RunRecordText(const RunRecord& record);
 absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_view source);
 

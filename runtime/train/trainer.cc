@@ -45,7 +45,7 @@ absl::StatusOr<Schedule> MakeSchedule(const Settings& settings, const EngineFact
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(dataset.train().path(), ": has a vocabulary of ", dataset.vocab_size(),
                    ", the model ", facts.model, " has ", facts.vocab_size,
                    "; use data of another tokenizer or a model with a larger vocabulary"));
@@ -76,8 +76,8 @@ absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
 absl::Status CheckSettings(const Settings& settings) {
   const auto require = [&](absl::string_view key, int64_t least) {
     if (settings.Integer(key) >= least) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("setting '", key, "' must be at least ", least,
-                                                   ", found ", settings.Integer(key)));
+    return UsageError(absl::StrCat("setting '", key, "' must be at least ", least, ", found ",
+                                   settings.Integer(key)));
   };
   HYDRA_RETURN_IF_ERROR(require("steps", 1));
   HYDRA_RETURN_IF_ERROR(require("accum", 1));
@@ -91,7 +91,7 @@ absl::Status CheckSettings(const Settings& settings) {
        {"lr", "weight_decay", "grad_clip", "clip_min", "clip_max", "clip_factor", "clip_ema_decay",
         "spike_norm", "spike_lr_factor"}) {
     if (settings.Number(key) < 0) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat("setting '", key, "' must not be negative, found ", settings.Text(key)));
     }
   }
@@ -317,7 +317,7 @@ absl::Status Trainer::SaveAtEnd(int64_t keep) {
   absl::Status status;
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
     status = Save(keep);
-    if (status.ok() || absl::IsOutOfRange(status) || attempt == kAttempts) break;
+    if (status.ok() || KindOf(status) == ErrorKind::kNumerical || attempt == kAttempts) break;
     Warn(absl::StrCat("the checkpoint of step ", record_.step, " could not be written: ",
                       status.message(), "; trying again"));
     std::this_thread::sleep_for(options_.save_retry_pause);
@@ -332,7 +332,7 @@ absl::Status Trainer::EndWith(const absl::Status& failure) {
   std::string left = last_checkpoint_.empty()
                          ? std::string("no checkpoint was written yet")
                          : absl::StrCat("the last checkpoint is ", last_checkpoint_);
-  const bool numerical = absl::IsOutOfRange(failure);
+  const bool numerical = KindOf(failure) == ErrorKind::kNumerical;
   const absl::StatusOr<std::string> broken = FindNonFiniteParameter(engine_);
   if (broken.ok() && !broken->empty()) {
     absl::StrAppend(&left, "; parameter ", *broken, " is not finite any more, so nothing was saved; "
@@ -351,7 +351,7 @@ absl::Status Trainer::EndWith(const absl::Status& failure) {
       }
     }
   }
-  return absl::Status(failure.code(), absl::StrCat(failure.message(), "; ", left));
+  return MakeError(KindOf(failure), absl::StrCat(failure.message(), "; ", left));
 }
 
 absl::StatusOr<TrainOutcome> Trainer::Run() {

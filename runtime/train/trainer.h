@@ -44,14 +44,14 @@ enum class TrainOutcome { kFinished, kStopped, kInterrupted };
 class Trainer {
  public:
   // Takes the settings of the starting point's checkpoint for everything that was not given.
-  // kInvalidArgument for settings.
+  // kUsage for settings.
   static absl::StatusOr<Trainer> Create(TrainEngine& engine, const data::Dataset& dataset,
                                         Settings settings, StartingPoint start,
                                         TrainerOptions options,
                                         std::vector<TrainObserver*> observers);
 
   // Trains to the end, to stop_at, or until interrupted; always ends with a checkpoint.
-  // kOutOfRange if the norm or the loss stops being finite: the state before that step is saved, if
+  // kNumerical if the norm or the loss stops being finite: the state before that step is saved, if
   // its parameters are finite, and the older checkpoints stay.
   absl::StatusOr<TrainOutcome> Run();
 

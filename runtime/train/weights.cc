@@ -35,7 +35,7 @@ absl::StatusOr<std::vector<const TensorView*>> Candidates(const SafetensorsFile&
     const TensorView* tensor = file.Find(name);
     if (tensor == nullptr) continue;
     if (!Fits(tensor->dtype, expected.dtype, types) || tensor->shape != expected.shape) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return InputError(absl::StrCat(
           file.source(), ": tensor '", tensor->name, "': expected ", DTypeName(expected.dtype), " ",
           Shape(expected.shape), ", found ", DTypeName(tensor->dtype), " ", Shape(tensor->shape)));
     }
@@ -52,7 +52,7 @@ absl::Status CheckSameValues(const SafetensorsFile& file,
         std::equal(tensors[i]->bytes.begin(), tensors[i]->bytes.end(), tensors[0]->bytes.begin())) {
       continue;
     }
-    return absl::FailedPreconditionError(absl::StrCat(
+    return InputError(absl::StrCat(
         file.source(), ": tensors '", tensors[0]->name, "' and '", tensors[i]->name,
         "' are one parameter of this model (tied), expected equal values, found different ones; "
         "untie them in the model, or remove one from the file"));
@@ -67,7 +67,7 @@ absl::Status Missing(const SafetensorsFile& file, const std::vector<std::string>
       missing.begin(), missing.begin() + std::min<size_t>(missing.size(), kListed));
   const std::string more =
       missing.size() > kListed ? absl::StrCat(" and ", missing.size() - kListed, " more") : "";
-  return absl::FailedPreconditionError(absl::StrCat(
+  return InputError(absl::StrCat(
       file.source(), ": expected ", missing.size() == 1 ? "a tensor '" : "tensors '",
       absl::StrJoin(listed, "', '"), "'", more, ", found none",
       DidYouMeanAmong(missing.front(), names)));
@@ -97,10 +97,10 @@ absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file
   if (!missing.empty()) return Missing(file, missing);
   for (const TensorView& tensor : file.tensors()) {
     if (known.contains(tensor.name)) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat(file.source(), ": tensor '", tensor.name, "' ", Shape(tensor.shape),
-                     " belongs to no parameter of the model", DidYouMeanAmong(tensor.name, known),
-                     "; was the file made for another model?"));
+    return InputError(absl::StrCat(file.source(), ": tensor '", tensor.name, "' ",
+                                   Shape(tensor.shape), " belongs to no parameter of the model",
+                                   DidYouMeanAmong(tensor.name, known),
+                                   "; was the file made for another model?"));
   }
   return found;
 }
@@ -145,7 +145,7 @@ absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTens
     values.resize(StateBytes(tensors[i]) / sizeof(float));
     if (const std::optional<size_t> bad =
             ConvertToFloat(found[i]->dtype, bytes, absl::MakeSpan(values))) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return InputError(absl::StrCat(
           file.source(), ": tensor '", found[i]->name, "': element ", *bad, " of type ",
           DTypeName(found[i]->dtype), " is larger than any F32 number"));
     }

@@ -33,7 +33,7 @@ enum class ElementTypes {
 };
 
 // Hands every tensor of the list to `write`. A tensor is found by its name or one of its aliases;
-// under several of them, it must have the same values under each. kFailedPrecondition names the
+// under several of them, it must have the same values under each. kInput names the
 // first tensors that are missing, the first that has another type or shape, differs from its alias,
 // or is in the file but not in the list, and F64 values that F32 cannot hold; then nothing, or (for
 // such values) only part, was written.

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/data/tokenizer.h"
 #include "tests/data/temporary_directory.h"
 
@@ -24,7 +25,7 @@ TEST(Tokenizer, BytesRoundTrip) {
   ASSERT_TRUE(tokens.ok());
   EXPECT_EQ((*tokens)[200], 200);
   EXPECT_EQ(*(*tokenizer)->Decode(*tokens), text);
-  EXPECT_EQ((*tokenizer)->Decode({256}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf((*tokenizer)->Decode({256}).status()), ErrorKind::kFailure);
   EXPECT_THAT(std::string(MakeTokenizer("bytes").status().message()), HasSubstr("byte"));
 }
 
@@ -70,7 +71,7 @@ TEST(Dataset, NothingIsReplacedBySurprise) {
   ASSERT_TRUE(PrepareText({.files = {directory / "a.txt"}, .out = out}).ok());
   const std::string train = ReadFile(out + "/train.tokens");
   const TextOptions again{.files = {directory / "b.txt"}, .out = out, .validation_fraction = 0};
-  EXPECT_EQ(PrepareText(again).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(PrepareText(again).status()), ErrorKind::kUsage);
   EXPECT_EQ(ReadFile(out + "/train.tokens"), train);
   TextOptions forced = again;
   forced.force = true;
@@ -80,7 +81,7 @@ TEST(Dataset, NothingIsReplacedBySurprise) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out), {}), 2);
   WriteFile(out + "/notes.txt", "foreign");
   const absl::Status status = PrepareText(forced).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
   EXPECT_THAT(std::string(status.message()), HasSubstr("notes.txt"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory / "new"), {}), 1);
 }
@@ -90,21 +91,21 @@ TEST(Dataset, RefusesBadOptions) {
   WriteFile(directory / "a.txt", "text");
   WriteFile(directory / "empty.txt", "");
   const std::string out = directory / "out";
-  EXPECT_EQ(PrepareText({.files = {directory / "a.txt"}, .out = out, .validation_fraction = 1})
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(PrepareText({.files = {directory / "none.txt"}, .out = out}).status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_EQ(PrepareText({.files = {directory / "empty.txt"}, .out = out}).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(
+      KindOf(PrepareText({.files = {directory / "a.txt"}, .out = out, .validation_fraction = 1})
+                 .status()),
+      ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(PrepareText({.files = {directory / "none.txt"}, .out = out}).status()),
+            ErrorKind::kInput);
+  EXPECT_EQ(KindOf(PrepareText({.files = {directory / "empty.txt"}, .out = out}).status()),
+            ErrorKind::kInput);
 }
 
 TEST(Dataset, RefusesDamagedDirectories) {
   TemporaryDirectory directory;
   WriteFile(directory / "a.txt", std::string(100, 'a'));
   const std::string out = directory / "out";
-  EXPECT_EQ(Dataset::Open(out).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(Dataset::Open(out).status()), ErrorKind::kInput);
   ASSERT_TRUE(PrepareText({.files = {directory / "a.txt"}, .out = out}).ok());
   const std::string good = ReadFile(out + "/data.json");
 

@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "tests/data/temporary_directory.h"
 
 namespace hydra::data {
@@ -44,7 +45,7 @@ TEST(TokenFile, EmptyFileIsValid) {
 TEST(TokenFile, RefusesIdsOutsideTheVocabulary) {
   TemporaryDirectory directory;
   const absl::Status status = WriteTokenFile(directory / "a.tokens", {1, 2, 10}, 10);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(status), ErrorKind::kFailure);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("token 2 has id 10"));
   EXPECT_FALSE(WriteTokenFile(directory / "a.tokens", {-1}, 10).ok());
 }
@@ -67,7 +68,7 @@ TEST(TokenFile, EveryFlippedBitIsFound) {
       std::string bad = good;
       bad[byte] = static_cast<char>(bad[byte] ^ (1 << bit));
       WriteFile(path, bad);
-      EXPECT_EQ(OpenAndVerify(path).code(), absl::StatusCode::kDataLoss)
+      EXPECT_EQ(KindOf(OpenAndVerify(path)), ErrorKind::kInput)
           << "byte " << byte << " bit " << bit;
     }
   }
@@ -86,7 +87,7 @@ TEST(TokenFile, OpeningReadsTheHeaderOnly) {
   std::vector<int32_t> ids(500);
   EXPECT_TRUE(file->Read(0, absl::MakeSpan(ids)).ok());
   const absl::Status status = file->Read(1, absl::MakeSpan(ids));
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("token 500 at byte 1064 has id 519"));
 }
 
@@ -100,7 +101,7 @@ TEST(TokenFile, AFileThatShrinksIsAnErrorNotACrash) {
   std::vector<int32_t> ids(100);
   EXPECT_TRUE(file->Read(0, absl::MakeSpan(ids)).ok());
   const absl::Status status = file->Read(50000, absl::MakeSpan(ids));
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("shortened"));
 }
 
@@ -111,11 +112,11 @@ TEST(TokenFile, EveryTruncationIsRefused) {
   const std::string good = ReadFile(path);
   for (size_t size = 0; size < good.size(); ++size) {
     WriteFile(path, good.substr(0, size));
-    EXPECT_EQ(TokenFile::Open(path).status().code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput) << size;
   }
   WriteFile(path, good + "x");
-  EXPECT_EQ(TokenFile::Open(path).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(TokenFile::Open(directory / "none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(TokenFile::Open(directory / "none").status()), ErrorKind::kInput);
 }
 
 }  // namespace

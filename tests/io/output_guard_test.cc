@@ -20,7 +20,7 @@ const DirectoryKind kBook{"a book", [](absl::string_view name) { return name == 
 const FileKind kNote{"a note", [](const std::string& path) { return fs::file_size(path) == 4; }};
 
 void ExpectRefused(const absl::Status& status, const std::string& found) {
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(KindOf(status), ErrorKind::kUsage) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(found));
 }
 

@@ -60,7 +60,7 @@ TEST_F(CheckpointStoreTest, RotatesAndPointsToTheLatest) {
 TEST_F(CheckpointStoreTest, ReadersAndResumingFallBackAlike) {
   CheckpointStore store = *CheckpointStore::Open(out());
   EXPECT_FALSE(store.OpenNewest()->has_value());
-  EXPECT_EQ(OpenCheckpoint(out()).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(OpenCheckpoint(out()).status()), ErrorKind::kInput);
   Save(store, {10, 20});
   WriteFile(InStore("step-00000020/") + kOptimizerFile, "gone");
   const std::optional<Checkpoint> newest = *store.OpenNewest();
@@ -73,8 +73,8 @@ TEST_F(CheckpointStoreTest, ReadersAndResumingFallBackAlike) {
     EXPECT_EQ(read->refused(), newest->refused());
   }
   // One that is named is meant.
-  EXPECT_EQ(OpenCheckpoint(InStore("step-00000020")).status().code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(OpenCheckpoint(InStore("step-00000020")).status()),
+            ErrorKind::kInput);
   WriteFile(InStore("step-00000010/") + kRunFile, "{}");
   EXPECT_EQ(ExitCodeFor(store.OpenNewest().status()), 3);
   EXPECT_EQ(ExitCodeFor(OpenCheckpoint(out()).status()), 3);
@@ -155,10 +155,10 @@ TEST_F(CheckpointStoreTest, TheLockIsTheProcessNotItsNumber) {
     const absl::StatusOr<CheckpointStore> store = CheckpointStore::Open(out());
     ASSERT_TRUE(store.ok()) << store.status();
     const absl::Status second = CheckpointStore::Open(out()).status();
-    EXPECT_EQ(second.code(), absl::StatusCode::kAborted);
+    EXPECT_EQ(KindOf(second), ErrorKind::kFailure);
     EXPECT_THAT(std::string(second.message()), HasSubstr(out()));
     // Readers need no lock.
-    EXPECT_EQ(OpenCheckpoint(out()).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(KindOf(OpenCheckpoint(out()).status()), ErrorKind::kInput);
   }
   EXPECT_TRUE(CheckpointStore::Open(out()).ok());
   // A holder that is killed holds no more.

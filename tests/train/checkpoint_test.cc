@@ -57,7 +57,7 @@ TEST_F(CheckpointTest, EveryDamagedFileIsNamed) {
          {std::pair{altered, "altered"}, std::pair{good.substr(0, good.size() - 1), "torn"}}) {
       WriteFile(full, bad);
       const absl::Status status = Checkpoint::Open(path).status();
-      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+      EXPECT_EQ(KindOf(status), ErrorKind::kInput);
       EXPECT_THAT(std::string(status.message()), HasSubstr(file));
       EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
     }
@@ -85,8 +85,8 @@ TEST_F(CheckpointTest, ADamagedManifestIsRefused) {
     EXPECT_EQ(ExitCodeFor(Checkpoint::Open(path).status()), 3) << "size " << size;
   }
   fs::remove(manifest);
-  EXPECT_EQ(Checkpoint::Open(path).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(Checkpoint::Open(directory_ / "none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(Checkpoint::Open(path).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(Checkpoint::Open(directory_ / "none").status()), ErrorKind::kInput);
 }
 
 TEST_F(CheckpointTest, AManifestThatOmitsAFileIsRefused) {
@@ -103,12 +103,12 @@ TEST_F(CheckpointTest, AManifestThatOmitsAFileIsRefused) {
     ASSERT_TRUE(WriteManifest(copy, entries).ok());
     ASSERT_TRUE(copy.Publish().ok());
     absl::Status status = Checkpoint::Open(directory_ / "copy").status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << omitted;
+    EXPECT_EQ(KindOf(status), ErrorKind::kInput) << omitted;
     EXPECT_THAT(std::string(status.message()), HasSubstr(omitted));
     // Without the file: what the checkpoint needs or promises must be there.
     fs::remove(directory_ / ("copy/" + omitted));
     status = Checkpoint::Open(directory_ / "copy").status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << omitted;
+    EXPECT_EQ(KindOf(status), ErrorKind::kInput) << omitted;
     EXPECT_THAT(std::string(status.message()), HasSubstr(omitted));
   }
   WriteFile(path + "/notes.txt", "foreign");

@@ -242,7 +242,7 @@ TEST_F(TrainerTest, ASecondTrainerIsRefusedByName) {
   UnigramEngine engine(2, 8, 1);
   const StartingPoint held = *OpenStartingPoint({.out = Out("run")});
   const absl::Status refused = Train(engine, {.out = Out("run")}).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(KindOf(refused), ErrorKind::kFailure);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("run: expected no other writer"));
   EXPECT_THAT(std::string(refused.message()),
               HasSubstr("process " + std::to_string(::getpid()) + " on "));

@@ -71,11 +71,10 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
     }
   }
   if (model.spec_path.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(model.checkpoint->path(),
-                     ": the checkpoint carries neither an artifact nor a model spec; "
-                     "pass the model and --weights ",
-                     model.checkpoint->weights_path()));
+    return InputError(absl::StrCat(model.checkpoint->path(),
+                                   ": the checkpoint carries neither an artifact nor a model spec; "
+                                   "pass the model and --weights ",
+                                   model.checkpoint->weights_path()));
   }
   HYDRA_ASSIGN_OR_RETURN(model.artifact_path, Compile(model.spec_path, request, {}));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -86,7 +85,7 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
   if (request.checkpoint) return OpenFromCheckpoint(request, model);
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
-    return absl::NotFoundError(
+    return InputError(
         absl::StrCat(request.model,
                      ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));
@@ -155,7 +154,7 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
       reinterpret_cast<const uint8_t*>(attachments.artifact.data()), attachments.artifact.size());
   const auto again = artifact::Artifact::FromMemory(read, model.artifact_path);
   if (!again.ok() || (*again)->content_hash() != model.artifact->content_hash()) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return InputError(absl::StrCat(
         model.artifact_path, ": was replaced while it was loaded; start again"));
   }
   if (!model.spec_path.empty()) {

@@ -55,26 +55,26 @@ absl::StatusOr<train::StartRequest> StartOf(const TrainFlags& flags) {
     request.mode = train::StartMode::kResume;
   }
   if (!flags.resume.empty() && flags.resume != "true" && flags.resume != "auto") {
-    return absl::InvalidArgumentError(absl::StrCat(
+    return UsageError(absl::StrCat(
         "--resume expects no value, or =auto to begin where there is nothing yet; found '",
         flags.resume, "'"));
   }
   if (flags.resume_from && *flags.resume_from < 0) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("--resume-from expects the step of a checkpoint, found ", *flags.resume_from));
   }
   if (flags.resume == "auto" && flags.resume_from) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         "--resume=auto and --resume-from STEP contradict each other: the step has to be there");
   }
   const bool resumes = request.mode != train::StartMode::kNew;
   if (flags.dry_run && (resumes || !flags.weights.empty())) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         "--dry-run begins nothing, so --resume, --resume-from and --weights have no effect; drop "
         "them, or --dry-run");
   }
   if (request.mode == train::StartMode::kResume && !flags.weights.empty()) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         "a resumed run has its checkpoint's weights, so --weights has no effect; drop it, or start "
         "a new run with another --out");
   }
@@ -89,7 +89,7 @@ absl::Status CheckSameModel(const std::string& named, const train::CheckpointAtt
   HYDRA_ASSIGN_OR_RETURN(const std::string saved,
                          ReadWholeFile(checkpoint.spec_path(), uint64_t{1} << 28));
   if (saved == model.spec_contents) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
+  return UsageError(absl::StrCat(
       named, ": expected the model of the run, as in ", checkpoint.spec_path(),
       ", found another one; leave MODEL away to resume with the run's own, or start a new run of "
       "this model from its weights with --weights ",
@@ -143,11 +143,10 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   HYDRA_ASSIGN_OR_RETURN(const train::StartRequest start_request, StartOf(flags));
   if (flags.out.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError("train needs --out DIR for checkpoints and metrics");
+    return UsageError("train needs --out DIR for checkpoints and metrics");
   }
   if (flags.stop_at && *flags.stop_at < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
+    return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
   }
   // A new run leaves nothing behind if its request is refused; one that goes on is opened first,
   // since its checkpoint has the settings.
@@ -162,10 +161,10 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     HYDRA_RETURN_IF_ERROR(settings.Restore(start->checkpoint->run().settings).status());
     if (request.model.empty()) request.checkpoint = start->checkpoint;
   } else if (request.model.empty()) {
-    return absl::InvalidArgumentError("train needs a MODEL (see hydra-run train --help)");
+    return UsageError("train needs a MODEL (see hydra-run train --help)");
   }
   if (flags.data.empty() && !flags.dry_run && !resumed) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         "train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   HYDRA_RETURN_IF_ERROR(train::CheckSettings(settings));
