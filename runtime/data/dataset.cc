@@ -152,9 +152,9 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
                    {"validation", nullptr},
                    {"sources", std::move(sources)}};
   HYDRA_ASSIGN_OR_RETURN(AtomicFile train, directory.CreateFile(kTrain));
-  HYDRA_ASSIGN_OR_RETURN(description["train"],
-                         WritePart(std::move(train), all.first(summary.train_tokens),
-                                   tokenizer->vocab_size()));
+  HYDRA_ASSIGN_OR_RETURN(
+      description["train"],
+      WritePart(std::move(train), all.first(summary.train_tokens), tokenizer->vocab_size()));
   // A single held-out token predicts nothing.
   if (summary.validation_tokens >= 2) {
     HYDRA_ASSIGN_OR_RETURN(AtomicFile validation, directory.CreateFile(kValidation));
@@ -163,8 +163,8 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
                                      tokenizer->vocab_size()));
   }
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(kDescription));
-  HYDRA_RETURN_IF_ERROR(file.Append(absl::string_view(
-      description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n")));
+  HYDRA_RETURN_IF_ERROR(file.Append(
+      absl::string_view(description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n")));
   HYDRA_RETURN_IF_ERROR(file.Commit());
   HYDRA_RETURN_IF_ERROR(directory.Publish());
   HYDRA_ASSIGN_OR_RETURN(const Dataset dataset, Dataset::Open(options.out));

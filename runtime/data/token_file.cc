@@ -168,15 +168,14 @@ absl::Status TokenFile::Read(uint64_t first, absl::Span<int32_t> out) const {
   const absl::Span<uint8_t> packed =
       absl::MakeSpan(reinterpret_cast<uint8_t*>(out.data()), out.size() * sizeof(int32_t))
           .last(out.size() * width_);
-  HYDRA_RETURN_IF_ERROR(
-      ReadAllAt(file_, path_, packed, kTokenFileHeaderBytes + first * width_));
+  HYDRA_RETURN_IF_ERROR(ReadAllAt(file_, path_, packed, kTokenFileHeaderBytes + first * width_));
   for (size_t i = 0; i < out.size(); ++i) {
     const uint32_t id = Load(packed.data() + i * width_, width_);
     if (id >= static_cast<uint64_t>(vocab_size_)) {
       const uint64_t token = first + i;
-      return Damaged(path_, absl::StrCat("token ", token, " at byte ",
-                                         kTokenFileHeaderBytes + token * width_, " has id ", id,
-                                         ", outside the vocabulary of ", vocab_size_));
+      return Damaged(
+          path_, absl::StrCat("token ", token, " at byte ", kTokenFileHeaderBytes + token * width_,
+                              " has id ", id, ", outside the vocabulary of ", vocab_size_));
     }
     out[i] = static_cast<int32_t>(id);
   }

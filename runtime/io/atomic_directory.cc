@@ -34,8 +34,7 @@ std::string ReplacedPath(const std::string& target) {
 }  // namespace
 
 absl::string_view ReplacedBase(absl::string_view name) {
-  if (name.size() <= kReplaced.size() ||
-      name.substr(name.size() - kReplaced.size()) != kReplaced) {
+  if (name.size() <= kReplaced.size() || name.substr(name.size() - kReplaced.size()) != kReplaced) {
     return "";
   }
   return TemporaryBase(name.substr(0, name.size() - kReplaced.size()));

@@ -17,9 +17,8 @@ absl::StatusOr<FileDigest> DigestOfFile(const std::string& path) {
   struct stat info;
   if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat", path, ErrorKind::kInput);
   if (!S_ISREG(info.st_mode)) {
-    return InputError(
-        absl::StrCat(path, ": expected a regular file, found a ",
-                     S_ISDIR(info.st_mode) ? "directory" : "device"));
+    return InputError(absl::StrCat(path, ": expected a regular file, found a ",
+                                   S_ISDIR(info.st_mode) ? "directory" : "device"));
   }
   constexpr size_t kPiece = size_t{1} << 20;
   std::vector<uint8_t> piece(kPiece);

@@ -40,13 +40,14 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path, absl::string
     HYDRA_ASSIGN_OR_RETURN(const LockResult lock, TryLock(file, path));
     if (lock == LockResult::kBusy) {
       return FailureError(absl::StrCat(ParentDirectory(path), ": expected no other writer, found ",
-                                             what, " in it already: ", ReadHolder(path), " (",
-                                             path, "); wait for it or choose another directory"));
+                                       what, " in it already: ", ReadHolder(path), " (", path,
+                                       "); wait for it or choose another directory"));
     }
     if (lock == LockResult::kUnsupported) {
       return FailureError(
-          absl::StrCat(path, ": the file system has no locks (flock), so a second writer could not "
-                             "be kept away; choose a directory on another one"));
+          absl::StrCat(path,
+                       ": the file system has no locks (flock), so a second writer could not "
+                       "be kept away; choose a directory on another one"));
     }
     // The directory may have been removed and made again between open and lock.
     HYDRA_ASSIGN_OR_RETURN(const bool there, StillThere(file, path));
@@ -54,10 +55,9 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path, absl::string
     // Only for the message to others: a full disk does not unlock.
     const std::string holder = Holder() + "\n";
     if (::ftruncate(file.get(), 0) == 0) {
-      WriteAllAt(file, path,
-                 absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(holder.data()),
-                                     holder.size()),
-                 0)
+      WriteAllAt(
+          file, path,
+          absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(holder.data()), holder.size()), 0)
           .IgnoreError();
     }
     return FileLock(std::move(file));

@@ -11,14 +11,14 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status Taken(const std::string& path, absl::string_view what, absl::string_view found) {
-  return UsageError(
-      absl::StrCat(path, ": expected nothing there yet, or ", what, " to replace with --force; found ",
-                   found, "; choose another name"));
+  return UsageError(absl::StrCat(path, ": expected nothing there yet, or ", what,
+                                 " to replace with --force; found ", found,
+                                 "; choose another name"));
 }
 
 absl::Status NeedsForce(const std::string& path, absl::string_view what) {
-  return UsageError(absl::StrCat(
-      path, ": is ", what, " already; replace it with --force, or choose another name"));
+  return UsageError(absl::StrCat(path, ": is ", what,
+                                 " already; replace it with --force, or choose another name"));
 }
 
 // What stands at a path, for messages; "" for what the caller has to look at.
@@ -41,8 +41,8 @@ std::string Standing(const fs::file_status& status, fs::file_type wanted) {
 absl::Status CheckOutput(const std::string& path, const DirectoryKind& kind, bool force) {
   const std::string name = FileName(path);
   if (name.empty() || name == "." || name == "..") {
-    return UsageError(absl::StrCat(
-        path, ": expected the name of a directory to be made, found one to be in"));
+    return UsageError(
+        absl::StrCat(path, ": expected the name of a directory to be made, found one to be in"));
   }
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
@@ -56,9 +56,9 @@ absl::Status CheckOutput(const std::string& path, const DirectoryKind& kind, boo
        it.increment(error)) {
     const std::string file = it->path().filename().string();
     if (!it->is_regular_file(error) || !kind.owns(file)) {
-      return Taken(path, kind.what,
-                   absl::StrCat("a directory with '", file, "', which ", kind.what,
-                                " does not have"));
+      return Taken(
+          path, kind.what,
+          absl::StrCat("a directory with '", file, "', which ", kind.what, " does not have"));
     }
     empty = false;
   }

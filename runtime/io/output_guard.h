@@ -12,7 +12,7 @@ namespace hydra {
 
 // A directory that consists of certain files alone.
 struct DirectoryKind {
-  absl::string_view what;  // for messages, e.g. "a checkpoint"
+  absl::string_view what;                            // for messages, e.g. "a checkpoint"
   std::function<bool(absl::string_view name)> owns;  // whether such a directory may have this file
 };
 

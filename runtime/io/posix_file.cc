@@ -135,11 +135,11 @@ absl::Status ReadAllAt(const FileDescriptor& file, const std::string& path,
     const ssize_t got = ::pread(file.get(), bytes.data(), std::min(bytes.size(), kPiece),
                                 static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoStatus(errno, absl::StrCat("read at byte ", offset), path, ErrorKind::kInput);
+    if (got < 0)
+      return ErrnoStatus(errno, absl::StrCat("read at byte ", offset), path, ErrorKind::kInput);
     if (got == 0) {
-      return InputError(absl::StrCat(path, ": ends at byte ", offset, ", expected ",
-                                              bytes.size(),
-                                              " bytes more; it was shortened while in use"));
+      return InputError(absl::StrCat(path, ": ends at byte ", offset, ", expected ", bytes.size(),
+                                     " bytes more; it was shortened while in use"));
     }
     bytes.remove_prefix(static_cast<size_t>(got));
     offset += static_cast<uint64_t>(got);

@@ -55,7 +55,7 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 absl::Status SafetensorsFile::Read(const TensorView& tensor, absl::Span<uint8_t> to) const {
   if (to.size() != tensor.bytes.size()) {
     return FailureError(absl::StrCat("tensor ", QuoteForMessage(tensor.name), " has ",
-                                            tensor.bytes.size(), " bytes, asked for ", to.size()));
+                                     tensor.bytes.size(), " bytes, asked for ", to.size()));
   }
   if (!mapped_.bytes().empty()) {
     return mapped_.Read(static_cast<uint64_t>(tensor.bytes.data() - mapped_.bytes().data()), to);

@@ -45,9 +45,8 @@ absl::StatusOr<bool> Hold(const FileDescriptor& file, const std::string& path) {
 }
 
 absl::Status NoPlace(const std::string& target) {
-  return FailureError(
-      absl::StrCat(target, ": no temporary could be kept beside it; who removes '", target, kMark,
-                   "*' all the time?"));
+  return FailureError(absl::StrCat(target, ": no temporary could be kept beside it; who removes '",
+                                   target, kMark, "*' all the time?"));
 }
 
 }  // namespace
@@ -101,8 +100,7 @@ absl::Status RemoveStaleTemporaries(const std::string& directory, absl::string_v
     if (target.empty() || (!base.empty() && target != base)) continue;
     const std::string path = entries->path().string();
     // O_NONBLOCK: whatever has such a name, opening it must not wait.
-    const absl::StatusOr<FileDescriptor> file =
-        OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const absl::StatusOr<FileDescriptor> file = OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     // A link, or gone meanwhile, or not ours to open.
     if (!file.ok()) continue;
     HYDRA_ASSIGN_OR_RETURN(const LockResult lock, TryLock(*file, path));

@@ -52,7 +52,8 @@ absl::Status Restore(const std::string& directory, const StateFile& what, TrainE
         return what.kind == StateKind::kParameters ? engine.aliases(index)
                                                    : std::vector<std::string>();
       },
-      ElementTypes::kExact, [&](size_t index, absl::Span<const uint8_t> bytes) {
+      ElementTypes::kExact,
+      [&](size_t index, absl::Span<const uint8_t> bytes) {
         return engine.WriteState(what.kind, index, bytes);
       });
 }
@@ -90,12 +91,11 @@ absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRe
   std::vector<ManifestEntry> entries;
   for (const StateFile& what : kStateFiles) {
     HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(what.file));
-    HYDRA_ASSIGN_OR_RETURN(
-        const FileDigest digest,
-        SaveTensors(std::move(file), what.format, engine.state(what.kind),
-                    [&](size_t index, absl::Span<uint8_t> bytes) {
-                      return engine.ReadState(what.kind, index, bytes);
-                    }));
+    HYDRA_ASSIGN_OR_RETURN(const FileDigest digest,
+                           SaveTensors(std::move(file), what.format, engine.state(what.kind),
+                                       [&](size_t index, absl::Span<uint8_t> bytes) {
+                                         return engine.ReadState(what.kind, index, bytes);
+                                       }));
     entries.push_back({what.file, digest});
   }
   record.has_artifact = !attachments.artifact.empty();

@@ -30,15 +30,15 @@ absl::StatusOr<StartingPoint> OpenStartingPoint(const StartRequest& request) {
   HYDRA_ASSIGN_OR_RETURN(CheckpointStore store, CheckpointStore::Open(request.out));
   HYDRA_ASSIGN_OR_RETURN(const auto present, store.List());
   if (request.mode == StartMode::kNew && !present.empty()) {
-    return UsageError(
-        absl::StrCat(request.out, ": already contains a run with ", present.size(),
-                     present.size() == 1 ? " checkpoint" : " checkpoints",
-                     "; continue it with --resume or choose another --out"));
+    return UsageError(absl::StrCat(request.out, ": already contains a run with ", present.size(),
+                                   present.size() == 1 ? " checkpoint" : " checkpoints",
+                                   "; continue it with --resume or choose another --out"));
   }
   if (request.mode == StartMode::kResume && present.empty()) {
-    return InputError(absl::StrCat(
-        store.directory(), ": expected a checkpoint to resume from, found none; drop --resume to "
-                           "start, or use --resume=auto for whichever fits"));
+    return InputError(
+        absl::StrCat(store.directory(),
+                     ": expected a checkpoint to resume from, found none; drop --resume to "
+                     "start, or use --resume=auto for whichever fits"));
   }
   StartingPoint start{.store = std::move(store), .checkpoint = std::nullopt};
   if (present.empty()) return start;

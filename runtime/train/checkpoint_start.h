@@ -29,8 +29,8 @@ struct StartingPoint {
 };
 
 // Opens the run directory, making it if it is new, and checks the checkpoint, each file once.
-// kUsage for a new run where there is one; kInput if there is nothing to resume from; a failure that
-// names it if another process trains there.
+// kUsage for a new run where there is one; kInput if there is nothing to resume from; a failure
+// that names it if another process trains there.
 absl::StatusOr<StartingPoint> OpenStartingPoint(const StartRequest& request);
 
 // What a run was started with and its checkpoints do not say, since equal runs write equal

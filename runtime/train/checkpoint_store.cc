@@ -72,9 +72,7 @@ absl::StatusOr<Checkpoints> ListCheckpoints(const std::string& directory) {
 }
 
 // Whether the checkpoint itself is the reason; with too little memory an older one is no answer.
-bool IsUnusable(const absl::Status& status) {
-  return KindOf(status) == ErrorKind::kInput;
-}
+bool IsUnusable(const absl::Status& status) { return KindOf(status) == ErrorKind::kInput; }
 
 absl::StatusOr<std::optional<Checkpoint>> OpenNewestIn(const std::string& directory) {
   HYDRA_ASSIGN_OR_RETURN(const Checkpoints checkpoints, ListCheckpoints(directory));
@@ -136,8 +134,8 @@ absl::Status CheckpointStore::RemoveLeftovers() const {
       HYDRA_RETURN_IF_ERROR(RemoveTree(path));
     } else if (!ReplacedBase(name).empty()) {
       HYDRA_RETURN_IF_ERROR(RecoverReplaced(Join(directory_, std::string(ReplacedBase(name)))));
-    } else if (absl::string_view base = name; absl::ConsumeSuffix(&base, kPrevious) &&
-                                              StepOf(base)) {
+    } else if (absl::string_view base = name;
+               absl::ConsumeSuffix(&base, kPrevious) && StepOf(base)) {
       const std::string target = Join(directory_, std::string(base));
       HYDRA_RETURN_IF_ERROR(PathExists(target) ? RemoveTree(path) : RenamePath(path, target));
     }
@@ -158,9 +156,9 @@ absl::StatusOr<Checkpoint> CheckpointStore::OpenStep(int64_t step) const {
     if (present == step) return Checkpoint::Open(path);
     steps.push_back(present);
   }
-  return InputError(absl::StrCat(
-      directory_, ": expected a checkpoint of step ", step, ", found ",
-      steps.empty() ? std::string("none") : "steps " + absl::StrJoin(steps, ", ")));
+  return InputError(
+      absl::StrCat(directory_, ": expected a checkpoint of step ", step, ", found ",
+                   steps.empty() ? std::string("none") : "steps " + absl::StrJoin(steps, ", ")));
 }
 
 absl::StatusOr<std::vector<std::string>> CheckpointStore::SetAsideAfter(int64_t step) {
@@ -223,9 +221,9 @@ absl::StatusOr<CheckpointStore::Saved> CheckpointStore::Save(
   HYDRA_RETURN_IF_ERROR(WriteCheckpoint(saved.path, engine, record, attachments));
   for (const absl::Status& status : {PointLatest(name), RemoveOld(record.step, keep)}) {
     if (status.ok()) continue;
-    saved.warnings.push_back(absl::StrCat("the checkpoint of step ", record.step,
-                                          " is written, but clearing up failed: ",
-                                          status.message()));
+    saved.warnings.push_back(
+        absl::StrCat("the checkpoint of step ", record.step,
+                     " is written, but clearing up failed: ", status.message()));
   }
   return saved;
 }

@@ -35,24 +35,21 @@ std::string HashOfEntries(const std::vector<ManifestEntry>& entries) {
   return hasher.Digest().ToHex();
 }
 
-absl::Status Compare(const std::string& path, const FileDigest& expected,
-                     const FileDigest& found) {
+absl::Status Compare(const std::string& path, const FileDigest& expected, const FileDigest& found) {
   if (found.bytes != expected.bytes) {
-    return InputError(absl::StrCat(path, ": is torn: expected ", expected.bytes,
-                                            " bytes, found ", found.bytes));
+    return InputError(
+        absl::StrCat(path, ": is torn: expected ", expected.bytes, " bytes, found ", found.bytes));
   }
   if (found.hash != expected.hash) {
-    return InputError(absl::StrCat(path, ": was altered: expected hash ",
-                                            expected.hash.ToHex(), ", found ",
-                                            found.hash.ToHex()));
+    return InputError(absl::StrCat(path, ": was altered: expected hash ", expected.hash.ToHex(),
+                                   ", found ", found.hash.ToHex()));
   }
   return absl::OkStatus();
 }
 
 const ManifestEntry* Find(const std::vector<ManifestEntry>& entries, absl::string_view file) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const ManifestEntry& entry) {
-    return entry.file == file;
-  });
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const ManifestEntry& entry) { return entry.file == file; });
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -92,15 +89,14 @@ absl::Status WriteManifest(const AtomicDirectory& directory, std::vector<Manifes
             [](const ManifestEntry& a, const ManifestEntry& b) { return a.file < b.file; });
   Json list = Json::array();
   for (const ManifestEntry& entry : entries) {
-    list.push_back({{"file", entry.file},
-                    {"bytes", entry.digest.bytes},
-                    {"hash", entry.digest.hash.ToHex()}});
+    list.push_back(
+        {{"file", entry.file}, {"bytes", entry.digest.bytes}, {"hash", entry.digest.hash.ToHex()}});
   }
   const Json json{
       {"format", kFormat}, {"files", std::move(list)}, {"hash", HashOfEntries(entries)}};
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(kManifestFile));
-  HYDRA_RETURN_IF_ERROR(file.Append(absl::string_view(
-      json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n")));
+  HYDRA_RETURN_IF_ERROR(file.Append(
+      absl::string_view(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n")));
   return file.Commit();
 }
 
@@ -121,8 +117,8 @@ absl::StatusOr<std::vector<ManifestEntry>> VerifyManifest(
     const std::string name = it->path().filename().string();
     if (name == kManifestFile || Find(*entries, name) != nullptr) continue;
     return InputError(absl::StrCat(it->path().string(),
-                                            ": is not listed in the manifest; a checkpoint holds "
-                                            "listed files only, so move it elsewhere"));
+                                   ": is not listed in the manifest; a checkpoint holds "
+                                   "listed files only, so move it elsewhere"));
   }
   if (error) return ErrnoStatus(error.value(), "list", directory, ErrorKind::kInput);
   for (const ManifestEntry& expected : *entries) {
@@ -144,8 +140,8 @@ absl::StatusOr<std::string> ReadListedFile(const std::string& directory,
                                            const ManifestEntry& entry) {
   const std::string path = Join(directory, entry.file);
   HYDRA_ASSIGN_OR_RETURN(std::string contents, ReadWholeFile(path, kLargestText));
-  HYDRA_RETURN_IF_ERROR(Compare(path, entry.digest,
-                                {.bytes = contents.size(), .hash = HashString(contents)}));
+  HYDRA_RETURN_IF_ERROR(
+      Compare(path, entry.digest, {.bytes = contents.size(), .hash = HashString(contents)}));
   return contents;
 }
 

@@ -318,8 +318,8 @@ absl::Status Trainer::SaveAtEnd(int64_t keep) {
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
     status = Save(keep);
     if (status.ok() || KindOf(status) == ErrorKind::kNumerical || attempt == kAttempts) break;
-    Warn(absl::StrCat("the checkpoint of step ", record_.step, " could not be written: ",
-                      status.message(), "; trying again"));
+    Warn(absl::StrCat("the checkpoint of step ", record_.step,
+                      " could not be written: ", status.message(), "; trying again"));
     std::this_thread::sleep_for(options_.save_retry_pause);
   }
   return Annotate(status, last_checkpoint_.empty()
@@ -335,8 +335,9 @@ absl::Status Trainer::EndWith(const absl::Status& failure) {
   const bool numerical = KindOf(failure) == ErrorKind::kNumerical;
   const absl::StatusOr<std::string> broken = FindNonFiniteParameter(engine_);
   if (broken.ok() && !broken->empty()) {
-    absl::StrAppend(&left, "; parameter ", *broken, " is not finite any more, so nothing was saved; "
-                                                    "go on from a good one with --resume-from STEP");
+    absl::StrAppend(&left, "; parameter ", *broken,
+                    " is not finite any more, so nothing was saved; "
+                    "go on from a good one with --resume-from STEP");
   } else if (broken.ok() && state_is_whole_) {
     // After a numerical failure older checkpoints stay, whatever keep_checkpoints says: this state
     // may be beyond repair.
@@ -346,8 +347,9 @@ absl::Status Trainer::EndWith(const absl::Status& failure) {
     } else {
       left = absl::StrCat("the state before it is saved as ", last_checkpoint_);
       if (numerical) {
-        left += "; go on from it with --resume and e.g. a smaller --lr, or from an earlier "
-                "checkpoint with --resume-from STEP";
+        left +=
+            "; go on from it with --resume and e.g. a smaller --lr, or from an earlier "
+            "checkpoint with --resume-from STEP";
       }
     }
   }

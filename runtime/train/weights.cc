@@ -67,10 +67,10 @@ absl::Status Missing(const SafetensorsFile& file, const std::vector<std::string>
       missing.begin(), missing.begin() + std::min<size_t>(missing.size(), kListed));
   const std::string more =
       missing.size() > kListed ? absl::StrCat(" and ", missing.size() - kListed, " more") : "";
-  return InputError(absl::StrCat(
-      file.source(), ": expected ", missing.size() == 1 ? "a tensor '" : "tensors '",
-      absl::StrJoin(listed, "', '"), "'", more, ", found none",
-      DidYouMeanAmong(missing.front(), names)));
+  return InputError(absl::StrCat(file.source(), ": expected ",
+                                 missing.size() == 1 ? "a tensor '" : "tensors '",
+                                 absl::StrJoin(listed, "', '"), "'", more, ", found none",
+                                 DidYouMeanAmong(missing.front(), names)));
 }
 
 // Checks everything before the first write, so that a bad file leaves the parameters untouched.
@@ -145,9 +145,9 @@ absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTens
     values.resize(StateBytes(tensors[i]) / sizeof(float));
     if (const std::optional<size_t> bad =
             ConvertToFloat(found[i]->dtype, bytes, absl::MakeSpan(values))) {
-      return InputError(absl::StrCat(
-          file.source(), ": tensor '", found[i]->name, "': element ", *bad, " of type ",
-          DTypeName(found[i]->dtype), " is larger than any F32 number"));
+      return InputError(absl::StrCat(file.source(), ": tensor '", found[i]->name, "': element ",
+                                     *bad, " of type ", DTypeName(found[i]->dtype),
+                                     " is larger than any F32 number"));
     }
     HYDRA_RETURN_IF_ERROR(
         write(i, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()),
@@ -160,7 +160,8 @@ absl::StatusOr<int64_t> LoadWeights(const SafetensorsFile& file, TrainEngine& en
   const absl::Span<const StateTensor> parameters = engine.state(StateKind::kParameters);
   HYDRA_RETURN_IF_ERROR(LoadTensors(
       file, parameters, [&](size_t index) { return engine.aliases(index); },
-      ElementTypes::kConvertible, [&](size_t index, absl::Span<const uint8_t> bytes) {
+      ElementTypes::kConvertible,
+      [&](size_t index, absl::Span<const uint8_t> bytes) {
         return engine.WriteState(StateKind::kParameters, index, bytes);
       }));
   return std::count_if(file.tensors().begin(), file.tensors().end(),

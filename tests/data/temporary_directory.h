@@ -15,7 +15,7 @@ namespace hydra {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
+  explicit TemporaryDirectory(const std::string& parent = testing::TempDir()) {
     const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
     path_ = std::filesystem::path(::testing::TempDir()) /
             (std::string("hydra_") + info->test_suite_name() + "_" + info->name() + "_" +

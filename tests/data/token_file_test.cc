@@ -88,7 +88,8 @@ TEST(TokenFile, OpeningReadsTheHeaderOnly) {
   EXPECT_TRUE(file->Read(0, absl::MakeSpan(ids)).ok());
   const absl::Status status = file->Read(1, absl::MakeSpan(ids));
   EXPECT_EQ(KindOf(status), ErrorKind::kInput);
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("token 500 at byte 1064 has id 519"));
+  EXPECT_THAT(std::string(status.message()),
+              testing::HasSubstr("token 500 at byte 1064 has id 519"));
 }
 
 TEST(TokenFile, AFileThatShrinksIsAnErrorNotACrash) {

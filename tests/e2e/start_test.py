@@ -187,8 +187,9 @@ class StartTest(support.EndToEndTest):
     # Diverging.
 
     def test_a_run_that_diverges_saves_and_says_how_to_go_on(self):
-        result = self.fails(5, *self.train("diverged", "--set", "warmup_steps=1", "--lr", "1e30"),
-                            says=["expected finite numbers", "--resume-from STEP"])
+        flags = self.train("diverged", "--set", "warmup_steps=1")
+        flags[flags.index("--lr") + 1] = 1e30
+        result = self.fails(5, *flags, says=["expected finite numbers", "--resume-from STEP"])
         self.assertTrue(os.listdir(self.path("diverged", "checkpoints")), result)
 
     # Overwriting.

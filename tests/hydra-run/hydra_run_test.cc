@@ -106,9 +106,9 @@ TEST_F(HydraRunTest, ADamagedCheckpointIsRefusedAndThePreviousOneUsed) {
   EXPECT_THAT(errors_, HasSubstr("torn"));
   EXPECT_EQ(Run("generate " + named + "--prompt a"), 3);
   // The run as a whole stands for its newest good one, for readers as for --resume.
-  for (const char* reader : {"inspect $D/run", "generate $D/run --prompt a",
-                             "eval $D/run --data $D/data", "inspect $D/run/checkpoints/latest",
-                             "checkpoint export $D/run -o $D/fallen.safetensors"}) {
+  for (const char* reader :
+       {"inspect $D/run", "generate $D/run --prompt a", "eval $D/run --data $D/data",
+        "inspect $D/run/checkpoints/latest", "checkpoint export $D/run -o $D/fallen.safetensors"}) {
     EXPECT_EQ(Run(reader), 0) << reader << errors_;
     EXPECT_THAT(errors_, HasSubstr("a newer checkpoint is refused")) << reader;
     EXPECT_THAT(errors_, HasSubstr("torn")) << reader;

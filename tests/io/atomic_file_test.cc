@@ -150,9 +150,9 @@ TEST(AtomicDirectoryTest, PutsBackWhatSteppedAside) {
 TEST(TemporaryTest, NamesAreRecognised) {
   EXPECT_EQ(TemporaryBase(TemporaryPath("run")), "run");
   EXPECT_EQ(TemporaryBase("run.tmp-0123456789abcdef"), "run");
-  for (const char* name : {"run.tmp-0123456789abcde", "run.tmp-0123456789abcdeg", "run.tmp-123-0",
-                           "run.tmp-", "run", "", ".tmp-0123456789abcdef",
-                           "run.tmp-0123456789abcdef.replaced"}) {
+  for (const char* name :
+       {"run.tmp-0123456789abcde", "run.tmp-0123456789abcdeg", "run.tmp-123-0", "run.tmp-", "run",
+        "", ".tmp-0123456789abcdef", "run.tmp-0123456789abcdef.replaced"}) {
     EXPECT_EQ(TemporaryBase(name), "") << name;
   }
   EXPECT_NE(TemporaryPath("run"), TemporaryPath("run"));

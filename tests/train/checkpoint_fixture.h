@@ -13,9 +13,8 @@ class CheckpointFixture : public testing::Test {
  protected:
   CheckpointFixture() : engine_(1, 4, 1) {
     EXPECT_TRUE(engine_.InitializeParameters(1).ok());
-    attachments_ = {.artifact = "machine code",
-                    .spec_contents = "// a spec",
-                    .spec_extension = ".mlir"};
+    attachments_ = {
+        .artifact = "machine code", .spec_contents = "// a spec", .spec_extension = ".mlir"};
   }
   RunRecord Record(int64_t step) {
     RunRecord record;

@@ -1,12 +1,17 @@
 // The checkpoints of a run: rotation, falling back, leftovers, the lock.
 #include "runtime/train/checkpoint_store.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <ctime>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,15 +78,16 @@ TEST_F(CheckpointStoreTest, ReadersAndResumingFallBackAlike) {
     EXPECT_EQ(read->refused(), newest->refused());
   }
   // One that is named is meant.
-  EXPECT_EQ(KindOf(OpenCheckpoint(InStore("step-00000020")).status()),
-            ErrorKind::kInput);
+  EXPECT_EQ(KindOf(OpenCheckpoint(InStore("step-00000020")).status()), ErrorKind::kInput);
   WriteFile(InStore("step-00000010/") + kRunFile, "{}");
   EXPECT_EQ(ExitCodeFor(store.OpenNewest().status()), 3);
   EXPECT_EQ(ExitCodeFor(OpenCheckpoint(out()).status()), 3);
 }
 
 TEST_F(CheckpointStoreTest, WhatACrashLeftBehindIsRemoved) {
-  { Save(*std::make_unique<CheckpointStore>(*CheckpointStore::Open(out())), {10, 20}); }
+  {
+    Save(*std::make_unique<CheckpointStore>(*CheckpointStore::Open(out())), {10, 20});
+  }
   fs::create_directory(InStore("step-00000030.tmp-0123456789abcdef"));
   WriteFile(InStore("step-00000030.tmp-0123456789abcdef/weights.safetensors"), "half");
   fs::create_directory_symlink("step-00000030", InStore("latest.tmp-0123456789abcdef"));
@@ -99,7 +105,9 @@ TEST_F(CheckpointStoreTest, WhatACrashLeftBehindIsRemoved) {
 }
 
 TEST_F(CheckpointStoreTest, NoLiveTemporaryIsRemovedWhateverTheClockSays) {
-  { Save(*std::make_unique<CheckpointStore>(*CheckpointStore::Open(out())), {10}); }
+  {
+    Save(*std::make_unique<CheckpointStore>(*CheckpointStore::Open(out())), {10});
+  }
   // Another process is about to put a checkpoint there, from a time long ago.
   int ready[2], done[2];
   ASSERT_EQ(::pipe(ready), 0);
@@ -185,9 +193,8 @@ TEST_F(CheckpointStoreTest, TheLockIsTheProcessNotItsNumber) {
 TEST_F(CheckpointStoreTest, LaterCheckpointsAreSetAsideNotLost) {
   CheckpointStore store = *CheckpointStore::Open(out());
   Save(store, {10, 20, 30});
-  EXPECT_THAT(*store.SetAsideAfter(10),
-              ElementsAre(HasSubstr("abandoned/step-00000030"),
-                          HasSubstr("abandoned/step-00000020")));
+  EXPECT_THAT(*store.SetAsideAfter(10), ElementsAre(HasSubstr("abandoned/step-00000030"),
+                                                    HasSubstr("abandoned/step-00000020")));
   EXPECT_THAT(Names(), ElementsAre("latest", "step-00000010"));
   EXPECT_EQ(Checkpoint::Open(InStore("latest"))->run().step, 10);
   Save(store, {20});

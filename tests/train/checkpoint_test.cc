@@ -92,11 +92,12 @@ TEST_F(CheckpointTest, ADamagedManifestIsRefused) {
 TEST_F(CheckpointTest, AManifestThatOmitsAFileIsRefused) {
   const std::string path = directory_ / "c";
   ASSERT_TRUE(WriteCheckpoint(path, engine_, Record(9), attachments_).ok());
-  for (const std::string& omitted : Checkpoint::Open(path)->files()) {
+  const std::vector<std::string> files = Checkpoint::Open(path)->files();
+  for (const std::string& omitted : files) {
     // A manifest that is sound in itself, of a checkpoint that has one file more.
     AtomicDirectory copy = *AtomicDirectory::Create(directory_ / "copy");
     std::vector<ManifestEntry> entries;
-    for (const std::string& file : Checkpoint::Open(path)->files()) {
+    for (const std::string& file : files) {
       fs::copy_file(path + "/" + file, copy.temporary_path() + "/" + file);
       if (file != omitted) entries.push_back({file, *DigestOfFile(path + "/" + file)});
     }

@@ -1,6 +1,6 @@
 // Runs a function in a child process and interferes with its system calls: kills it before the
-// n-th, or makes the n-th, or all from there on, fail. By ptrace, so that nothing is missed, whoever
-// makes the call.
+// n-th, or makes the n-th, or all from there on, fail. By ptrace, so that nothing is missed,
+// whoever makes the call.
 #ifndef HYDRA_TESTS_TRAIN_SYSCALL_TRACER_H_
 #define HYDRA_TESTS_TRAIN_SYSCALL_TRACER_H_
 
@@ -18,12 +18,13 @@ struct Interference {
     kNone,         // only counts
     kKill,         // SIGKILL before call `at`
     kFailOnce,     // call `at` fails with `error`
-    kFailForever,  // call `at` and all after it, the traced part's end aside, fail with `error`
-    kNoExchange,   // renameat2 fails with `error` wherever it is called, as on old file systems
+    kFailForever,  // call `at` and all after it fail with `error`, beyond the traced part too
   };
   Kind kind = Kind::kNone;
   int at = 0;     // from 0; failures count calls on files only, kills count every call
   int error = 0;  // errno
+  // renameat2 fails with EINVAL wherever it is called, as on file systems without exchange.
+  bool no_exchange = false;
 };
 
 struct TracedRun {

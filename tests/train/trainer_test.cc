@@ -77,14 +77,13 @@ class TrainerTest : public testing::Test {
         OpenStartingPoint({.out = run.out,
                            .mode = resumes ? StartMode::kResume : StartMode::kNew,
                            .step = run.resume_from}));
-    HYDRA_ASSIGN_OR_RETURN(
-        Trainer trainer,
-        Trainer::Create(engine, *dataset_, settings_, std::move(start),
-                        {.stop_at = run.stop_at,
-                         .weights = run.weights,
-                         .interrupted = run.interrupted,
-                         .save_retry_pause = std::chrono::milliseconds(1)},
-                        observers));
+    HYDRA_ASSIGN_OR_RETURN(Trainer trainer,
+                           Trainer::Create(engine, *dataset_, settings_, std::move(start),
+                                           {.stop_at = run.stop_at,
+                                            .weights = run.weights,
+                                            .interrupted = run.interrupted,
+                                            .save_retry_pause = std::chrono::milliseconds(1)},
+                                           observers));
     return trainer.Run();
   }
   std::string Out(const std::string& name) const { return directory_ / name; }
@@ -207,8 +206,7 @@ TEST_F(TrainerTest, ResumesFromAnEarlierCheckpoint) {
   const auto end = Contents(CheckpointPath(Out("run"), 40));
   EXPECT_EQ(ExitCodeFor(Train(again, {.out = Out("run"), .resume_from = 15}).status()), 3);
   Recorder recorder;
-  ASSERT_TRUE(
-      Train(again, {.out = Out("run"), .stop_at = 25, .resume_from = 20}, &recorder).ok());
+  ASSERT_TRUE(Train(again, {.out = Out("run"), .stop_at = 25, .resume_from = 20}, &recorder).ok());
   EXPECT_EQ(recorder.steps.front().step, 21);
   // The checkpoints of the way not taken are out of the way, and whole.
   EXPECT_EQ(Contents(Out("run") + "/abandoned/step-00000040"), end);

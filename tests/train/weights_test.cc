@@ -34,7 +34,8 @@ class WeightsTest : public testing::Test {
     if (types == ElementTypes::kConvertible) return LoadWeights(file, engine_).status();
     return LoadTensors(
         file, engine_.state(StateKind::kParameters), [&](size_t i) { return engine_.aliases(i); },
-        types, [&](size_t i, absl::Span<const uint8_t> b) {
+        types,
+        [&](size_t i, absl::Span<const uint8_t> b) {
           return engine_.WriteState(StateKind::kParameters, i, b);
         });
   }
@@ -68,8 +69,8 @@ TEST_F(WeightsTest, TiedTensorsMustBeEqual) {
                   .ok());
   other[200] = 0.25f;
   const std::vector<float> before = engine_.logits();
-  const absl::Status status = Load({{"head.bias", DType::kF32, {256}, Raw(values_)},
-                                    {"bias", DType::kF32, {256}, Raw(other)}});
+  const absl::Status status = Load(
+      {{"head.bias", DType::kF32, {256}, Raw(values_)}, {"bias", DType::kF32, {256}, Raw(other)}});
   EXPECT_EQ(KindOf(status), ErrorKind::kInput);
   EXPECT_THAT(std::string(status.message()), HasSubstr("'head.bias' and 'bias'"));
   EXPECT_EQ(engine_.logits(), before);
@@ -78,9 +79,9 @@ TEST_F(WeightsTest, TiedTensorsMustBeEqual) {
 TEST_F(WeightsTest, EveryFloatTypeIsTakenAsWeights) {
   const std::vector<uint16_t> bf16(256, 0x3fc0), f16(256, 0x3e00);
   const std::vector<double> f64(256, 1.5 + 1e-12);
-  for (const auto& [type, bytes] : {std::pair{DType::kBF16, Raw(bf16)},
-                                    std::pair{DType::kF16, Raw(f16)},
-                                    std::pair{DType::kF64, Raw(f64)}}) {
+  for (const auto& [type, bytes] :
+       {std::pair{DType::kBF16, Raw(bf16)}, std::pair{DType::kF16, Raw(f16)},
+        std::pair{DType::kF64, Raw(f64)}}) {
     ASSERT_TRUE(engine_.InitializeParameters(1).ok());
     const std::vector<TensorView> tensors = {{"head.bias", type, {256}, bytes}};
     EXPECT_EQ(KindOf(Load(tensors)), ErrorKind::kInput) << DTypeName(type);
@@ -89,10 +90,10 @@ TEST_F(WeightsTest, EveryFloatTypeIsTakenAsWeights) {
     EXPECT_EQ(engine_.logits(), std::vector<float>(256, 1.5f)) << DTypeName(type);
   }
   const std::vector<double> huge(256, 1e39);
-  EXPECT_THAT(std::string(Load({{"head.bias", DType::kF64, {256}, Raw(huge)}},
-                               ElementTypes::kConvertible)
-                              .message()),
-              HasSubstr("element 0 of type F64 is larger than any F32 number"));
+  EXPECT_THAT(
+      std::string(Load({{"head.bias", DType::kF64, {256}, Raw(huge)}}, ElementTypes::kConvertible)
+                      .message()),
+      HasSubstr("element 0 of type F64 is larger than any F32 number"));
   const std::vector<int32_t> integers(256, 1);
   EXPECT_FALSE(
       Load({{"head.bias", DType::kI32, {256}, Raw(integers)}}, ElementTypes::kConvertible).ok());
@@ -103,7 +104,8 @@ TEST(WeightsConversion, EveryHalfPrecisionNumberIsExact) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const std::vector<uint16_t> from = {static_cast<uint16_t>(bits)};
     std::vector<float> to(1);
-    const int exponent = static_cast<int>(bits >> 10 & 31), fraction = static_cast<int>(bits & 1023);
+    const int exponent = static_cast<int>(bits >> 10 & 31),
+              fraction = static_cast<int>(bits & 1023);
     ASSERT_FALSE(ConvertToFloat(DType::kF16, Raw(from), absl::MakeSpan(to)));
     ASSERT_EQ(std::signbit(to[0]), bits >> 15 == 1) << bits;
     if (exponent == 31) {

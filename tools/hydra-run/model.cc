@@ -154,8 +154,8 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
       reinterpret_cast<const uint8_t*>(attachments.artifact.data()), attachments.artifact.size());
   const auto again = artifact::Artifact::FromMemory(read, model.artifact_path);
   if (!again.ok() || (*again)->content_hash() != model.artifact->content_hash()) {
-    return InputError(absl::StrCat(
-        model.artifact_path, ": was replaced while it was loaded; start again"));
+    return InputError(
+        absl::StrCat(model.artifact_path, ": was replaced while it was loaded; start again"));
   }
   if (!model.spec_path.empty()) {
     attachments.spec_extension = fs::path(model.spec_path).extension().string();

@@ -108,8 +108,9 @@ absl::StatusOr<data::Dataset> OpenData(const TrainFlags& flags, bool resumed, st
   }
   absl::StatusOr<data::Dataset> dataset = data::Dataset::Open(path);
   if (!dataset.ok() && flags.data.empty()) {
-    return Annotate(dataset.status(), "the data that the run was started with (pass --data DIR if "
-                                      "they have moved)");
+    return Annotate(dataset.status(),
+                    "the data that the run was started with (pass --data DIR if "
+                    "they have moved)");
   }
   return dataset;
 }
@@ -164,8 +165,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     return UsageError("train needs a MODEL (see hydra-run train --help)");
   }
   if (flags.data.empty() && !flags.dry_run && !resumed) {
-    return UsageError(
-        "train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
+    return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   HYDRA_RETURN_IF_ERROR(train::CheckSettings(settings));
   request.entries = EntriesFor(settings);
@@ -203,13 +203,13 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   train::MetricsObserver metrics(flags.out, EnvironmentOf(model));
   HYDRA_ASSIGN_OR_RETURN(train::Trainer trainer,
                          train::Trainer::Create(*engine, dataset, request.settings,
-                                                *std::move(start), options,
-                                                {&metrics, &progress}));
+                                                *std::move(start), options, {&metrics, &progress}));
   if (!options.weights.empty()) {
     PrintNote(absl::StrCat("starting from the weights of ", options.weights,
                            "; the optimizer begins afresh"));
   }
-  const std::string absolute_data = std::filesystem::absolute(data_path).lexically_normal().string();
+  const std::string absolute_data =
+      std::filesystem::absolute(data_path).lexically_normal().string();
   if (const absl::Status written = train::WriteRunInputs(flags.out, {.data = absolute_data});
       !written.ok()) {
     PrintWarning(absl::StrCat("--resume will need --data: ", written.message()));
@@ -235,7 +235,8 @@ void AddTrain(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a data directory");
   auto flags = std::make_shared<TrainFlags>();
   // --help-settings needs no model, so the positional is checked by hand.
-  flags->model.Declare(*command, "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from");
+  flags->model.Declare(*command,
+                       "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from");
   command->get_option("model")->required(false);
   command->add_option("--data", flags->data, "data directory made by 'hydra-run data'");
   command->add_option("--out", flags->out, "where checkpoints and metrics go");
