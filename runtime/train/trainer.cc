@@ -260,7 +260,7 @@ absl::Status Trainer::Step() {
     // Such a step changes no state (docs/contracts.md), so it does not count: what is there to be
     // saved is the state before it.
     state_is_whole_ = true;
-    for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStep(report));
+    for (TrainObserver* observer : observers_) observer->OnStep(report);
     return CheckFinite(now);
   }
   records_.Push(now);
@@ -268,7 +268,7 @@ absl::Status Trainer::Step() {
   record_.step = step + 1;
   record_.total_tokens += report.tokens;
   state_is_whole_ = true;
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStep(report));
+  for (TrainObserver* observer : observers_) observer->OnStep(report);
   return absl::OkStatus();
 }
 
@@ -280,8 +280,7 @@ absl::Status Trainer::EvaluateNow() {
                                                           settings_.Integer("eval_batches")));
   evaluated_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(
-        observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start)));
+    observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start));
   }
   return absl::OkStatus();
 }
@@ -299,7 +298,7 @@ absl::Status Trainer::Save(int64_t keep) {
   last_checkpoint_ = saved.path;
   saved_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(observer->OnCheckpoint(record_.step, last_checkpoint_));
+    observer->OnCheckpoint(record_.step, last_checkpoint_);
   }
   return absl::OkStatus();
 }
@@ -356,7 +355,7 @@ absl::Status Trainer::EndWith(const absl::Status& failure) {
   return MakeError(KindOf(failure), absl::StrCat(failure.message(), "; ", left));
 }
 
-absl::StatusOr<TrainOutcome> Trainer::Run() {
+absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
   const int64_t steps = settings_.Integer("steps");
   const int64_t end = options_.stop_at ? std::min(*options_.stop_at, steps) : steps;
   const int64_t eval_interval = settings_.Integer("eval_interval");
@@ -368,7 +367,7 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
       .total_steps = steps,
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStart(start));
+  for (TrainObserver* observer : observers_) observer->OnStart(start);
   TrainOutcome outcome = end < steps ? TrainOutcome::kStopped : TrainOutcome::kFinished;
   while (record_.step < end) {
     if (options_.interrupted && options_.interrupted()) {
@@ -384,7 +383,12 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
   }
   HYDRA_RETURN_IF_ERROR(SaveAtEnd(settings_.Integer("keep_checkpoints")));
   if (outcome == TrainOutcome::kFinished) HYDRA_RETURN_IF_ERROR(EvaluateNow());
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnEnd());
+  return outcome;
+}
+
+absl::StatusOr<TrainOutcome> Trainer::Run() {
+  absl::StatusOr<TrainOutcome> outcome = RunSteps();
+  for (TrainObserver* observer : observers_) observer->OnEnd();
   return outcome;
 }
 

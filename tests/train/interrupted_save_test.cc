@@ -48,14 +48,10 @@ Files Contents(const std::string& directory) {
 // Marks the save of kNew: from the end of its step to the report of the checkpoint.
 class Marker final : public TrainObserver {
  public:
-  absl::Status OnStep(const StepReport& report) override {
+  void OnStep(const StepReport& report) override {
     report.step == kNew ? BeginTracedPart() : EndTracedPart();
-    return absl::OkStatus();
   }
-  absl::Status OnCheckpoint(int64_t, const std::string&) override {
-    EndTracedPart();
-    return absl::OkStatus();
-  }
+  void OnCheckpoint(int64_t, const std::string&) override { EndTracedPart(); }
 };
 
 class InterruptedSaveTest : public testing::Test {

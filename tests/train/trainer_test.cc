@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/io/file_digest.h"
+#include "runtime/metrics/sqlite.h"
 #include "runtime/train/metrics_observer.h"
 #include "tests/data/temporary_directory.h"
 #include "tests/train/unigram_engine.h"
@@ -27,13 +28,9 @@ using testing::HasSubstr;
 
 class Recorder final : public TrainObserver {
  public:
-  absl::Status OnStep(const StepReport& report) override {
-    steps.push_back(report);
-    return absl::OkStatus();
-  }
-  absl::Status OnEvaluation(int64_t step, const Evaluation& evaluation, double) override {
+  void OnStep(const StepReport& report) override { steps.push_back(report); }
+  void OnEvaluation(int64_t step, const Evaluation& evaluation, double) override {
     evaluations.emplace_back(step, evaluation.loss);
-    return absl::OkStatus();
   }
   void OnWarning(const std::string& message) override { warnings.push_back(message); }
 
@@ -51,6 +48,8 @@ struct TestRun {
   std::string weights = {};
   std::function<bool()> interrupted = nullptr;
 };
+
+void NoWarning(const std::string& message) { ADD_FAILURE() << message; }
 
 class TrainerTest : public testing::Test {
  protected:
@@ -286,9 +285,9 @@ TEST_F(TrainerTest, RefusesDataOfALargerVocabulary) {
 
 TEST_F(TrainerTest, MetricsFollowTheRun) {
   UnigramEngine first(2, 8, 1), second(2, 8, 1);
-  MetricsObserver observer(Out("run"), {{"threads", "1"}});
+  MetricsObserver observer(Out("run"), {{"threads", "1"}}, NoWarning);
   ASSERT_TRUE(Train(first, {.out = Out("run"), .stop_at = 15}, &observer).ok());
-  MetricsObserver again(Out("run"), {{"threads", "2"}});
+  MetricsObserver again(Out("run"), {{"threads", "2"}}, NoWarning);
   absl::StatusOr<TrainOutcome> outcome = Train(second, {.out = Out("run"), .resume = true}, &again);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   absl::StatusOr<metrics::Database> database =
