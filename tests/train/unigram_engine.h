@@ -97,6 +97,7 @@ class UnigramEngine final : public TrainEngine {
     double square = 0;
     for (const float g : gradient) square += double(g) * g;
     grad_norm_ = std::sqrt(square);
+    if (!std::isfinite(grad_norm_)) return absl::OkStatus();  // such a step changes nothing
     const float lr = static_cast<float>(controls_.at("lr"));
     ++steps_[0];
     for (int64_t i = 0; i < kVocab; ++i) {
@@ -105,6 +106,7 @@ class UnigramEngine final : public TrainEngine {
       logits_[i] -= lr * m_[i] / (std::sqrt(v_[i]) + 1e-8f);
     }
     grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(grad_norm_);
+    if (steps_[0] == broken_step_) logits_[3] = std::nanf("");
     return absl::OkStatus();
   }
   absl::Span<const std::string> loss_terms() const override { return terms_; }
@@ -127,6 +129,9 @@ class UnigramEngine final : public TrainEngine {
 
   // The gradient of this step (counted from 0) will contain a NaN.
   void PoisonStep(int32_t step) { poison_step_ = step; }
+  // After this many steps a parameter will be NaN.
+  void BreakParametersAt(int32_t step) { broken_step_ = step; }
+  int32_t steps() const { return steps_[0]; }
   const std::vector<float>& logits() const { return logits_; }
   float grad_norm_ema() const { return grad_norm_ema_[0]; }
 
@@ -157,6 +162,7 @@ class UnigramEngine final : public TrainEngine {
   std::map<std::string, double> controls_;
   double grad_norm_ = 0;
   int32_t poison_step_ = -1;
+  int32_t broken_step_ = -1;
   std::vector<float> logits_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> m_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> v_ = std::vector<float>(kVocab, 0.0f);
