@@ -63,8 +63,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
   HYDRA_RETURN_IF_ERROR(
       Annotate(executor->LoadKernels(options.isa_level), absl::StrCat("artifact ", path)));
+  // Before anything is touched: what is mapped and untouched is still available.
+  const AvailableMemory available = device.available_memory();
   HYDRA_ASSIGN_OR_RETURN(executor->regions_,
                          MemoryRegions::Create(info, device, options.micro_batches));
+  executor->demand_ = MemoryDemand(available, executor->regions_->sizes());
   executor->bindings_ = executor->regions_->Bindings(0);
   HYDRA_RETURN_IF_ERROR(
       device.Write(executor->regions_->buffer(Region::kConstants), 0,
@@ -189,6 +192,11 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
+  MemoryDemand demand = demand_;
+  for (const Launch::Part& part : parts) demand.Add(part.entry->body);
+  HYDRA_RETURN_IF_ERROR(demand.Check(
+      absl::StrCat("artifact ", artifact_->path(), ", entry ", parts.front().entry->Label())));
+  demand_ = demand;
   std::vector<hal::Recording> recordings;
   for (const Launch::Part& part : parts) {
     recordings.push_back({&part.entry->body, part.bindings, {}});

@@ -35,6 +35,8 @@ class MemoryRegions {
 
   int micro_batches() const { return micro_batches_; }
   hal::Buffer& buffer(hal::Region region) { return *buffers_[static_cast<int>(region)]; }
+  // Bytes of every region.
+  std::array<uint64_t, hal::kRegionCount> sizes() const;
 
   // Bindings for instance 0 .. micro_batches - 1, or micro_batches for `apply`.
   hal::RegionBindings Bindings(int instance) const;

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "runtime/base/available_memory.h"
 #include "runtime/hal/command.h"
 
 namespace hydra::hal {
@@ -148,6 +149,8 @@ class Device {
 
   // Bytes obtained so far per purpose, workspaces of the driver included ("matmul workspace").
   virtual std::vector<MemoryUse> memory_use() const = 0;
+  // What can still be touched of the device's memory now, and what bounds it.
+  virtual AvailableMemory available_memory() const = 0;
 };
 
 }  // namespace hydra::hal

@@ -125,6 +125,7 @@ class CpuDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
+  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
 
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
