@@ -72,8 +72,9 @@ absl::Status MemoryDemand::Check(absl::string_view label) const {
     if (touched_[i] > 0) regions.push_back(static_cast<Region>(i));
   }
   const auto touched = [this](Region region) { return touched_[static_cast<size_t>(region)]; };
-  std::stable_sort(regions.begin(), regions.end(),
-                   [&](Region a, Region b) { return touched(a) > touched(b); });
+  std::sort(regions.begin(), regions.end(), [&](Region a, Region b) {
+    return touched(a) != touched(b) ? touched(a) > touched(b) : a < b;
+  });
   std::vector<std::string> parts;
   for (const Region region : regions) {
     parts.push_back(absl::StrCat(hal::RegionName(region), " ", touched(region)));
