@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "runtime/base/available_memory.h"
 #include "runtime/hal/command.h"
 
 namespace hydra::hal {
@@ -220,6 +221,8 @@ class Device {
 
   // Bytes obtained so far per purpose; workspaces and rings of the driver included.
   virtual std::vector<MemoryUse> memory_use() const = 0;
+  // What can still be touched of the device's memory now, and what bounds it.
+  virtual AvailableMemory available_memory() const = 0;
 };
 
 }  // namespace hydra::hal

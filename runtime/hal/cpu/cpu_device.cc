@@ -151,6 +151,7 @@ class CpuDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
+  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
 
  private:
   static absl::Status RunSubmission(void* context, void* item, uint64_t entry) {
