@@ -34,7 +34,8 @@ class CheckpointTest : public testing::Test {
     record.total_tokens = 77;
     record.settings = {{"seed", "1"}};
     record.facts = engine_.facts();
-    record.facts.library_versions = {{"onednn", "2.7"}};
+    record.facts.library_versions = {{"hydra", "1"}};
+    record.facts.runtime = {{"oneDNN", "2.6.3"}, {"processor", "A (family 6)"}};
     record.data_fingerprint = "abc";
     record.tokenizer = "byte";
     record.record_lag = 2;
@@ -61,6 +62,7 @@ TEST_F(CheckpointTest, RoundTrip) {
   EXPECT_EQ(run.records, expected.records);
   EXPECT_EQ(run.loss_ema, expected.loss_ema);
   EXPECT_EQ(run.facts.library_versions, expected.facts.library_versions);
+  EXPECT_EQ(run.facts.runtime, expected.facts.runtime);
   EXPECT_EQ(run.tokenizer, "byte");
   EXPECT_TRUE(Differences(run.facts, expected.facts).empty());
   EXPECT_EQ(ReadFile(checkpoint->artifact_path()), "machine code");
@@ -69,6 +71,21 @@ TEST_F(CheckpointTest, RoundTrip) {
   UnigramEngine other(1, 4, 1);
   ASSERT_TRUE(checkpoint->RestoreAll(other).ok());
   EXPECT_EQ(other.logits(), engine_.logits());
+}
+
+TEST_F(CheckpointTest, EveryFactThatDiffersIsReported) {
+  EngineFacts saved = Record(9).facts, now = saved;
+  now.runtime["oneDNN"] = "3.0.0";
+  now.runtime.erase("processor");
+  now.runtime["C library"] = "glibc 2.36";
+  now.isa_level = "other";
+  using ::testing::HasSubstr;
+  EXPECT_THAT(Differences(saved, now),
+              ::testing::UnorderedElementsAre(
+                  HasSubstr("instruction-set level: "),
+                  "oneDNN: the checkpoint has '2.6.3', this run has '3.0.0'",
+                  "processor: the checkpoint has 'A (family 6)', this run has 'unknown'",
+                  "C library: the checkpoint has 'unknown', this run has 'glibc 2.36'"));
 }
 
 TEST_F(CheckpointTest, EveryDamagedFileIsNamed) {

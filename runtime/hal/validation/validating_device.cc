@@ -23,6 +23,7 @@ class ValidatingDevice final : public Device {
     return absl::StrCat(inner_->description(), ", validated");
   }
   const std::vector<std::string>& isa_levels() const override { return inner_->isa_levels(); }
+  std::vector<RuntimeFact> RuntimeFacts() const override { return inner_->RuntimeFacts(); }
   int thread_count() const override { return inner_->thread_count(); }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
