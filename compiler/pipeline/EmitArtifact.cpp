@@ -3,7 +3,7 @@
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
 #include "dialects/target/Architecture.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/Passes.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
