@@ -30,8 +30,8 @@ static KernelWork rowWork(Operation *op) {
   if (type.getRank() == 0)
     return oneStage(1);
   int64_t width = std::max<int64_t>(type.getShape().back(), 1);
-  return oneStage(llvm::divideCeil(rowsOf(type), kRowTile),
-                  std::max<int64_t>(kGrainElements / (kRowTile * width), 1));
+  int64_t items = std::max<int64_t>(llvm::divideCeil(rowsOf(type), kRowTile), 1);
+  return oneStage(items, std::clamp<int64_t>(kGrainElements / (kRowTile * width), 1, items));
 }
 
 // Partial results of fixed pieces, then one item that adds them in order.
