@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -24,19 +25,19 @@ absl::Status Hold(const CpuLevel& level) {
     if (isa.name != level.onednn_isa) continue;
     if (dnnl_set_max_cpu_isa(isa.value) != dnnl_success ||
         dnnl_set_cpu_isa_hints(dnnl_cpu_isa_no_hints) != dnnl_success) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return FailureError(absl::StrCat(
           "oneDNN ", OneDnnVersion(), " cannot be held to ", isa.name, " for kernels of ",
           level.name, ": it was used in this process before, or built without that choice"));
     }
     const dnnl_cpu_isa_t effective = dnnl_get_effective_cpu_isa();
     if (effective == isa.value) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat("oneDNN ", OneDnnVersion(), " does not reach ", isa.name,
-                     " on this processor, which kernels of ", level.name, " go with (it reports 0x",
-                     absl::Hex(effective), "); compile with a smaller --arch"));
+    return InputError(absl::StrCat("oneDNN ", OneDnnVersion(), " does not reach ", isa.name,
+                                   " on this processor, which kernels of ", level.name,
+                                   " go with (it reports 0x", absl::Hex(effective),
+                                   "); compile with a smaller --arch"));
   }
-  return absl::InternalError(absl::StrCat("oneDNN's level ", level.onednn_isa, " of ", level.name,
-                                          " is not known to this driver"));
+  return FailureError(absl::StrCat("oneDNN's level ", level.onednn_isa, " of ", level.name,
+                                   " is not known to this driver"));
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ absl::Status HoldOneDnn(const CpuLevel& level) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (held == &level) return absl::OkStatus();
   if (held != nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return UsageError(absl::StrCat(
         "kernels for ", level.name, " cannot run in this process: oneDNN is held to ",
         held->onednn_isa, " for the kernels of ", held->name,
         " that came first, and cannot change; run them in a process of their own, or compile both "

@@ -11,8 +11,8 @@
 
 namespace hydra::hal::cpu {
 
-// Thread-safe. FailedPrecondition, with both names and what to do, if the process is held to
-// another level already, and if the library does not reach this one here.
+// Thread-safe. A usage error, with both names and what to do, if the process is held to another
+// level already; an input error if the library does not reach this one here.
 absl::Status HoldOneDnn(const CpuLevel& level);
 
 // "2.6.3".
