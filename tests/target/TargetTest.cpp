@@ -64,7 +64,7 @@ TEST(CpuFactsTest, LlvmUsesExactlyTheFeaturesThatAreDetected) {
         target->createMCSubtargetInfo(triple, cpu, features));
     std::set<std::string> names;
     for (const llvm::SubtargetFeatureKV& feature : info->getEnabledProcessorFeatures())
-      names.insert(feature.key());
+      names.insert(feature.Key);
     return names;
   };
   const std::set<std::string> baseline = enabled("x86-64", "");
