@@ -59,7 +59,7 @@ LogicalResult CommandChecker::checkEntry(EntryOp entry) {
 
 LogicalResult CommandChecker::checkBlock(Block &block, WrittenBytes &written) {
   for (Operation &op : block) {
-    if (isa<BufferOp>(op) && isa<EntryOp>(block.getParentOp()))
+    if (isa<BufferOp, DeadOp>(op) && isa<EntryOp>(block.getParentOp()))
       continue;
     ++numCommands;
     LogicalResult result =
@@ -102,6 +102,7 @@ LogicalResult CommandChecker::checkBlock(Block &block, WrittenBytes &written) {
               return success();
             })
             .Case([&](CaptureOp capture) { return checkBlock(capture.getBody().front(), written); })
+            .Case([&](RepeatOp repeat) { return checkBlock(repeat.getBody().front(), written); })
             .Default([](Operation *other) {
               return other->emitOpError("is not a command; entries hold commands only");
             });
@@ -162,10 +163,14 @@ LogicalResult CommandChecker::checkLaunch(LaunchOp op, WrittenBytes &written) {
 }
 
 LogicalResult CommandChecker::checkMatmul(MatmulOp op, WrittenBytes &written) {
-  int64_t element = op.getType().getIntOrFloatBitWidth() / 8;
-  for (RefAttr place : {op.getA(), op.getB(), op.getC()})
-    if (failed(checkPlace(op, place, element)))
-      return failure();
+  auto elementBytes = [](Type type) {
+    return static_cast<int64_t>(type.getIntOrFloatBitWidth() / 8);
+  };
+  int64_t aElement = elementBytes(op.getAType()), bElement = elementBytes(op.getBType()),
+          cElement = elementBytes(op.getCType());
+  if (failed(checkPlace(op, op.getA(), aElement)) || failed(checkPlace(op, op.getB(), bElement)) ||
+      failed(checkPlace(op, op.getC(), cElement)))
+    return failure();
   if (failed(checkRead(op, op.getA(), written)) || failed(checkRead(op, op.getB(), written)) ||
       (op.getAccumulate() && failed(checkRead(op, op.getC(), written))))
     return failure();
@@ -175,16 +180,16 @@ LogicalResult CommandChecker::checkMatmul(MatmulOp op, WrittenBytes &written) {
   if (overlap(op.getA(), op.getC()) || overlap(op.getB(), op.getC()))
     return op.emitOpError("writes ") << op.getC() << " over one of its factors";
 
-  auto reach = [&](int64_t rows, int64_t columns, int64_t stride, int64_t step) {
+  auto reach = [&](int64_t rows, int64_t columns, int64_t stride, int64_t step, int64_t element) {
     return ((static_cast<int64_t>(op.getGroups()) - 1) * step + (rows - 1) * stride + columns) *
            element;
   };
   int64_t m = op.getM(), n = op.getN(), k = op.getK();
   auto [aRows, aColumns] = op.getTransposeA() ? std::make_pair(k, m) : std::make_pair(m, k);
   auto [bRows, bColumns] = op.getTransposeB() ? std::make_pair(n, k) : std::make_pair(k, n);
-  if (reach(aRows, aColumns, op.getLda(), op.getGroupA()) > op.getA().getBytes() ||
-      reach(bRows, bColumns, op.getLdb(), op.getGroupB()) > op.getB().getBytes() ||
-      reach(m, n, op.getLdc(), op.getGroupC()) > op.getC().getBytes())
+  if (reach(aRows, aColumns, op.getLda(), op.getGroupA(), aElement) > op.getA().getBytes() ||
+      reach(bRows, bColumns, op.getLdb(), op.getGroupB(), bElement) > op.getB().getBytes() ||
+      reach(m, n, op.getLdc(), op.getGroupC(), cElement) > op.getC().getBytes())
     return op.emitOpError("reaches beyond its buffers");
   if (op.getTileM() < 1 || op.getTileN() < 1)
     return op.emitOpError("expected tiles of at least one element");

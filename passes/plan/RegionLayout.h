@@ -23,7 +23,8 @@ struct NamedPlace {
   hydra::BindingAttr binding;
   RankedTensorType type;
   RefAttr place;
-  FloatAttr initial; // of control and control state; may be null
+  FloatAttr initial;                   // of control and control state; may be null
+  hydra::RecordReduceAttr reduce = {}; // of record fields; null: the last value
 };
 
 // Sizes of the regions while they are being filled.
@@ -39,7 +40,8 @@ private:
   int64_t sizes[kRegions] = {};
 };
 
-// Buffers shared by all entries: parameters, gradients, optimizer, control, control_state, cache.
+// Buffers shared by all entries: parameters, gradients, optimizer, control, control_state, cache,
+// derived.
 class SharedLayout {
 public:
   // Fails with a diagnostic if two functions disagree about the type or initial value of a binding,

@@ -31,7 +31,7 @@ FailureOr<StorageAssignment> StorageAssignment::create(func::FuncOp function,
   assignment.assignSteps();
   assignment.planCopies();
   assignment.planArenaBlocks();
-  for (plan::Region region : {plan::Region::inputs, plan::Region::outputs})
+  for (plan::Region region : {plan::Region::inputs, plan::Region::outputs, plan::Region::record})
     sizes.atLeast(region, assignment.ownSizes.get(region));
   sizes.atLeast(plan::Region::arena, assignment.arenaBytes);
   return assignment;
@@ -71,7 +71,8 @@ LogicalResult StorageAssignment::placeArguments(const SharedLayout &shared) {
     if (binding.getKind() == BindingKind::input) {
       place = ownSizes.append(function.getContext(), plan::Region::inputs, bytes);
       inputs.push_back({binding, cast<RankedTensorType>(argument.getType()), place, nullptr});
-    } else if (binding.getKind() == BindingKind::output) {
+    } else if (binding.getKind() == BindingKind::output ||
+               binding.getKind() == BindingKind::record) {
       return function.emitError("argument ")
              << argument.getArgNumber() << " is bound to " << binding
              << "; expected an input or a state, which exist before the entry runs";
@@ -101,9 +102,15 @@ LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
       place =
           ownSizes.append(function.getContext(), plan::Region::outputs, bytesOf(value.getType()));
       outputs.push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr});
+    } else if (binding.getKind() == BindingKind::record) {
+      place =
+          ownSizes.append(function.getContext(), plan::Region::record, bytesOf(value.getType()));
+      record.push_back(
+          {binding, cast<RankedTensorType>(value.getType()), place, nullptr,
+           function.getResultAttrOfType<hydra::RecordReduceAttr>(index, hydra::kReduceAttrName)});
     } else if (binding.getKind() == BindingKind::input) {
-      return function.emitError("result ")
-             << index << " is bound to " << binding << "; expected an output or a state";
+      return function.emitError("result ") << index << " is bound to " << binding
+                                           << "; expected an output, a record field or a state";
     } else {
       place = shared.lookup(binding);
     }

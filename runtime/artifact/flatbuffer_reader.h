@@ -33,8 +33,8 @@ void ReadNumbers(const Vector* from, std::vector<T>* to) {
   for (uint32_t i = 0; i < from->size(); ++i) ReadElement(*from, i, &(*to)[i]);
 }
 
-// Verifies the structure and converts it. Checks versions and enum values; ranges are
-// table_check.h's.
+// Verifies the structure and converts it. Checks version, features and enum values; ranges are
+// table_check.h's. FailedPrecondition for another version and for unknown features, else DataLoss.
 absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes);
 
 // Converters of parts; DataLoss for enum values that this version does not know.

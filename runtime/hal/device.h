@@ -57,13 +57,6 @@ struct RegionBinding {
 };
 using RegionBindings = std::array<RegionBinding, kRegionCount>;
 
-// A range that holds no value from command number `before_command` of a sequence (top level) until
-// something writes it. Only `--validate` uses it: it fills the range with NaN.
-struct DeadRange {
-  uint64_t before_command = 0;
-  BufferRef range;
-};
-
 // One command sequence with the memory it works on. A step is recorded as several of these:
 // accumulate for each micro-batch (other inputs and outputs), then apply.
 struct Recording {

@@ -50,8 +50,8 @@ plan.entry @all <"accumulate", 2 x 3, "fixed"> attributes {arena_bytes = 512 : i
   plan.launch @sum stage 0 [#plan.ref<inputs, 0, 32>, #plan.ref<arena, 64, 4>, #plan.ref<arena, 128, 32>] scalars [] items 4 grain 2 "a"
   plan.launch @sum stage 1 [#plan.ref<inputs, 0, 32>, #plan.ref<arena, 64, 4>, #plan.ref<arena, 128, 32>] scalars [] items 1 grain 1 "a"
   plan.launch @k stage 0 [#plan.ref<constants, 64, 16>, #plan.ref<outputs, 0, 16>] scalars [-5, 4607182418800017408] items 3 grain 1 "b"
-  plan.matmul <arena, 256, 96>, <parameters, 0, 48> -> <arena, 384, 96> "" {accumulate, group_a = 2 : i64, group_b = 6 : i64, group_c = 3 : i64, groups = 2 : i64, k = 2 : i64, lda = 4 : i64, ldb = 2 : i64, ldc = 6 : i64, m = 4 : i64, n = 3 : i64, rows = #plan.ref<inputs, 64, 4>, tile_m = 2 : i64, tile_n = 1 : i64, transpose_b, type = f32}
-  plan.matmul <arena, 256, 96>, <arena, 640, 96> -> <gradients, 0, 64> "b" {k = 5 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, m = 4 : i64, n = 4 : i64, rows = #plan.ref<inputs, 64, 4>, rows_bound_k, tile_m = 4 : i64, tile_n = 4 : i64, transpose_a, type = f32}
+  plan.matmul <arena, 256, 96>, <parameters, 0, 48> -> <arena, 384, 96> "" {accumulate, group_a = 2 : i64, group_b = 6 : i64, group_c = 3 : i64, groups = 2 : i64, k = 2 : i64, lda = 4 : i64, ldb = 2 : i64, ldc = 6 : i64, m = 4 : i64, n = 3 : i64, rows = #plan.ref<inputs, 64, 4>, tile_m = 2 : i64, tile_n = 1 : i64, transpose_b, a_type = f32, b_type = f32, c_type = f32}
+  plan.matmul <arena, 256, 96>, <arena, 640, 96> -> <gradients, 0, 64> "b" {k = 5 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, m = 4 : i64, n = 4 : i64, rows = #plan.ref<inputs, 64, 4>, rows_bound_k, tile_m = 4 : i64, tile_n = 4 : i64, transpose_a, a_type = f32, b_type = f32, c_type = f32}
   plan.copy <arena, 0, 48> -> <cache, 0, 48> "c"
   plan.fill <control_state, 0, 4> with -2 ""
   plan.collective <all_reduce_sum> <gradients, 0, 64> "gradients" {type = f32}

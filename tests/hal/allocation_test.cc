@@ -7,7 +7,7 @@
 namespace hydra::hal {
 namespace {
 
-void IncrementKernel(void* const* args, const int64_t*, void*, int64_t begin, int64_t end) {
+void IncrementKernel(void* const* args, const KernelContext*, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) static_cast<float*>(args[0])[i] += 1.0f;
 }
 
@@ -57,6 +57,7 @@ TEST_P(AllocationTest, MatmulLeavesNothingBehind) {
   MatmulCommand bounded = matmul;
   bounded.rows = world_->Put<int32_t>({400}, Region::kControl);
   bounded.rows_bound_k = true;
+  bounded.k_slice = 256;
   auto list = world_->Record({{matmul, 0}, {bounded, 0}});
   ASSERT_TRUE(list.ok()) << list.status();
   for (int i = 0; i < 20; ++i)

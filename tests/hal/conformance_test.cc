@@ -11,17 +11,16 @@ namespace {
 using ::testing::HasSubstr;
 
 // args: counts i32[items]; adds one to each item and the scalar to nothing else.
-void CountKernel(void* const* args, const int64_t* scalars, void* scratch, int64_t begin,
-                 int64_t end) {
+void CountKernel(void* const* args, const KernelContext* context, int64_t begin, int64_t end) {
   auto* counts = static_cast<int32_t*>(args[0]);
-  for (int64_t i = begin; i < end; ++i) counts[i] += static_cast<int32_t>(scalars[0]);
+  for (int64_t i = begin; i < end; ++i) counts[i] += static_cast<int32_t>(context->scalars[0]);
 }
 
 // args: in f32, out f32. Goes through scratch, so that sharing it between workers would show.
-void DoubleKernel(void* const* args, const int64_t*, void* scratch, int64_t begin, int64_t end) {
+void DoubleKernel(void* const* args, const KernelContext* context, int64_t begin, int64_t end) {
   const auto* in = static_cast<const float*>(args[0]);
   auto* out = static_cast<float*>(args[1]);
-  auto* staged = static_cast<float*>(scratch);
+  auto* staged = static_cast<float*>(context->scratch);
   for (int64_t i = begin; i < end; ++i) {
     for (int j = 0; j < 1024; ++j) staged[j] = in[i];
     out[i] = staged[0] + staged[1023];

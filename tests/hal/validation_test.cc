@@ -10,11 +10,11 @@ namespace {
 using ::testing::HasSubstr;
 
 // args: out f32; writes one element at index scalars[0].
-void PokeKernel(void* const* args, const int64_t* scalars, void*, int64_t, int64_t) {
-  static_cast<float*>(args[0])[scalars[0]] = 1.0f;
+void PokeKernel(void* const* args, const KernelContext* context, int64_t, int64_t) {
+  static_cast<float*>(args[0])[context->scalars[0]] = 1.0f;
 }
 // args: in f32[n], out f32[n]
-void CopyKernel(void* const* args, const int64_t*, void*, int64_t begin, int64_t end) {
+void CopyKernel(void* const* args, const KernelContext*, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     static_cast<float*>(args[1])[i] = static_cast<const float*>(args[0])[i];
   }

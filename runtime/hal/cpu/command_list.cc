@@ -16,24 +16,53 @@ constexpr uint64_t kMoveGrain = uint64_t{256} << 10;
 
 void RunKernel(void* context, int worker, uint64_t begin, uint64_t end) {
   const auto& step = *static_cast<const KernelStep*>(context);
-  step.function(step.args.data(), step.scalars.data(),
-                step.scratch == nullptr ? nullptr : step.scratch + worker * step.scratch_stride,
-                static_cast<int64_t>(begin), static_cast<int64_t>(end));
+  const KernelContext kernel{
+      step.scalars.data(),
+      step.scratch == nullptr ? nullptr : step.scratch + worker * step.scratch_stride, worker,
+      nullptr};
+  step.function(step.args.data(), &kernel, static_cast<int64_t>(begin), static_cast<int64_t>(end));
 }
 
+// Items are bytes, or rows where there is more than one.
 void RunCopy(void* context, int, uint64_t begin, uint64_t end) {
   const auto& step = *static_cast<const CopyStep*>(context);
-  std::memcpy(step.target + begin, step.source + begin, end - begin);
+  if (step.rows == 1) {
+    std::memcpy(step.target + begin, step.source + begin, end - begin);
+    return;
+  }
+  for (uint64_t row = begin; row < end; ++row) {
+    std::memcpy(step.target + row * step.target_pitch, step.source + row * step.source_pitch,
+                step.row_bytes);
+  }
+}
+
+void FillWords(uint8_t* target, uint64_t bytes, uint32_t pattern) {
+  if (pattern == 0) {
+    std::memset(target, 0, bytes);
+    return;
+  }
+  auto* words = reinterpret_cast<uint32_t*>(target);
+  std::fill(words, words + bytes / 4, pattern);
 }
 
 void RunFill(void* context, int, uint64_t begin, uint64_t end) {
   const auto& step = *static_cast<const FillStep*>(context);
-  if (step.pattern == 0) {
-    std::memset(step.target + begin, 0, end - begin);
+  if (step.rows == 1) {
+    FillWords(step.target + begin, end - begin, step.pattern);
     return;
   }
-  auto* words = reinterpret_cast<uint32_t*>(step.target);
-  std::fill(words + begin / 4, words + end / 4, step.pattern);
+  for (uint64_t row = begin; row < end; ++row) {
+    FillWords(step.target + row * step.pitch, step.row_bytes, step.pattern);
+  }
+}
+
+// Copies and fills: items and grain as RunCopy and RunFill count them.
+void RunRows(ThreadPool& pool, void (*run)(void*, int, uint64_t, uint64_t), void* context,
+             uint64_t rows, uint64_t row_bytes) {
+  if (row_bytes == 0) return;
+  const uint64_t items = rows == 1 ? row_bytes : rows;
+  pool.Run(run, context, items,
+           rows == 1 ? kMoveGrain : std::max(kMoveGrain / row_bytes, uint64_t{1}));
 }
 
 struct MatmulJob {
@@ -91,15 +120,17 @@ absl::Status CpuCommandList::RunStep(const Step& step, ThreadPool& pool,
                                               profile_[step.profile].scope));
     }
   } else if (const auto* copy = std::get_if<CopyStep>(&step.body)) {
-    if (copy->source != copy->target) pool.Run(RunCopy, Context(*copy), copy->bytes, kMoveGrain);
+    if (copy->source != copy->target) {
+      RunRows(pool, RunCopy, Context(*copy), copy->rows, copy->row_bytes);
+    }
   } else if (const auto* fill = std::get_if<FillStep>(&step.body)) {
-    pool.Run(RunFill, Context(*fill), fill->bytes, kMoveGrain);
+    RunRows(pool, RunFill, Context(*fill), fill->rows, fill->row_bytes);
   } else if (const auto* choice = std::get_if<SwitchStep>(&step.body)) {
     const int64_t last = static_cast<int64_t>(choice->cases.size()) - 1;
     const int64_t chosen = std::clamp<int64_t>(*choice->selector, 0, last);
     return RunSteps(choice->cases[chosen], pool, memory);
-  } else if (const auto* capture = std::get_if<CaptureStep>(&step.body)) {
-    return RunSteps(capture->body, pool, memory);
+  } else if (const auto* list = std::get_if<ListStep>(&step.body)) {
+    return RunSteps(list->body, pool, memory);
   }
   return absl::OkStatus();
 }

@@ -31,11 +31,12 @@ struct KernelStep {
 struct CopyStep {
   const uint8_t* source = nullptr;
   uint8_t* target = nullptr;
-  uint64_t bytes = 0;
+  uint64_t rows = 1, row_bytes = 0;
+  uint64_t source_pitch = 0, target_pitch = 0;
 };
 struct FillStep {
   uint8_t* target = nullptr;
-  uint64_t bytes = 0;
+  uint64_t rows = 1, row_bytes = 0, pitch = 0;
   uint32_t pattern = 0;
 };
 struct CollectiveStep {};  // a world of one has nothing to add
@@ -44,11 +45,12 @@ struct SwitchStep {
   const int32_t* selector = nullptr;
   std::vector<std::vector<Step>> cases;
 };
-struct CaptureStep {
+// The body of a capture, or all iterations of a repeat one after the other.
+struct ListStep {
   std::vector<Step> body;
 };
 struct Step {
-  std::variant<KernelStep, MatmulStep, CopyStep, FillStep, CollectiveStep, SwitchStep, CaptureStep>
+  std::variant<KernelStep, MatmulStep, CopyStep, FillStep, CollectiveStep, SwitchStep, ListStep>
       body;
   size_t profile = 0;  // index into the list's profile
 };

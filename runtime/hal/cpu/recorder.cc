@@ -1,9 +1,11 @@
 #include "runtime/hal/cpu/recorder.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
@@ -33,6 +35,7 @@ absl::StatusOr<std::unique_ptr<CpuCommandList>> Recorder::Record(
     absl::Span<const Recording> recordings) {
   auto list = std::make_unique<CpuCommandList>();
   list_ = list.get();
+  next_profile_ = 0;
   for (size_t i = 0; i < recordings.size(); ++i) {
     const Recording& recording = recordings[i];
     recording_ = static_cast<uint32_t>(i);
@@ -68,9 +71,11 @@ absl::StatusOr<std::vector<Step>> Recorder::RecordSequence(const CommandSequence
 
 absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
   Step step;
-  step.profile = list_->profile_.size();
-  list_->profile_.push_back(
-      {recording_, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+  step.profile = next_profile_++;
+  if (step.profile == list_->profile_.size()) {
+    list_->profile_.push_back(
+        {recording_, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+  }
   if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
     KernelStep resolved;
     resolved.function = image_.function(kernel->kernel);
@@ -83,7 +88,7 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     if (resolved.scratch_stride > 0) {
       resolved.scratch = scratch.buffer->host_data() + scratch.offset;
     }
-    list_->profile_.back().kernel = image_.name(kernel->kernel);
+    list_->profile_[step.profile].kernel = image_.name(kernel->kernel);
     step.body = std::move(resolved);
   } else if (const auto* matmul = std::get_if<MatmulCommand>(&command.body)) {
     HYDRA_ASSIGN_OR_RETURN(
@@ -94,9 +99,11 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     staging_bytes_ = std::max(staging_bytes_, resolved.staging_bytes());
     step.body = std::move(resolved);
   } else if (const auto* copy = std::get_if<CopyCommand>(&command.body)) {
-    step.body = CopyStep{Resolve(copy->source), Resolve(copy->target), copy->source.bytes};
+    step.body = RecordCopy(*copy);
   } else if (const auto* fill = std::get_if<FillCommand>(&command.body)) {
-    step.body = FillStep{Resolve(fill->target), fill->target.bytes, fill->pattern};
+    const uint64_t rows = RowCount(fill->target);
+    step.body = FillStep{Resolve(fill->target), rows, PayloadBytes(fill->target) / rows,
+                         fill->target.pitch, fill->pattern};
   } else if (const auto* choice = std::get_if<SwitchCommand>(&command.body)) {
     SwitchStep resolved;
     resolved.selector = reinterpret_cast<const int32_t*>(Resolve(choice->selector));
@@ -107,10 +114,34 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     step.body = std::move(resolved);
   } else if (const auto* capture = std::get_if<CaptureCommand>(&command.body)) {
     HYDRA_ASSIGN_OR_RETURN(std::vector<Step> steps, RecordSequence(capture->body));
-    step.body = CaptureStep{std::move(steps)};
-  } else {
+    step.body = ListStep{std::move(steps)};
+  } else if (const auto* repeat = std::get_if<RepeatCommand>(&command.body)) {
+    ListStep resolved;
+    const size_t first = list_->profile_.size();
+    for (uint64_t i = 0; i < repeat->count; ++i) {
+      // Every iteration profiles into the lines of the first.
+      next_profile_ = first;
+      HYDRA_ASSIGN_OR_RETURN(std::vector<Step> steps, RecordSequence(AtIteration(repeat->body, i)));
+      std::move(steps.begin(), steps.end(), std::back_inserter(resolved.body));
+    }
+    step.body = std::move(resolved);
+  } else if (std::holds_alternative<CollectiveCommand>(command.body)) {
     step.body = CollectiveStep{};
+  } else {
+    return absl::UnimplementedError(
+        absl::StrCat("the cpu driver does not know the command ", CommandKindName(command)));
   }
+  return step;
+}
+
+CopyStep Recorder::RecordCopy(const CopyCommand& copy) const {
+  CopyStep step;
+  step.source = Resolve(copy.source);
+  step.target = Resolve(copy.target);
+  step.rows = std::max(RowCount(copy.source), RowCount(copy.target));
+  step.row_bytes = PayloadBytes(copy.source) / step.rows;
+  step.source_pitch = copy.source.pitch == 0 ? step.row_bytes : copy.source.pitch;
+  step.target_pitch = copy.target.pitch == 0 ? step.row_bytes : copy.target.pitch;
   return step;
 }
 

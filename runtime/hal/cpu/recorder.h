@@ -29,6 +29,7 @@ class Recorder {
  private:
   absl::StatusOr<std::vector<Step>> RecordSequence(const CommandSequence& commands);
   absl::StatusOr<Step> RecordCommand(const Command& command);
+  CopyStep RecordCopy(const CopyCommand& copy) const;
   uint8_t* Resolve(const BufferRef& ref) const;
 
   const KernelImage& image_;
@@ -37,6 +38,7 @@ class Recorder {
   CpuCommandList* list_ = nullptr;
   const RegionBindings* regions_ = nullptr;
   uint32_t recording_ = 0;
+  size_t next_profile_ = 0;  // line of the next command
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
 };
 

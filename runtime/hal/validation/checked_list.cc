@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
 
 namespace hydra::hal {
@@ -33,7 +35,7 @@ std::vector<CheckedList::SharedBytes> CheckedList::FindShared(const KernelComman
   for (size_t i = 0; i < kernel.args.size(); ++i) {
     for (size_t j = i + 1; j < kernel.args.size(); ++j) {
       const BufferRef &a = kernel.args[i], &b = kernel.args[j];
-      if (!Overlap(a, b) || (a.offset == b.offset && a.bytes == b.bytes)) continue;
+      if (!Overlap(a, b) || a == b) continue;
       SharedBytes bytes;
       bytes.first = i;
       bytes.second = j;
@@ -87,7 +89,7 @@ absl::StatusOr<CheckedList::Part> CheckedList::RecordPart(Device& device,
   }
   HYDRA_RETURN_IF_ERROR(CheckCommands(*recording.commands, limits));
   for (const DeadRange& dead : part.dead) {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits), "dead range"));
+    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits.region_bytes), "dead range"));
   }
   HYDRA_ASSIGN_OR_RETURN(part.nodes, RecordNodes(device, executable, *recording.commands, part,
                                                  inner, index, absl::StrCat("recording ", index)));
@@ -117,6 +119,15 @@ absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
           std::vector<Node> nested,
           RecordNodes(device, executable, capture->body, part, inner, index, node.path));
       node.nested.push_back(std::move(nested));
+    } else if (const auto* repeat = std::get_if<RepeatCommand>(&command.body)) {
+      node.nested.emplace_back();
+      for (uint64_t step = 0; step < repeat->count; ++step) {
+        HYDRA_ASSIGN_OR_RETURN(
+            std::vector<Node> nested,
+            RecordNodes(device, executable, AtIteration(repeat->body, step), part, inner, index,
+                        absl::StrCat(node.path, ", iteration ", step)));
+        std::move(nested.begin(), nested.end(), std::back_inserter(node.nested.back()));
+      }
     } else {
       if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
         node.shared = FindShared(*kernel, part.regions);
