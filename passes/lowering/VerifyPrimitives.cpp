@@ -1,9 +1,9 @@
 // hydra-verify-primitives: what must hold once routing is done.
-#include "passes/routing/Passes.h"
+#include "passes/lowering/Passes.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_VERIFYPRIMITIVES
-#include "passes/routing/Passes.h.inc"
+#include "passes/lowering/Passes.h.inc"
 } // namespace mlir::hydra
 
 using namespace mlir;

@@ -1,4 +1,4 @@
-#include "passes/routing/InitialValues.h"
+#include "passes/lowering/InitialValues.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // hydra.ccgqa as primitives, for whole sequences and for decoding (model.md 4 and 16).
-#include "passes/routing/ModelLowering.h"
-#include "passes/routing/ParameterTable.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/ParameterTable.h"
 
 #include <cmath>
 

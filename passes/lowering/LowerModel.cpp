@@ -1,11 +1,11 @@
 // hydra-lower-model: reads the options, instantiates the entries, removes the model.
-#include "passes/routing/EntryRequest.h"
-#include "passes/routing/ModelLowering.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/EntryRequest.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/Passes.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_LOWERMODEL
-#include "passes/routing/Passes.h.inc"
+#include "passes/lowering/Passes.h.inc"
 } // namespace mlir::hydra
 
 using namespace mlir;

@@ -1,10 +1,10 @@
 // Lowers structural ops to primitives at fixed depth. Private to this folder.
-#ifndef HYDRA_PASSES_ROUTING_MODELLOWERING_H
-#define HYDRA_PASSES_ROUTING_MODELLOWERING_H
+#ifndef HYDRA_PASSES_LOWERING_MODELLOWERING_H
+#define HYDRA_PASSES_LOWERING_MODELLOWERING_H
 
 #include "mlir/IR/IRMapping.h"
-#include "passes/routing/EntryFunction.h"
-#include "passes/routing/PrimitiveEmitter.h"
+#include "passes/lowering/EntryFunction.h"
+#include "passes/lowering/PrimitiveEmitter.h"
 
 #include <map>
 #include <optional>
@@ -112,4 +112,4 @@ LogicalResult lowerFunction(func::FuncOp function, RoutingMode mode, int64_t &pr
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_MODELLOWERING_H
+#endif // HYDRA_PASSES_LOWERING_MODELLOWERING_H

@@ -1,6 +1,6 @@
-// Passes of the routing stage: model tier -> functions of primitives.
-#ifndef HYDRA_ROUTING_PASSES_TD
-#define HYDRA_ROUTING_PASSES_TD
+// Lowering: model tier -> functions of primitives.
+#ifndef HYDRA_LOWERING_PASSES_TD
+#define HYDRA_LOWERING_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
 
@@ -52,4 +52,4 @@ def VerifyPrimitives : Pass<"hydra-verify-primitives", "::mlir::ModuleOp"> {
   }];
 }
 
-#endif // HYDRA_ROUTING_PASSES_TD
+#endif // HYDRA_LOWERING_PASSES_TD

@@ -1,6 +1,6 @@
-// Loads specs and runs the routing stage on them.
-#ifndef HYDRA_TESTS_ROUTING_ROUTING_FIXTURE_H
-#define HYDRA_TESTS_ROUTING_ROUTING_FIXTURE_H
+// Loads specs and lowers them.
+#ifndef HYDRA_TESTS_LOWERING_LOWERING_FIXTURE_H
+#define HYDRA_TESTS_LOWERING_LOWERING_FIXTURE_H
 
 #include <string>
 
@@ -11,7 +11,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/Passes.h"
 
 namespace mlir::hydra {
 
@@ -22,7 +22,7 @@ class RoutingTest : public testing::Test {
     registerInterpreterExternalModels(registry);
     context_.appendDialectRegistry(registry);
     static const bool registered = [] {
-      registerHydraRoutingPasses();
+      registerHydraLoweringPasses();
       return true;
     }();
     (void)registered;
@@ -51,4 +51,4 @@ class RoutingTest : public testing::Test {
 
 }  // namespace mlir::hydra
 
-#endif  // HYDRA_TESTS_ROUTING_ROUTING_FIXTURE_H
+#endif  // HYDRA_TESTS_LOWERING_LOWERING_FIXTURE_H

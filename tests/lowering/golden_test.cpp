@@ -2,7 +2,7 @@
 #include "runtime/diagnostics/golden.h"
 
 #include "tests/base/test_paths.h"
-#include "tests/routing/routing_fixture.h"
+#include "tests/lowering/lowering_fixture.h"
 
 namespace mlir::hydra {
 namespace {

@@ -1,8 +1,8 @@
 // Walks a spec and derives its parameters. Their order is that of the PyTorch HYDRA's state dict,
 // in which a norm follows the sub-layer that it feeds, and expert layers follow all blocks.
-#include "passes/routing/ParameterTable.h"
+#include "passes/lowering/ParameterTable.h"
 
-#include "passes/routing/InitialValues.h"
+#include "passes/lowering/InitialValues.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 

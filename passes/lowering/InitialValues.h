@@ -1,6 +1,6 @@
 // Initial values of model.md 12 that are formulas rather than constants.
-#ifndef HYDRA_PASSES_ROUTING_INITIALVALUES_H
-#define HYDRA_PASSES_ROUTING_INITIALVALUES_H
+#ifndef HYDRA_PASSES_LOWERING_INITIALVALUES_H
+#define HYDRA_PASSES_LOWERING_INITIALVALUES_H
 
 #include <cstdint>
 
@@ -24,4 +24,4 @@ double depthScale(int64_t width, int64_t reference, double alpha, double maximum
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_INITIALVALUES_H
+#endif // HYDRA_PASSES_LOWERING_INITIALVALUES_H

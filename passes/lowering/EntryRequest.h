@@ -1,6 +1,6 @@
 // A requested entry point, as written on the command line: NAME@BxS.
-#ifndef HYDRA_PASSES_ROUTING_ENTRYREQUEST_H
-#define HYDRA_PASSES_ROUTING_ENTRYREQUEST_H
+#ifndef HYDRA_PASSES_LOWERING_ENTRYREQUEST_H
+#define HYDRA_PASSES_LOWERING_ENTRYREQUEST_H
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Support/LLVM.h"
@@ -24,4 +24,4 @@ FailureOr<EntryRequest> parseEntryRequest(StringRef text,
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_ENTRYREQUEST_H
+#endif // HYDRA_PASSES_LOWERING_ENTRYREQUEST_H

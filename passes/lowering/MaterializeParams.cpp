@@ -1,10 +1,10 @@
 // hydra-materialize-params: writes the parameter table of a model into the module.
-#include "passes/routing/ParameterTable.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/Passes.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_MATERIALIZEPARAMS
-#include "passes/routing/Passes.h.inc"
+#include "passes/lowering/Passes.h.inc"
 } // namespace mlir::hydra
 
 using namespace mlir;

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <random>
 
-#include "tests/routing/routing_fixture.h"
+#include "tests/lowering/lowering_fixture.h"
 
 namespace mlir::hydra {
 namespace {

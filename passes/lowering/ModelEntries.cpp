@@ -1,7 +1,7 @@
 // Instantiates a model as functions: train, eval and extend; and lowers ordinary functions.
-#include "passes/routing/EntryRequest.h"
-#include "passes/routing/ModelLowering.h"
-#include "passes/routing/ParameterTable.h"
+#include "passes/lowering/EntryRequest.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/ParameterTable.h"
 
 using namespace mlir;
 using namespace mlir::hydra;

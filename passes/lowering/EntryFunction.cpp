@@ -1,4 +1,4 @@
-#include "passes/routing/EntryFunction.h"
+#include "passes/lowering/EntryFunction.h"
 
 using namespace mlir;
 using namespace mlir::hydra;

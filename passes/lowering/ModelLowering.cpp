@@ -1,7 +1,7 @@
 // Dispatch over structural ops, and all of them that need no file of their own.
-#include "passes/routing/ModelLowering.h"
+#include "passes/lowering/ModelLowering.h"
 
-#include "passes/routing/ParameterTable.h"
+#include "passes/lowering/ParameterTable.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>

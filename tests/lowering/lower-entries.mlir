@@ -1,5 +1,5 @@
 // The functions of a routed model at fixed depth: bindings, scopes, probes, the balance loss.
-// RUN: hydra-opt %source_dir/tests/routing/Inputs/routed.mlir --pass-pipeline='builtin.module(hydra-materialize-params,hydra-lower-model{entries=train@2x5,eval@1x4,extend@1x3 cache=8},hydra-verify-primitives)' | FileCheck %s
+// RUN: hydra-opt %source_dir/tests/lowering/Inputs/routed.mlir --pass-pipeline='builtin.module(hydra-materialize-params,hydra-lower-model{entries=train@2x5,eval@1x4,extend@1x3 cache=8},hydra-verify-primitives)' | FileCheck %s
 
 // CHECK:       module attributes {hydra.model_info = {dim = 8 : i64, max_seq_len = 32 : i64, name = "m", rules = "pytorch", vocab_size = 16 : i64}}
 // CHECK-NOT:   hydra.model @

@@ -1,6 +1,6 @@
 // Which parameters the structural ops imply: names, shapes, initial values, optimizer factors.
-#ifndef HYDRA_PASSES_ROUTING_PARAMETERTABLE_H
-#define HYDRA_PASSES_ROUTING_PARAMETERTABLE_H
+#ifndef HYDRA_PASSES_LOWERING_PARAMETERTABLE_H
+#define HYDRA_PASSES_LOWERING_PARAMETERTABLE_H
 
 #include "dialects/hydra/HydraDialect.h"
 
@@ -54,4 +54,4 @@ FailureOr<SmallVector<Parameter>> collectParameters(LanguageModelOp model);
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_PARAMETERTABLE_H
+#endif // HYDRA_PASSES_LOWERING_PARAMETERTABLE_H

@@ -1,6 +1,6 @@
 // A function under construction whose arguments and results are bound to runtime buffers.
-#ifndef HYDRA_PASSES_ROUTING_ENTRYFUNCTION_H
-#define HYDRA_PASSES_ROUTING_ENTRYFUNCTION_H
+#ifndef HYDRA_PASSES_LOWERING_ENTRYFUNCTION_H
+#define HYDRA_PASSES_LOWERING_ENTRYFUNCTION_H
 
 #include "dialects/hydra/HydraDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -40,4 +40,4 @@ private:
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_ENTRYFUNCTION_H
+#endif // HYDRA_PASSES_LOWERING_ENTRYFUNCTION_H

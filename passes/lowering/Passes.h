@@ -1,6 +1,6 @@
-// Passes of the routing stage; see Passes.td for what each one does.
-#ifndef HYDRA_PASSES_ROUTING_PASSES_H
-#define HYDRA_PASSES_ROUTING_PASSES_H
+// Passes that lower the model tier; see Passes.td for what each one does.
+#ifndef HYDRA_PASSES_LOWERING_PASSES_H
+#define HYDRA_PASSES_LOWERING_PASSES_H
 
 #include "dialects/hydra/HydraDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,11 +10,11 @@
 namespace mlir::hydra {
 
 #define GEN_PASS_DECL
-#include "passes/routing/Passes.h.inc"
+#include "passes/lowering/Passes.h.inc"
 
 // hydra-materialize-params, hydra-lower-model and hydra-verify-primitives.
 #define GEN_PASS_REGISTRATION
-#include "passes/routing/Passes.h.inc"
+#include "passes/lowering/Passes.h.inc"
 
 // Module attribute left behind by hydra-lower-model, a DictionaryAttr: name, vocab_size, dim,
 // max_seq_len, rules.
@@ -24,4 +24,4 @@ inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_PASSES_H
+#endif // HYDRA_PASSES_LOWERING_PASSES_H

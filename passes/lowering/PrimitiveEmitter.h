@@ -1,6 +1,6 @@
 // Builds primitives with the location and scope of the structural op being lowered.
-#ifndef HYDRA_PASSES_ROUTING_PRIMITIVEEMITTER_H
-#define HYDRA_PASSES_ROUTING_PRIMITIVEEMITTER_H
+#ifndef HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H
+#define HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H
 
 #include "dialects/hydra/HydraDialect.h"
 
@@ -62,4 +62,4 @@ private:
 
 } // namespace mlir::hydra
 
-#endif // HYDRA_PASSES_ROUTING_PRIMITIVEEMITTER_H
+#endif // HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H

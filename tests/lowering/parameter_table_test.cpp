@@ -3,9 +3,9 @@
 #include <fstream>
 
 #include "gmock/gmock.h"
-#include "passes/routing/ParameterTable.h"
+#include "passes/lowering/ParameterTable.h"
 #include "tests/base/test_paths.h"
-#include "tests/routing/routing_fixture.h"
+#include "tests/lowering/lowering_fixture.h"
 
 namespace mlir::hydra {
 namespace {

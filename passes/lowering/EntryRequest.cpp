@@ -1,4 +1,4 @@
-#include "passes/routing/EntryRequest.h"
+#include "passes/lowering/EntryRequest.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"

@@ -1,7 +1,7 @@
 // hydra.depth_routing in its disabled mode: a dense MLP, and the balance loss (model.md 8).
-#include "passes/routing/ModelLowering.h"
-#include "passes/routing/ParameterTable.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/Passes.h"
 
 #include <algorithm>
 

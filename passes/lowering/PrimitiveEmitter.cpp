@@ -1,4 +1,4 @@
-#include "passes/routing/PrimitiveEmitter.h"
+#include "passes/lowering/PrimitiveEmitter.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
