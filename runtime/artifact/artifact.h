@@ -122,9 +122,9 @@ struct ArtifactInfo {
 // An open artifact. Immutable, so threads may share it.
 class Artifact {
  public:
-  // NotFound if there is no such file; FailedPrecondition, with both versions or the features and
-  // how to compile again, for an artifact of another version; DataLoss with path, offset, what was
-  // expected and found, and what to do, for anything else that does not hold.
+  // All errors are of kind input: no such file; another version or unknown features, with both
+  // versions or the features and how to compile again; anything that does not hold, with path,
+  // offset, what was expected and found, and what to do.
   static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string& path);
   // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for
   // the path.

@@ -15,6 +15,10 @@ namespace {
 constexpr char kRecompile[] =
     "compile the model again with the hydra-opt of this program: hydra-opt MODEL -o FILE.hydra";
 
+// Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it
+// anyway.
+constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
+
 using FbString = flatbuffers::String;
 template <typename T>
 using FbVector = flatbuffers::Vector<flatbuffers::Offset<T>>;
@@ -47,7 +51,7 @@ absl::StatusOr<NamedBuffer> ReadBuffer(const fb::NamedBuffer& from) {
   ReadNumbers(from.shape(), &to.shape);
   to.initial = from.initial();
   if (from.reduce() > fb::Reduce::min) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("reduction ", static_cast<int>(from.reduce()), ", expected at most 4"));
   }
   to.reduce = static_cast<Reduce>(from.reduce());
@@ -69,7 +73,7 @@ absl::StatusOr<ParameterInfo> ReadParameter(const fb::Parameter& from) {
   to.aliases = Texts(from.aliases());
   HYDRA_ASSIGN_OR_RETURN(to.buffer, ReadBuffer(*from.buffer()));
   if (from.init_kind() > fb::InitKind::normal) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("initialiser ", static_cast<int>(from.init_kind()), ", expected 0 or 1"));
   }
   to.init_kind = static_cast<InitKind>(from.init_kind());
@@ -119,7 +123,7 @@ KernelInfo ReadKernel(const fb::Kernel& from) {
 
 absl::StatusOr<SectionInfo> ReadSection(const fb::Section& from) {
   if (from.kind() > fb::SectionKind::tokenizer) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("section kind ", static_cast<int>(from.kind()), ", expected at most 6"));
   }
   return SectionInfo{static_cast<SectionKind>(from.kind()),
@@ -147,8 +151,7 @@ absl::Status ReadLists(const fb::Artifact& from, ArtifactInfo& to) {
       ReadAll(from.regions(), "region", [&](const fb::RegionSize& size) -> absl::Status {
         const auto region = static_cast<size_t>(size.region());
         if (region >= hal::kRegionCount || seen[region]) {
-          return absl::DataLossError(
-              absl::StrCat("number ", region, " is unknown or appears twice"));
+          return InputError(absl::StrCat("number ", region, " is unknown or appears twice"));
         }
         seen[region] = true;
         to.region_bytes[region] = size.bytes();
@@ -177,8 +180,7 @@ absl::StatusOr<hal::ElementType> ReadElementType(uint8_t value) {
   if (value <= static_cast<uint8_t>(hal::ElementType::kU8)) {
     return static_cast<hal::ElementType>(value);
   }
-  return absl::DataLossError(
-      absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
+  return InputError(absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
 }
 
 absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& from) {
@@ -186,8 +188,7 @@ absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& from) {
   std::memcpy(&ref, &from, sizeof(ref));  // damage may have moved it
   const auto region = static_cast<size_t>(ref.region());
   if (region >= hal::kRegionCount) {
-    return absl::DataLossError(
-        absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
+    return InputError(absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
   }
   return hal::BufferRef{static_cast<hal::Region>(region),
                         ref.offset(),
@@ -197,38 +198,41 @@ absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& from) {
                         ref.repeat_step()};
 }
 
-absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
-  // Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it
-  // anyway.
-  constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
+absl::Status CheckReadable(absl::Span<const uint8_t> bytes) {
   // The version first: the tables of another one may differ in anything but this.
   flatbuffers::Verifier front(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (bytes.size() < 16 || !front.VerifyBuffer<fb::ArtifactVersion>(fb::ArtifactIdentifier())) {
-    return absl::DataLossError("expected a well-formed 'HYDR' flatbuffer, found something else");
+    return absl::OkStatus();
   }
   const auto& version = *flatbuffers::GetRoot<fb::ArtifactVersion>(bytes.data());
   if (version.version_major() != kVersionMajor) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "artifact version ", version.version_major(), ".", version.version_minor(), ", expected ",
-        kVersionMajor, ".x, the version of this program; ", kRecompile));
+    return InputError(absl::StrCat("artifact version ", version.version_major(), ".",
+                                   version.version_minor(), ", expected ", kVersionMajor,
+                                   ".x, the version of this program; ", kRecompile));
   }
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
-  if (!fb::VerifyArtifactBuffer(verifier)) {
-    return absl::DataLossError("expected a well-formed 'HYDR' flatbuffer, found something else");
+  if (!fb::VerifyArtifactBuffer(verifier)) return absl::OkStatus();
+  const auto features = static_cast<uint64_t>(fb::GetArtifact(bytes.data())->required_features());
+  if (const uint64_t unknown = features & ~KnownFeatures(); unknown != 0) {
+    return InputError(absl::StrCat(
+        "the artifact (version ", version.version_major(), ".", version.version_minor(),
+        ") needs features that this program does not know: ", FeatureNames(unknown), "; it knows ",
+        FeatureNames(KnownFeatures()), "; use the hydra-run of the compiler that made it, or ",
+        kRecompile));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
+  if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
+    return InputError("expected a well-formed 'HYDR' flatbuffer, found something else");
   }
   const fb::Artifact& from = *fb::GetArtifact(bytes.data());
   ArtifactInfo to;
   to.version_major = from.version_major();
   to.version_minor = from.version_minor();
   to.required_features = static_cast<uint64_t>(from.required_features());
-  if (const uint64_t unknown = to.required_features & ~KnownFeatures(); unknown != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the artifact (version ", to.version_major, ".", to.version_minor,
-                     ") needs features that this "
-                     "program does not know: ",
-                     FeatureNames(unknown), "; it knows ", FeatureNames(KnownFeatures()),
-                     "; use the hydra-run of the compiler that made it, or ", kRecompile));
-  }
   to.model = Text(from.model());
   to.target = Text(from.target());
   to.compiler_build = Text(from.compiler_build());

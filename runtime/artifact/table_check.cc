@@ -16,7 +16,12 @@ namespace {
 
 using hal::Region;
 
-absl::Status Bad(absl::string_view message) { return absl::DataLossError(message); }
+absl::Status Bad(absl::string_view message) { return InputError(message); }
+
+// A command that breaks its rules is damage here; elsewhere it is a failure of its maker.
+absl::Status AsDamage(const absl::Status& status, absl::string_view where) {
+  return status.ok() ? status : Bad(absl::StrCat(where, ": ", status.message()));
+}
 
 absl::Status CheckBuffer(const NamedBuffer& buffer, Region region,
                          const hal::CommandLimits& limits) {
@@ -25,7 +30,7 @@ absl::Status CheckBuffer(const NamedBuffer& buffer, Region region,
     return Bad(absl::StrCat(buffer.name, " lies in region ", hal::RegionName(buffer.ref.region),
                             ", expected ", hal::RegionName(region)));
   }
-  HYDRA_RETURN_IF_ERROR(Annotate(hal::CheckRef(buffer.ref, limits.region_bytes), buffer.name));
+  HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckRef(buffer.ref, limits.region_bytes), buffer.name));
   if (buffer.ref.pitch != 0 || buffer.ref.repeat_step != 0) {
     return Bad(absl::StrCat(buffer.name, " is a view or moves: ", hal::Describe(buffer.ref),
                             "; named buffers are contiguous"));
@@ -151,7 +156,7 @@ absl::Status CheckDead(const EntryInfo& entry, const hal::CommandLimits& limits)
     const hal::DeadRange& dead = entry.dead[i];
     const std::string label = absl::StrCat("dead range ", i);
     HYDRA_RETURN_IF_ERROR(
-        Annotate(hal::CheckRefInRepeat(dead.range, limits.region_bytes, 0), label));
+        AsDamage(hal::CheckRefInRepeat(dead.range, limits.region_bytes, 0), label));
     if (dead.before_command < last || dead.before_command > entry.body.size()) {
       return Bad(absl::StrCat(label, " begins before command ", dead.before_command,
                               ", expected ascending numbers up to ", entry.body.size()));
@@ -195,7 +200,7 @@ absl::Status CheckEntries(const ArtifactInfo& info, const hal::CommandLimits& li
     HYDRA_RETURN_IF_ERROR(
         Annotate(CheckList(entry.outputs, Region::kOutputs, limits, true), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRecord(entry, limits), label));
-    HYDRA_RETURN_IF_ERROR(Annotate(hal::CheckCommands(entry.body, limits), label));
+    HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckCommands(entry.body, limits), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckScopes(entry.body, info.scopes.size()), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckDead(entry, limits), label));
   }

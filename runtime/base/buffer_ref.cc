@@ -86,25 +86,25 @@ bool OverlapInRepeat(const BufferRef& a, const BufferRef& b, uint64_t iterations
 absl::Status CheckRef(const BufferRef& ref, const RegionSizes& region_bytes) {
   const auto index = static_cast<size_t>(ref.region);
   if (index >= kRegionCount) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("region number ", index, ", expected less than ", kRegionCount));
   }
   if (ref.region == Region::kScratch) {
-    return absl::InvalidArgumentError("scratch is handed to kernels and cannot be named");
+    return FailureError("scratch is handed to kernels and cannot be named");
   }
   const uint64_t size = region_bytes[index];
   if (ref.offset > size || ref.bytes > size - ref.offset) {
-    return absl::InvalidArgumentError(absl::StrCat(Describe(ref), " exceeds region ",
-                                                   RegionName(ref.region), " of ", size, " bytes"));
+    return FailureError(absl::StrCat(Describe(ref), " exceeds region ", RegionName(ref.region),
+                                     " of ", size, " bytes"));
   }
   if (ref.pitch == 0
           ? ref.row_bytes != 0
           : ref.row_bytes == 0 || ref.row_bytes > ref.pitch || ref.bytes < ref.row_bytes ||
                 (ref.bytes - ref.row_bytes) % ref.pitch != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(RegionName(ref.region), "[", ref.offset, ", ", ref.offset + ref.bytes,
-                     ") has rows of ", ref.row_bytes, " bytes every ", ref.pitch,
-                     "; expected rows that fit their pitch and fill the range"));
+    return FailureError(absl::StrCat(RegionName(ref.region), "[", ref.offset, ", ",
+                                     ref.offset + ref.bytes, ") has rows of ", ref.row_bytes,
+                                     " bytes every ", ref.pitch,
+                                     "; expected rows that fit their pitch and fill the range"));
   }
   return absl::OkStatus();
 }
@@ -114,13 +114,12 @@ absl::Status CheckRefInRepeat(const BufferRef& ref, const RegionSizes& region_by
   HYDRA_RETURN_IF_ERROR(CheckRef(ref, region_bytes));
   if (ref.repeat_step == 0) return absl::OkStatus();
   if (iterations == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Describe(ref), " moves, but is not inside a repeat"));
+    return FailureError(absl::StrCat(Describe(ref), " moves, but is not inside a repeat"));
   }
   const Wide last = Wide{ref.offset} + Wide{ref.repeat_step} * static_cast<Wide>(iterations - 1);
   const Wide room = Wide{region_bytes[static_cast<size_t>(ref.region)]} - Wide{ref.bytes};
   if (last < 0 || last > room) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat(Describe(ref), " leaves its region within ", iterations, " iterations"));
   }
   return absl::OkStatus();

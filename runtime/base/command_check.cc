@@ -29,8 +29,8 @@ struct Frame {
     HYDRA_RETURN_IF_ERROR(Check(ref, name));
     if (ref.pitch != 0 || ref.bytes / element != count || ref.bytes % element != 0 ||
         !Aligned(ref, element)) {
-      return absl::InvalidArgumentError(absl::StrCat(name, " must be ", count, " aligned words of ",
-                                                     element, " bytes, found ", Describe(ref)));
+      return FailureError(absl::StrCat(name, " must be ", count, " aligned words of ", element,
+                                       " bytes, found ", Describe(ref)));
     }
     return absl::OkStatus();
   }
@@ -54,28 +54,26 @@ struct Matrix {
 absl::Status CheckMatrix(const Matrix& x) {
   const uint64_t element = ElementBytes(x.type);
   if (x.stride < x.columns) {
-    return absl::InvalidArgumentError(absl::StrCat("leading dimension of ", x.name, " is ",
-                                                   x.stride, ", expected at least its ", x.columns,
-                                                   " columns"));
+    return FailureError(absl::StrCat("leading dimension of ", x.name, " is ", x.stride,
+                                     ", expected at least its ", x.columns, " columns"));
   }
   const Wide elements =
       Wide{x.groups - 1} * x.group_stride + Wide{x.rows - 1} * x.stride + x.columns;
   if (elements * element > x.ref.bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("operand ", x.name, " needs ",
-                                                   static_cast<uint64_t>(elements * element),
-                                                   " bytes, its buffer is ", Describe(x.ref)));
+    return FailureError(absl::StrCat("operand ", x.name, " needs ",
+                                     static_cast<uint64_t>(elements * element),
+                                     " bytes, its buffer is ", Describe(x.ref)));
   }
   if (!Frame::Aligned(x.ref, element)) {
-    return absl::InvalidArgumentError(absl::StrCat("operand ", x.name, " at ", Describe(x.ref),
-                                                   " is not aligned to its elements of ", element,
-                                                   " bytes"));
+    return FailureError(absl::StrCat("operand ", x.name, " at ", Describe(x.ref),
+                                     " is not aligned to its elements of ", element, " bytes"));
   }
   if (x.ref.pitch == 0) return absl::OkStatus();
   // Groups are windows of columns, or whole rows further down.
   const bool down = x.group_stride % x.stride == 0;
   const Wide width = down ? Wide{x.columns} : Wide{x.groups - 1} * x.group_stride + x.columns;
   if (Wide{x.stride} * element != x.ref.pitch || width * element > x.ref.row_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
+    return FailureError(absl::StrCat(
         "operand ", x.name, " has rows of ", static_cast<uint64_t>(width),
         " elements and a leading dimension of ", x.stride, ", its buffer is ", Describe(x.ref)));
   }
@@ -86,14 +84,14 @@ absl::Status CheckMatmulExtents(const MatmulCommand& c) {
   constexpr uint64_t kMaxExtent = uint64_t{1} << 40;
   for (uint64_t extent : {c.m, c.n, c.k, c.tile_m, c.tile_n, c.groups}) {
     if (extent == 0 || extent > kMaxExtent) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("m, n, k, tiles and groups must be in [1, 2^40], found m=", c.m, " n=", c.n,
                        " k=", c.k, " tile=", c.tile_m, "x", c.tile_n, " groups=", c.groups));
     }
   }
   for (uint64_t stride : {c.lda, c.ldb, c.ldc, c.group_a, c.group_b, c.group_c, c.k_slice}) {
     if (stride > kMaxExtent) {
-      return absl::InvalidArgumentError(absl::StrCat("stride ", stride, " exceeds 2^40 elements"));
+      return FailureError(absl::StrCat("stride ", stride, " exceeds 2^40 elements"));
     }
   }
   const bool f32 = c.a_type == ElementType::kF32 && c.b_type == ElementType::kF32 &&
@@ -101,7 +99,7 @@ absl::Status CheckMatmulExtents(const MatmulCommand& c) {
   const bool bf16 = c.a_type == ElementType::kBf16 && c.b_type == ElementType::kBf16 &&
                     (c.c_type == ElementType::kF32 || c.c_type == ElementType::kBf16);
   if (!f32 && !bf16) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("element types ", ElementTypeName(c.a_type), " x ", ElementTypeName(c.b_type),
                      " -> ", ElementTypeName(c.c_type),
                      "; expected f32 x f32 -> f32, bf16 x bf16 -> f32 or bf16 x bf16 -> bf16"));
@@ -111,7 +109,7 @@ absl::Status CheckMatmulExtents(const MatmulCommand& c) {
   // Each group that offsets cut off may end in a tile of its own.
   const bool cut = c.offsets && !c.rows_bound_k;
   if ((cut ? row_tiles + c.groups : row_tiles * c.groups) * column_tiles > kMaxChunks) {
-    return absl::InvalidArgumentError("more than 2^32 tiles; choose larger tiles");
+    return FailureError("more than 2^32 tiles; choose larger tiles");
   }
   return absl::OkStatus();
 }
@@ -119,26 +117,26 @@ absl::Status CheckMatmulExtents(const MatmulCommand& c) {
 // Rows that live on the device: `rows`, `offsets`, and what they must not meet.
 absl::Status CheckMatmulRows(const MatmulCommand& c, const Frame& frame) {
   if (c.rows && c.offsets) {
-    return absl::InvalidArgumentError("rows and offsets exclude each other");
+    return FailureError("rows and offsets exclude each other");
   }
   if (c.rows) HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(*c.rows, "rows", 1, 4));
   if (c.offsets) {
     HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(*c.offsets, "offsets", c.groups + 1, 4));
     if (c.group_a != 0 || (c.rows_bound_k ? c.group_b : c.group_c) != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("offsets say where the groups of a and ", c.rows_bound_k ? "b" : "c",
-                       " are; expected group strides of 0, found ", c.group_a, " and ",
-                       c.rows_bound_k ? c.group_b : c.group_c));
+      return FailureError(absl::StrCat("offsets say where the groups of a and ",
+                                       c.rows_bound_k ? "b" : "c",
+                                       " are; expected group strides of 0, found ", c.group_a,
+                                       " and ", c.rows_bound_k ? c.group_b : c.group_c));
     }
   }
   for (const auto* numbers : {&c.rows, &c.offsets}) {
     if (*numbers && frame.Meet(**numbers, c.c)) {
-      return absl::InvalidArgumentError(absl::StrCat(numbers == &c.rows ? "rows " : "offsets ",
-                                                     Describe(**numbers), " lies in c"));
+      return FailureError(absl::StrCat(numbers == &c.rows ? "rows " : "offsets ",
+                                       Describe(**numbers), " lies in c"));
     }
   }
   if (c.rows_bound_k && !c.rows && !c.offsets) {
-    return absl::InvalidArgumentError("rows_bound_k without rows");
+    return FailureError("rows_bound_k without rows");
   }
   return absl::OkStatus();
 }
@@ -164,31 +162,28 @@ absl::Status CheckMatmul(const MatmulCommand& c, const Frame& frame) {
     const bool stacked = Wide{c.group_c} >= Wide{c.m - 1} * c.ldc + c.n;
     const bool columns = c.group_c >= c.n && Wide{c.groups - 1} * c.group_c + c.n <= c.ldc;
     if (!stacked && !columns) {
-      return absl::InvalidArgumentError(absl::StrCat("the ", c.groups, " products overlap in c: n=",
-                                                     c.n, " ldc=", c.ldc, " group_c=", c.group_c));
+      return FailureError(absl::StrCat("the ", c.groups, " products overlap in c: n=", c.n,
+                                       " ldc=", c.ldc, " group_c=", c.group_c));
     }
   }
   if (frame.Meet(c.a, c.c)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("c ", Describe(c.c), " overlaps a ", Describe(c.a)));
+    return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps a ", Describe(c.a)));
   }
   if (frame.Meet(c.b, c.c)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
+    return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckKernel(const KernelCommand& c, const Frame& frame) {
   if (c.kernel >= frame.limits.kernels) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("kernel index ", c.kernel, ", expected less than ", frame.limits.kernels));
   }
   if (c.grain == 0 || c.items > (uint64_t{1} << 62) || c.grain > (uint64_t{1} << 62) ||
       (c.items + c.grain - 1) / c.grain > kMaxChunks) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(c.items, " work items in grains of ", c.grain,
-                     "; expected at least 1 and at most 2^32 grains"));
+    return FailureError(absl::StrCat(c.items, " work items in grains of ", c.grain,
+                                     "; expected at least 1 and at most 2^32 grains"));
   }
   for (size_t i = 0; i < c.args.size(); ++i) {
     HYDRA_RETURN_IF_ERROR(frame.Check(c.args[i], absl::StrCat("argument ", i)));
@@ -196,8 +191,7 @@ absl::Status CheckKernel(const KernelCommand& c, const Frame& frame) {
   if (!c.geometry) return absl::OkStatus();
   for (const auto& extents : {c.geometry->grid, c.geometry->block, c.geometry->cluster}) {
     if (std::find(extents.begin(), extents.end(), 0u) != extents.end()) {
-      return absl::InvalidArgumentError(
-          "a launch geometry has an extent of 0, expected at least 1");
+      return FailureError("a launch geometry has an extent of 0, expected at least 1");
     }
   }
   return absl::OkStatus();
@@ -209,11 +203,11 @@ absl::Status CheckCopy(const CopyCommand& c, const Frame& frame) {
   const bool rows_differ =
       c.source.pitch != 0 && c.target.pitch != 0 && c.source.row_bytes != c.target.row_bytes;
   if (PayloadBytes(c.source) != PayloadBytes(c.target) || rows_differ) {
-    return absl::InvalidArgumentError(absl::StrCat("source ", Describe(c.source), " and target ",
-                                                   Describe(c.target), " differ in size"));
+    return FailureError(absl::StrCat("source ", Describe(c.source), " and target ",
+                                     Describe(c.target), " differ in size"));
   }
   if (frame.Meet(c.source, c.target) && !(c.source == c.target)) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("source ", Describe(c.source), " overlaps target ", Describe(c.target)));
   }
   return absl::OkStatus();
@@ -222,7 +216,7 @@ absl::Status CheckCopy(const CopyCommand& c, const Frame& frame) {
 absl::Status CheckFill(const FillCommand& c, const Frame& frame) {
   HYDRA_RETURN_IF_ERROR(frame.Check(c.target, "target"));
   if (c.target.bytes % 4 != 0 || !Frame::Aligned(c.target, 4)) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("target ", Describe(c.target), " is not made of 4-byte words"));
   }
   return absl::OkStatus();
@@ -232,7 +226,7 @@ absl::Status CheckCollective(const CollectiveCommand& c, const Frame& frame) {
   const uint64_t element = ElementBytes(c.type);
   HYDRA_RETURN_IF_ERROR(frame.Check(c.buffer, "buffer"));
   if (c.buffer.pitch != 0 || c.buffer.bytes % element != 0 || !Frame::Aligned(c.buffer, element)) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("buffer ", Describe(c.buffer), " is not made of ", ElementTypeName(c.type)));
   }
   return absl::OkStatus();
@@ -250,7 +244,7 @@ struct Checker {
   absl::Status operator()(const CollectiveCommand& c) const { return CheckCollective(c, frame); }
   absl::Status operator()(const SwitchCommand& c) const {
     HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(c.selector, "selector", 1, 4));
-    if (c.cases.empty()) return absl::InvalidArgumentError("a switch needs at least one case");
+    if (c.cases.empty()) return FailureError("a switch needs at least one case");
     for (size_t i = 0; i < c.cases.size(); ++i) {
       HYDRA_RETURN_IF_ERROR(
           Annotate(CheckSequence(c.cases[i], Inside()), absl::StrCat("case ", i)));
@@ -262,9 +256,9 @@ struct Checker {
   }
   absl::Status operator()(const RepeatCommand& c) const {
     if (c.count == 0 || c.count > kMaxRepeats / frame.runs) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a count of ", c.count, ", expected at least 1 and at most ", kMaxRepeats,
-                       " runs of a command over all enclosing repeats"));
+      return FailureError(absl::StrCat("a count of ", c.count, ", expected at least 1 and at most ",
+                                       kMaxRepeats,
+                                       " runs of a command over all enclosing repeats"));
     }
     Frame inner = Inside();
     inner.iterations = c.count;
@@ -282,7 +276,7 @@ struct Checker {
 
 absl::Status CheckOne(const Command& command, const Frame& frame) {
   if (frame.depth > kMaxDepth) {
-    return absl::InvalidArgumentError(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
+    return FailureError(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
   }
   return std::visit(Checker{frame}, command.body);
 }

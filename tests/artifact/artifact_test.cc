@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/base/status.h"
 #include "tests/artifact/artifact_builder.h"
 #include "tests/artifact/sample_artifact.h"
 
@@ -32,7 +33,7 @@ TEST(ArtifactTest, RoundTripsEveryTable) {
 
 TEST(ArtifactTest, MissingFileSaysWhatToDo) {
   const auto opened = Artifact::Open(::testing::TempDir() + "absent.hydra");
-  EXPECT_EQ(opened.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(opened.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("hydra-opt"));
 }
 

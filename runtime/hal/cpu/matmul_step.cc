@@ -28,16 +28,15 @@ absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, cons
                                               const Primitives& primitives) {
   for (ElementType type : {command.a_type, command.b_type, command.c_type}) {
     if (type != ElementType::kF32) {
-      return absl::UnimplementedError(absl::StrCat("the cpu driver multiplies f32, found ",
-                                                   ElementTypeName(type),
-                                                   "; compile with --precision=f32"));
+      return InputError(absl::StrCat("the cpu driver multiplies f32, found ", ElementTypeName(type),
+                                     "; compile with --precision=f32"));
     }
   }
   if (command.b_layout != MatrixLayout::kPlain) {
-    return absl::UnimplementedError("the cpu driver multiplies plain matrices, found a packed one");
+    return InputError("the cpu driver multiplies plain matrices, found a packed one");
   }
   if (command.offsets) {
-    return absl::UnimplementedError("the cpu driver does not take row offsets yet");
+    return InputError("the cpu driver does not take row offsets yet");
   }
   MatmulStep step;
   step.command_ = command;
