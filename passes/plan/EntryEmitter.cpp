@@ -164,8 +164,11 @@ EntryCounts mlir::plan::emitEntry(OpBuilder &builder, func::FuncOp function,
   emitter.emitBuffers(function.getLoc());
   if (attribute.getName() == "apply")
     emitter.emitCollectives(function, shared, bucketBytes);
-  for (Operation *op : storage.getSteps())
+  for (auto [step, op] : llvm::enumerate(storage.getSteps())) {
     emitter.emitStep(op);
+    for (RefAttr place : storage.diedAfter(static_cast<int64_t>(step)))
+      DeadOp::create(builder, op->getLoc(), place);
+  }
   Location end = function.getBody().front().getTerminator()->getLoc();
   for (const FinalCopy &copy : storage.getFinalCopies())
     emitter.emitFinalCopy(copy, end);

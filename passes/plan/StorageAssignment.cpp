@@ -265,3 +265,23 @@ RefAttr StorageAssignment::partialOf(Operation *fusion) const {
   auto found = partials.find(fusion);
   return found == partials.end() ? RefAttr() : storages[found->second].place;
 }
+
+SmallVector<RefAttr> StorageAssignment::diedAfter(int64_t step) const {
+  SmallVector<std::pair<int64_t, int64_t>> ranges;
+  for (const Storage &storage : storages)
+    if (storage.inArena && storage.last == step) {
+      int64_t begin = storage.place.getOffset();
+      ranges.push_back({begin, begin + alignUp(storage.bytes)});
+    }
+  llvm::sort(ranges);
+  SmallVector<RefAttr> places;
+  for (size_t first = 0; first < ranges.size();) {
+    auto [begin, end] = ranges[first++];
+    for (; first < ranges.size() && ranges[first].first == end; ++first)
+      end = ranges[first].second;
+    if (end > begin)
+      places.push_back(
+          RefAttr::get(function.getContext(), plan::Region::arena, begin, end - begin));
+  }
+  return places;
+}

@@ -40,6 +40,8 @@ public:
   RefAttr partialOf(Operation *fusion) const;
 
   ArrayRef<Operation *> getSteps() const { return steps; }
+  // Arena bytes whose last reader is step `step`, neighbours joined, in ascending order.
+  SmallVector<RefAttr> diedAfter(int64_t step) const;
   ArrayRef<NamedPlace> getInputs() const { return inputs; }
   ArrayRef<NamedPlace> getOutputs() const { return outputs; }
   ArrayRef<NamedPlace> getRecord() const { return record; }

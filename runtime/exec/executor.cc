@@ -191,7 +191,7 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
   std::vector<hal::Recording> recordings;
   for (const Launch::Part& part : parts) {
-    recordings.push_back({&part.entry->body, part.bindings, {}});
+    recordings.push_back({&part.entry->body, part.bindings, part.entry->dead});
   }
   absl::StatusOr<std::unique_ptr<hal::CommandList>> list = device_.Record(*executable_, recordings);
   if (!list.ok()) {
