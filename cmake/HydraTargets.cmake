@@ -7,6 +7,7 @@ function(hydra_runtime_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  hydra_use_precompiled_headers(${name} hydra_runtime_headers)
 endfunction()
 
 # hydra_compiler_library(NAME SOURCES... [DEPS ...] [TABLEGEN targets ...]): links the MLIR dylib.
@@ -14,6 +15,7 @@ function(hydra_compiler_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TABLEGEN" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   hydra_compiler_target(${name})
+  hydra_use_precompiled_headers(${name} hydra_compiler_headers)
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} MLIR LLVM)
   if(ARG_TABLEGEN)
     add_dependencies(${name} ${ARG_TABLEGEN})
@@ -23,9 +25,7 @@ endfunction()
 # Include paths and flags for a target that includes MLIR headers.
 function(hydra_compiler_target name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
-  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-  separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
-  target_compile_options(${name} PUBLIC ${definitions})
+  hydra_mlir_headers(${name})
 endfunction()
 
 # hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...]): one GoogleTest binary, one ctest entry.
@@ -35,10 +35,12 @@ function(hydra_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(ARG_COMPILER)
     hydra_compiler_target(${name})
+    hydra_use_precompiled_headers(${name} hydra_compiler_test_headers)
+  else()
+    hydra_use_precompiled_headers(${name} hydra_test_headers)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
-  # Tests run once and compile often. -O1 follows the build type's level, so it is the one that holds.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${name} PRIVATE ${HYDRA_TEST_OPTIONS})
   add_test(NAME ${name} COMMAND ${name})
   # The paths of tests/base/test_paths.h: not on compile lines, which worktrees share by the cache.
   set_tests_properties(${name} PROPERTIES
