@@ -127,6 +127,10 @@ private:
     StringRef name = op.getBinding().getName().getValue();
     switch (op.getBinding().getKind()) {
     case BindingKind::parameter:
+      if (op.getRef().getRegion() == plan::Region::derived) {
+        info.derived.push_back(std::move(*buffer));
+        return success();
+      }
       parameters[name].name = name.str();
       parameters[name].buffer = std::move(*buffer);
       return success();
@@ -154,12 +158,8 @@ private:
     case BindingKind::cache:
       info.cache.push_back(std::move(*buffer));
       return success();
-    case BindingKind::derived:
-      info.derived.push_back(std::move(*buffer));
-      return success();
     case BindingKind::input:
     case BindingKind::output:
-    case BindingKind::record:
       return op.emitOpError("belongs into an entry");
     }
     return failure();
@@ -179,10 +179,11 @@ private:
       FailureOr<NamedBuffer> named = toBuffer(buffer);
       if (failed(named))
         return failure();
-      BindingKind kind = buffer.getBinding().getKind();
-      (kind == BindingKind::input    ? entry.inputs
-       : kind == BindingKind::record ? entry.record
-                                     : entry.outputs)
+      bool isInput = buffer.getBinding().getKind() == BindingKind::input;
+      bool isRecord = buffer.getRef().getRegion() == plan::Region::record;
+      (isInput    ? entry.inputs
+       : isRecord ? entry.record
+                  : entry.outputs)
           .push_back(std::move(*named));
     }
     addDead(body, entry);

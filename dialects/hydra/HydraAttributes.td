@@ -52,17 +52,8 @@ def Hydra_BindingKind : Hydra_Enum<"BindingKind", "what a function argument or r
   I32EnumAttrCase<"optimizer", 4>,      // optimizer state: m/NAME, v/NAME, steps, present
   I32EnumAttrCase<"control", 5>,        // scalar in the control block, written by the host
   I32EnumAttrCase<"control_state", 6>,  // result-dependent state that lives on the device
-  I32EnumAttrCase<"cache", 7>,          // decoding state
-  I32EnumAttrCase<"record", 8>,         // field of the step record, read by the host steps later
-  I32EnumAttrCase<"derived", 9>]>;      // made from parameters, by entry `derive` and by `apply`
+  I32EnumAttrCase<"cache", 7>]>;        // decoding state
 def Hydra_BindingKindAttr : Hydra_EnumAttr<Hydra_BindingKind, "binding_kind">;
-
-// Same values as fb::Reduce.
-def Hydra_RecordReduce : Hydra_Enum<"RecordReduce", "how the host makes one value of those of all micro-batches", [
-  I32EnumAttrCase<"last", 0>, I32EnumAttrCase<"sum", 1>, I32EnumAttrCase<"mean", 2>,
-  I32EnumAttrCase<"max", 3>, I32EnumAttrCase<"min", 4>]>;
-// Attribute `hydra.reduce` of results bound to the record.
-def Hydra_RecordReduceAttr : Hydra_EnumAttr<Hydra_RecordReduce, "record_reduce">;
 
 class Hydra_Attr<string name, string attrMnemonic> : AttrDef<Hydra_Dialect, name> {
   let mnemonic = attrMnemonic;

@@ -38,8 +38,6 @@ inline constexpr llvm::StringLiteral kScopeAttrName = "hydra.scope"; // StringAt
 inline constexpr llvm::StringLiteral kProbeAttrName = "hydra.probe"; // StringAttr, names a value
 // f64, on arguments of kind control and control_state: the value before anybody writes one.
 inline constexpr llvm::StringLiteral kInitialAttrName = "hydra.initial";
-// #hydra.record_reduce of a result that is bound to the record.
-inline constexpr llvm::StringLiteral kReduceAttrName = "hydra.reduce";
 
 // Target value of an ignored position (model.md 10).
 inline constexpr int64_t kIgnoredTarget = -100;

@@ -56,6 +56,14 @@ def Plan_CollectiveKindAttr : EnumAttr<Plan_Dialect, Plan_CollectiveKind, "colle
   let assemblyFormat = "`<` $value `>`";
 }
 
+// Same values as fb::Reduce.
+def Plan_Reduce : Plan_Enum<"Reduce", "how the host makes one value of those of all micro-batches", [
+  I32EnumAttrCase<"last", 0>, I32EnumAttrCase<"sum", 1>, I32EnumAttrCase<"mean", 2>,
+  I32EnumAttrCase<"max", 3>, I32EnumAttrCase<"min", 4>]>;
+def Plan_ReduceAttr : EnumAttr<Plan_Dialect, Plan_Reduce, "reduce"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
 // Same values as fb::MatrixLayout.
 def Plan_MatrixLayout : Plan_Enum<"MatrixLayout", "how a matrix is stored", [
   I32EnumAttrCase<"plain", 0>, I32EnumAttrCase<"packed", 1>]>;

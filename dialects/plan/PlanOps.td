@@ -54,13 +54,14 @@ def Plan_RegionSizeOp : Plan_Op<"region_size"> {
 def Plan_BufferOp : Plan_Op<"buffer"> {
   let summary = "A buffer that the host can name";
   let description = [{
-    `kind` and `name` are those of the `hydra.binding` it stands for. Inside an entry: its inputs, outputs and
-    record fields. At module level: parameters, gradients, optimizer, control, control_state, cache and derived,
-    shared by all entries. `initial` is the value at start of control and control_state scalars; `reduce` says how
-    the host makes one value of a record field of all micro-batches.
+    `kind` and `name` are those of the `hydra.binding` it stands for. Inside an entry: its inputs and outputs; an
+    output in region `record` is a field of the step record, and `reduce` says how the host makes one value of it
+    of all micro-batches. At module level: parameters, gradients, optimizer, control, control_state and cache,
+    shared by all entries; a parameter in region `derived` is its copy there. `initial` is the value at start of
+    control and control_state scalars.
   }];
   let arguments = (ins Hydra_BindingAttr:$binding, Plan_RefAttr:$ref, TypeAttr:$type,
-                       OptionalAttr<F64Attr>:$initial, OptionalAttr<Hydra_RecordReduceAttr>:$reduce);
+                       OptionalAttr<F64Attr>:$initial, OptionalAttr<Plan_ReduceAttr>:$reduce);
   let assemblyFormat = "$binding `at` $ref `:` $type attr-dict";
 }
 

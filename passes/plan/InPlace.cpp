@@ -38,7 +38,7 @@ bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();
       })
-      .Case([&](MatmulOp matmul) {
+      .Case([&](hydra::MatmulOp matmul) {
         return value == matmul.getAccumulator() && value != matmul.getA() && value != matmul.getB();
       })
       // A row of the result is a row of x or the same row of the cache.

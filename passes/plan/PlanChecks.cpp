@@ -73,7 +73,8 @@ bool WrittenBytes::contains(int64_t begin, int64_t end) const {
 }
 
 void WrittenBytes::add(RefAttr place) {
-  forEachPiece(place, [&](int64_t begin, int64_t end) { add(begin, end); });
+  if (place.getRegion() == Region::arena)
+    forEachPiece(place, [&](int64_t begin, int64_t end) { add(begin, end); });
 }
 void WrittenBytes::remove(RefAttr place) {
   forEachPiece(place, [&](int64_t begin, int64_t end) { remove(begin, end); });
@@ -221,11 +222,11 @@ LogicalResult CommandChecker::checkRepeat(RepeatOp op, WrittenBytes &written) {
     return op.emitOpError("expected a count from 1 to ")
            << kMostIterations << ", found " << op.getCount();
   int64_t outer = std::exchange(iteration, 0);
-  for (; iteration < static_cast<int64_t>(op.getCount()); ++iteration)
-    if (failed(checkBlock(op.getBody().front(), written)))
-      return failure();
+  LogicalResult result = success();
+  for (; succeeded(result) && iteration < static_cast<int64_t>(op.getCount()); ++iteration)
+    result = checkBlock(op.getBody().front(), written);
   iteration = outer;
-  return success();
+  return result;
 }
 
 // The stages of one launch follow each other with the same arguments: nothing comes between a stage

@@ -14,7 +14,7 @@ bool overlap(RefAttr a, RefAttr b);
 // Bytes of the arena that hold a value. Disjoint, ascending.
 class WrittenBytes {
 public:
-  void add(RefAttr place);
+  void add(RefAttr place); // nothing if it lies in another region
   void remove(RefAttr place);
   bool contains(RefAttr place) const;
   // Keeps what `other` holds too.

@@ -41,7 +41,7 @@ void RegionSizes::atLeast(plan::Region region, int64_t bytes) {
   size = std::max(size, bytes);
 }
 
-// The region of a shared binding; nullopt for inputs, outputs and record, which belong to an entry.
+// The region of a shared binding; nullopt for inputs and outputs, which belong to an entry.
 static std::optional<plan::Region> sharedRegion(BindingKind kind) {
   switch (kind) {
   case BindingKind::parameter:
@@ -56,11 +56,8 @@ static std::optional<plan::Region> sharedRegion(BindingKind kind) {
     return plan::Region::control_state;
   case BindingKind::cache:
     return plan::Region::cache;
-  case BindingKind::derived:
-    return plan::Region::derived;
   case BindingKind::input:
   case BindingKind::output:
-  case BindingKind::record:
     return std::nullopt;
   }
   return std::nullopt;

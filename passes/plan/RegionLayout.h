@@ -23,8 +23,8 @@ struct NamedPlace {
   hydra::BindingAttr binding;
   RankedTensorType type;
   RefAttr place;
-  FloatAttr initial;                   // of control and control state; may be null
-  hydra::RecordReduceAttr reduce = {}; // of record fields; null: the last value
+  FloatAttr initial;      // of control and control state; may be null
+  ReduceAttr reduce = {}; // of record fields
 };
 
 // Sizes of the regions while they are being filled.
@@ -40,8 +40,7 @@ private:
   int64_t sizes[kRegions] = {};
 };
 
-// Buffers shared by all entries: parameters, gradients, optimizer, control, control_state, cache,
-// derived.
+// Buffers shared by all entries: parameters, gradients, optimizer, control, control_state, cache.
 class SharedLayout {
 public:
   // Fails with a diagnostic if two functions disagree about the type or initial value of a binding,

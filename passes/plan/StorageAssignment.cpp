@@ -4,6 +4,7 @@
 #include "passes/plan/InPlace.h"
 #include "passes/plan/PlanChecks.h"
 
+#include "dialects/hydra/RecordField.h"
 #include "dialects/plan/KernelWork.h"
 
 using namespace mlir;
@@ -71,8 +72,7 @@ LogicalResult StorageAssignment::placeArguments(const SharedLayout &shared) {
     if (binding.getKind() == BindingKind::input) {
       place = ownSizes.append(function.getContext(), plan::Region::inputs, bytes);
       inputs.push_back({binding, cast<RankedTensorType>(argument.getType()), place, nullptr});
-    } else if (binding.getKind() == BindingKind::output ||
-               binding.getKind() == BindingKind::record) {
+    } else if (binding.getKind() == BindingKind::output) {
       return function.emitError("argument ")
              << argument.getArgNumber() << " is bound to " << binding
              << "; expected an input or a state, which exist before the entry runs";
@@ -90,6 +90,20 @@ LogicalResult StorageAssignment::placeArguments(const SharedLayout &shared) {
   return success();
 }
 
+// How a record field is reduced; null if result `index` is none.
+FailureOr<ReduceAttr> StorageAssignment::recordReduce(unsigned index) {
+  Attribute attribute = function.getResultAttr(index, hydra::kReduceAttrName);
+  if (!attribute)
+    return ReduceAttr();
+  auto name = dyn_cast<StringAttr>(attribute);
+  std::optional<Reduce> reduce = name ? symbolizeReduce(name.getValue()) : std::nullopt;
+  if (!reduce)
+    return function.emitError("result ")
+           << index << " has hydra.reduce = " << attribute
+           << "; expected \"last\", \"sum\", \"mean\", \"max\" or \"min\"";
+  return ReduceAttr::get(function.getContext(), *reduce);
+}
+
 LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
   DenseSet<BindingAttr> seen;
   Operation *terminator = function.getBody().front().getTerminator();
@@ -99,18 +113,17 @@ LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
       return function.emitError("two results are bound to ") << binding;
     RefAttr place;
     if (binding.getKind() == BindingKind::output) {
-      place =
-          ownSizes.append(function.getContext(), plan::Region::outputs, bytesOf(value.getType()));
-      outputs.push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr});
-    } else if (binding.getKind() == BindingKind::record) {
-      place =
-          ownSizes.append(function.getContext(), plan::Region::record, bytesOf(value.getType()));
-      record.push_back(
-          {binding, cast<RankedTensorType>(value.getType()), place, nullptr,
-           function.getResultAttrOfType<hydra::RecordReduceAttr>(index, hydra::kReduceAttrName)});
+      FailureOr<ReduceAttr> reduce = recordReduce(index);
+      if (failed(reduce))
+        return failure();
+      place = ownSizes.append(function.getContext(),
+                              *reduce ? plan::Region::record : plan::Region::outputs,
+                              bytesOf(value.getType()));
+      (*reduce ? record : outputs)
+          .push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr, *reduce});
     } else if (binding.getKind() == BindingKind::input) {
-      return function.emitError("result ") << index << " is bound to " << binding
-                                           << "; expected an output, a record field or a state";
+      return function.emitError("result ")
+             << index << " is bound to " << binding << "; expected an output or a state";
     } else {
       place = shared.lookup(binding);
     }
@@ -267,6 +280,7 @@ RefAttr StorageAssignment::partialOf(Operation *fusion) const {
 }
 
 SmallVector<RefAttr> StorageAssignment::diedAfter(int64_t step) const {
+  MLIRContext *context = func::FuncOp(function).getContext();
   SmallVector<std::pair<int64_t, int64_t>> ranges;
   for (const Storage &storage : storages)
     if (storage.inArena && storage.last == step) {
@@ -280,8 +294,7 @@ SmallVector<RefAttr> StorageAssignment::diedAfter(int64_t step) const {
     for (; first < ranges.size() && ranges[first].first == end; ++first)
       end = ranges[first].second;
     if (end > begin)
-      places.push_back(
-          RefAttr::get(function.getContext(), plan::Region::arena, begin, end - begin));
+      places.push_back(RefAttr::get(context, plan::Region::arena, begin, end - begin));
   }
   return places;
 }

@@ -61,6 +61,7 @@ private:
   void findLastUses();
   LogicalResult placeArguments(const SharedLayout &shared);
   LogicalResult placeTargets(const SharedLayout &shared);
+  FailureOr<ReduceAttr> recordReduce(unsigned index);
   void assignSteps();
   std::optional<unsigned> tryTarget(Operation *op, unsigned result, int64_t step);
   std::optional<unsigned> tryOperand(Operation *op, unsigned result, int64_t step);

@@ -232,8 +232,8 @@ TEST_F(ArtifactWriterTest, EnumerationsAgree) {
   EXPECT_EQ(static_cast<int>(plan::Region::derived), static_cast<int>(hal::Region::kDerived));
   EXPECT_EQ(plan::getMaxEnumValForMatrixLayout(),
             static_cast<uint32_t>(hal::MatrixLayout::kPacked));
-  for (uint32_t i = 0; i <= getMaxEnumValForRecordReduce(); ++i)
-    EXPECT_EQ(stringifyRecordReduce(static_cast<RecordReduce>(i)).str(),
+  for (uint32_t i = 0; i <= plan::getMaxEnumValForReduce(); ++i)
+    EXPECT_EQ(plan::stringifyReduce(static_cast<plan::Reduce>(i)).str(),
               ::hydra::artifact::ReduceName(static_cast<::hydra::artifact::Reduce>(i)));
   std::unique_ptr<Artifact> artifact = writeAndOpen();
   ASSERT_TRUE(artifact);
@@ -282,7 +282,7 @@ TEST_F(ArtifactWriterTest, ParametersAndBuffers) {
   ASSERT_THAT(info.entries[0].dead, SizeIs(2));
   EXPECT_EQ(info.entries[0].dead[0].before_command, 0u);
   EXPECT_EQ(text(info.entries[0].dead[0].range), "0:0+512");
-  EXPECT_EQ(info.entries[0].dead[1].before_command, 3u);
+  EXPECT_EQ(info.entries[0].dead[1].before_command, 2u);
   EXPECT_EQ(text(info.entries[0].dead[1].range), "0:128+32");
   EXPECT_EQ(info.required_features, ::hydra::artifact::KnownFeatures())
       << ::hydra::artifact::FeatureNames(info.required_features);

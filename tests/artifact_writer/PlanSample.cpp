@@ -33,7 +33,7 @@ plan.buffer <optimizer "steps"> at <optimizer, 128, 4> : tensor<1xi32>
 plan.buffer <control "lr"> at <control, 0, 4> : tensor<f32> {initial = 0.125 : f64}
 plan.buffer <control_state "ema"> at <control_state, 0, 4> : tensor<f32> {initial = 25.0 : f64}
 plan.buffer <cache "k"> at <cache, 0, 48> : tensor<2x6xf32>
-plan.buffer <derived "w"> at <derived, 0, 32> : tensor<4x4xbf16>
+plan.buffer <parameter "w"> at <derived, 0, 32> : tensor<4x4xbf16>
 plan.constant <constants, 0, 12> dense<[1, 2, 3]> : tensor<3xi32>
 plan.constant <constants, 64, 16> dense<1.0> : tensor<4xf32>
 plan.kernel @k <rows> attributes {grain = array<i64: 1>, hash = "aa", items = array<i64: 3>, partial_bytes = 0 : i64, scratch_bytes = 0 : i64} {
@@ -50,8 +50,8 @@ plan.entry @all <"accumulate", 2 x 3, "fixed"> attributes {arena_bytes = 512 : i
   plan.buffer <input "x"> at <inputs, 0, 32> : tensor<8xf32>
   plan.buffer <input "n"> at <inputs, 64, 4> : tensor<i32>
   plan.buffer <output "y"> at <outputs, 0, 16> : tensor<4xf32>
-  plan.buffer <record "loss.total"> at <record, 0, 4> : tensor<f32> {reduce = #hydra.record_reduce<mean>}
-  plan.buffer <record "step"> at <record, 64, 4> : tensor<i32>
+  plan.buffer <output "loss.total"> at <record, 0, 4> : tensor<f32> {reduce = #plan.reduce<mean>}
+  plan.buffer <output "step"> at <record, 64, 4> : tensor<i32>
   plan.dead <arena, 0, 512>
   plan.launch @sum stage 0 [#plan.ref<inputs, 0, 32>, #plan.ref<arena, 64, 4>, #plan.ref<arena, 128, 32>] scalars [] items 4 grain 2 "a"
   plan.launch @sum stage 1 [#plan.ref<inputs, 0, 32>, #plan.ref<arena, 64, 4>, #plan.ref<arena, 128, 32>] scalars [] items 1 grain 1 "a"

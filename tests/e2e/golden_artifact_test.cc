@@ -144,7 +144,8 @@ TEST_F(GoldenArtifactTest, ExtendGivesTheSameLogitsPieceByPiece) {
 }
 
 TEST(OldArtifactTest, Format1IsRefusedWithBothVersions) {
-  const auto old = artifact::Artifact::Open(testing::SourceDir() + "/tests/golden/artifact-1.0.hydra");
+  const auto old =
+      artifact::Artifact::Open(testing::SourceDir() + "/tests/golden/artifact-1.0.hydra");
   ASSERT_FALSE(old.ok());
   EXPECT_EQ(KindOf(old.status()), ErrorKind::kInput);
   const std::string message(old.status().message());

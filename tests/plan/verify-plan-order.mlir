@@ -32,6 +32,7 @@ plan.entry @dead <"dead", 0 x 0, ""> attributes {arena_bytes = 64 : i64, flops =
   plan.fill <arena, 0, 16> with 0 ""
   plan.dead <arena, 4, 4>
   plan.copy <arena, 8, 8> -> <outputs, 0, 8> ""
+  // The copy wrote the first bytes of outputs, which are not the arena's.
   // expected-error @below {{or that are dead: #plan.ref<arena, 0, 16>}}
   plan.copy <arena, 0, 16> -> <outputs, 0, 16> ""
 }
