@@ -28,9 +28,10 @@ function(hydra_compiler_target name)
   hydra_mlir_headers(${name})
 endfunction()
 
-# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...]): one GoogleTest binary, one ctest entry.
+# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...] [SHARDS N]): one GoogleTest binary, one ctest entry, or
+# N entries NAME.0 ... that share its tests, so that a long binary keeps all processors busy to the end.
 function(hydra_test name)
-  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT;SHARDS" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(ARG_COMPILER)
@@ -41,14 +42,26 @@ function(hydra_test name)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_options(${name} PRIVATE ${HYDRA_TEST_OPTIONS})
-  add_test(NAME ${name} COMMAND ${name})
   # The paths of tests/base/test_paths.h: not on compile lines, which worktrees share by the cache.
-  set_tests_properties(${name} PROPERTIES
-    LABELS "${ARG_LABELS}"
-    ENVIRONMENT "HYDRA_SOURCE_DIR=${CMAKE_SOURCE_DIR};HYDRA_BINARY_DIR=${CMAKE_BINARY_DIR}")
-  if(ARG_TIMEOUT)
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  set(environment HYDRA_SOURCE_DIR=${CMAKE_SOURCE_DIR} HYDRA_BINARY_DIR=${CMAKE_BINARY_DIR})
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
   endif()
+  math(EXPR last "${ARG_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    set(test ${name})
+    set(shard_environment)
+    if(ARG_SHARDS GREATER 1)
+      set(test ${name}.${shard})
+      set(shard_environment GTEST_TOTAL_SHARDS=${ARG_SHARDS} GTEST_SHARD_INDEX=${shard})
+    endif()
+    add_test(NAME ${test} COMMAND ${name})
+    set_tests_properties(${test} PROPERTIES
+      LABELS "${ARG_LABELS}" ENVIRONMENT "${environment};${shard_environment}")
+    if(ARG_TIMEOUT)
+      set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+    endif()
+  endforeach()
 endfunction()
 
 # hydra_lit_suite(NAME [DEPENDS ...] [LABELS ...]): the lit tests (*.mlir) of the current folder, one ctest entry.
