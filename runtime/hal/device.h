@@ -63,13 +63,6 @@ struct RegionBinding {
 };
 using RegionBindings = std::array<RegionBinding, kRegionCount>;
 
-// A range that holds no value from command number `before_command` of a sequence (top level) until
-// something writes it. Only `--validate` uses it: it fills the range with NaN.
-struct DeadRange {
-  uint64_t before_command = 0;
-  BufferRef range;
-};
-
 // One command sequence with the memory it works on, run `repeat` times. Run i sees the regions
 // inputs and outputs moved by i times their stride; every other region is the same in each run.
 // What it points to is read while recording only.
