@@ -57,7 +57,7 @@ absl::Status StepPipeline::Submit(int64_t step) {
   if (learning_rate_) engine_->SetControl(*learning_rate_, schedule_.LearningRate(step));
   for (int64_t micro = 0; micro < engine_->micro_batches(); ++micro) {
     HYDRA_ASSIGN_OR_RETURN(const TrainEngine::BatchMemory memory, engine_->StageBatch(micro));
-    batches_.Fill(step, micro, memory.tokens, memory.targets);
+    HYDRA_RETURN_IF_ERROR(batches_.Fill(step, micro, memory.tokens, memory.targets));
   }
   Pending& pending = pending_[static_cast<size_t>(submitted_ % lag_)];
   pending.step = step;

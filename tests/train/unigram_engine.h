@@ -115,6 +115,9 @@ class UnigramEngine final : public TrainEngine {
   // Whether a step with a NaN halts those after it, as programs of hydra-opt do.
   void set_latches(bool latches) { control_state_.resize(latches ? 2 : 1); }
   bool halted() const { return halted_[0] != 0; }
+  // After this many steps a parameter will be NaN.
+  void BreakParametersAt(int32_t step) { broken_step_ = step; }
+  int32_t steps() const { return steps_[0]; }
   const std::vector<float>& logits() const { return logits_; }
   float grad_norm_ema() const { return grad_norm_ema_[0]; }
 
@@ -157,6 +160,7 @@ class UnigramEngine final : public TrainEngine {
       logits_[i] -= lr * m_[i] / (std::sqrt(v_[i]) + 1e-8f);
     }
     grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(results.grad_norm);
+    if (steps_[0] == broken_step_) logits_[3] = std::nanf("");
     return results;
   }
 
@@ -186,6 +190,7 @@ class UnigramEngine final : public TrainEngine {
   std::vector<StepResults> results_;
   int64_t steps_in_flight_ = 4, largest_delay_ = 0;
   int32_t poison_step_ = -1;
+  int32_t broken_step_ = -1;
   std::vector<float> logits_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> m_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> v_ = std::vector<float>(kVocab, 0.0f);
