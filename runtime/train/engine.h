@@ -24,7 +24,8 @@ struct EngineFacts {
   std::string target;         // cpu, cuda, sim
   std::string isa_level;      // which of the artifact's code sections runs
   std::string compiler_build;
-  std::map<std::string, std::string> library_versions;  // those that can change results
+  std::map<std::string, std::string> library_versions;  // ours
+  std::map<std::string, std::string> runtime;           // hal::Device::RuntimeFacts
   int64_t vocab_size = 0;
   int64_t parameter_count = 0;  // elements
 };

@@ -89,6 +89,9 @@ EngineFacts FactsOf(const Executor& executor) {
   facts.isa_level = executor.isa_level();
   facts.compiler_build = info.compiler_build;
   facts.library_versions = {{"hydra", HYDRA_VERSION}};
+  for (const hal::RuntimeFact& fact : executor.device().RuntimeFacts()) {
+    facts.runtime[fact.name] = fact.value;
+  }
   facts.vocab_size = info.vocab_size;
   for (const artifact::ParameterInfo& parameter : info.parameters) {
     facts.parameter_count += static_cast<int64_t>(parameter.buffer.elements());

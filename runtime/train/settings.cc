@@ -60,7 +60,7 @@ constexpr SettingSpec kTable[] = {
     {"log_interval", kInt, kRun, "25", "steps between log lines"},
     // The program.
     {"target", kText, kCompile, "", "cpu"},
-    {"arch", kText, kCompile, "", "native, x86-64-v3, x86-64-v4 or sapphirerapids"},
+    {"arch", kText, kCompile, "", "native or an instruction-set level that hydra-opt --help lists"},
     {"precision", kText, kCompile, "", "f32"},
     {"routing", kText, kCompile, "", "fixed, static or dynamic"},
     {"cache", kInt, kCompile, "", "positions of the decoding cache"},
