@@ -23,7 +23,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   uint64_t planned = 0, obtained = 0;
   Json memory = Json::array();
   Table table({"memory", "planned", "obtained"}, "lrr");
-  for (const MemoryLine& line : model.executor->MemoryReport()) {
+  for (const MemoryLine& line : model.executor().MemoryReport()) {
     planned += line.planned;
     obtained += line.obtained;
     table.Add({line.purpose, HumanBytes(line.planned), HumanBytes(line.obtained)});

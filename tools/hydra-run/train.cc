@@ -105,10 +105,10 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(*model.executor, {.batch = settings.Integer("batch"),
-                                                      .seq = settings.Integer("seq"),
-                                                      .micro_batches = request.micro_batches,
-                                                      .variant = settings.Text("variant")}));
+      train::ExecutorEngine::Create(model.executor(), {.batch = settings.Integer("batch"),
+                                                       .seq = settings.Integer("seq"),
+                                                       .micro_batches = request.micro_batches,
+                                                       .variant = settings.Text("variant")}));
   if (flags.dry_run) return DryRun(model, *engine, settings, json);
 
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
