@@ -58,15 +58,21 @@ double Find(const StepReport& report, absl::string_view term, double otherwise) 
   return otherwise;
 }
 
-// The initial moving norm, grad_clip / 2 (model.md 13), where the program keeps one.
-absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
+bool HasControlState(const TrainEngine& engine, absl::string_view name) {
+  const absl::Span<const StateTensor> state = engine.state(StateKind::kControlState);
+  return std::any_of(state.begin(), state.end(),
+                     [&](const StateTensor& tensor) { return tensor.name == name; });
+}
+
+// Sets a value of the control state, where the program keeps it.
+absl::Status SetControlState(TrainEngine& engine, absl::string_view name, double value) {
   const absl::Span<const StateTensor> state = engine.state(StateKind::kControlState);
   for (size_t i = 0; i < state.size(); ++i) {
-    if (state[i].name != "grad_norm_ema" || state[i].dtype != DType::kF32) continue;
-    const float value = static_cast<float>(grad_clip / 2);
+    if (state[i].name != name || state[i].dtype != DType::kF32) continue;
+    const float stored = static_cast<float>(value);
     return engine.WriteState(
         StateKind::kControlState, i,
-        absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&value), sizeof(value)));
+        absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&stored), sizeof(stored)));
   }
   return absl::OkStatus();
 }
@@ -81,7 +87,7 @@ absl::Status CheckSettings(const Settings& settings) {
   };
   HYDRA_RETURN_IF_ERROR(require("steps", 1));
   HYDRA_RETURN_IF_ERROR(require("accum", 1));
-  HYDRA_RETURN_IF_ERROR(require("record_lag", 1));
+  HYDRA_RETURN_IF_ERROR(require("record_lag", 0));
   HYDRA_RETURN_IF_ERROR(require("log_interval", 1));
   for (const absl::string_view key : {"batch", "seq", "seed", "save_interval", "keep_checkpoints",
                                       "eval_interval", "eval_batches", "warmup_steps"}) {
@@ -100,8 +106,7 @@ absl::Status CheckSettings(const Settings& settings) {
 
 Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
                  TrainerOptions options, std::vector<TrainObserver*> observers,
-                 CheckpointStore store, Schedule schedule, data::TrainingBatches batches,
-                 StepRecords records)
+                 CheckpointStore store, StepPipeline pipeline, StepRecords records)
     : engine_(engine),
       dataset_(dataset),
       settings_(std::move(settings)),
@@ -109,11 +114,8 @@ Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings set
       observers_(std::move(observers)),
       store_(std::move(store)),
       saves_(settings_.Integer("save_interval")),
-      schedule_(schedule),
-      batches_(batches),
-      records_(std::move(records)),
-      tokens_(engine.batch() * engine.seq()),
-      targets_(engine.batch() * engine.seq()) {}
+      pipeline_(std::move(pipeline)),
+      records_(std::move(records)) {}
 
 absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset& dataset,
                                         Settings settings, StartingPoint start,
@@ -129,9 +131,12 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
                          data::TrainingBatches::Create(dataset.train(), engine.batch(),
                                                        engine.seq(), settings.Integer("seed")));
-  HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(settings.Integer("record_lag")));
+  const int64_t lag = RecordLag(settings, engine.facts().rules);
+  HYDRA_ASSIGN_OR_RETURN(StepPipeline pipeline,
+                         StepPipeline::Create(engine, settings, schedule, batches, lag));
+  HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(lag));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
-                  std::move(start.store), schedule, batches, std::move(records));
+                  std::move(start.store), std::move(pipeline), std::move(records));
   HYDRA_RETURN_IF_ERROR(trainer.Start(start.checkpoint));
   for (const std::string& line : differences) trainer.Warn(line);
   return trainer;
@@ -139,7 +144,9 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
 
 absl::Status Trainer::StartNew() {
   HYDRA_RETURN_IF_ERROR(engine_.InitializeParameters(settings_.Integer("seed")));
-  HYDRA_RETURN_IF_ERROR(StartGradNormEma(engine_, settings_.Number("grad_clip")));
+  // model.md 13.
+  HYDRA_RETURN_IF_ERROR(
+      SetControlState(engine_, "grad_norm_ema", settings_.Number("grad_clip") / 2));
   if (!options_.weights.empty()) {
     HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(options_.weights));
     HYDRA_RETURN_IF_ERROR(LoadWeights(file, engine_).status());
@@ -166,9 +173,11 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
       Warn("this run will not be bit-identical: the data differ from the checkpoint's");
     }
     HYDRA_RETURN_IF_ERROR(Annotate(checkpoint.RestoreAll(engine_), checkpoint.path()));
+    // A run that halted goes on when it is resumed.
+    HYDRA_RETURN_IF_ERROR(SetControlState(engine_, "halted", 0));
     HYDRA_ASSIGN_OR_RETURN(
         records_,
-        StepRecords::Restore(settings_.Integer("record_lag"),
+        StepRecords::Restore(pipeline_.lag(),
                              std::deque<StepRecord>(record_.records.begin(), record_.records.end()),
                              record_.loss_ema, record_.ce_ema));
     saved_step_ = record_.step;
@@ -181,7 +190,7 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
   record_.facts = engine_.facts();
   record_.data_fingerprint = dataset_.fingerprint();
   record_.tokenizer = dataset_.tokenizer();
-  record_.record_lag = settings_.Integer("record_lag");
+  record_.record_lag = pipeline_.lag();
   return absl::OkStatus();
 }
 
@@ -189,86 +198,36 @@ void Trainer::Warn(const std::string& message) {
   for (TrainObserver* observer : observers_) observer->OnWarning(message);
 }
 
-absl::Status Trainer::WriteControls(int64_t step) {
-  const bool dynamic = settings_.Boolean("clip_dynamic");
-  const double grad_clip = settings_.Number("grad_clip");
-  const double spike = settings_.Number("spike_norm");
-  const std::pair<const char*, double> values[] = {
-      {"loss_scale", 1.0 / static_cast<double>(engine_.micro_batches())},
-      {"lr", schedule_.LearningRate(step)},
-      {"weight_decay", settings_.Number("weight_decay")},
-      {"clip_min", dynamic ? settings_.Number("clip_min") : grad_clip},
-      {"clip_max", dynamic ? settings_.Number("clip_max") : grad_clip},
-      {"clip_factor", settings_.Number("clip_factor")},
-      {"clip_ema_decay", settings_.Number("clip_ema_decay")},
-      {"spike_norm", spike == 0 ? DefaultSpikeNorm(engine_.facts().parameter_count) : spike},
-      {"spike_lr_factor", settings_.Number("spike_lr_factor")},
-  };
-  // A program may not need all of them: a model without depth routing has no mod_aux_weight.
-  for (const auto& [name, value] : values) {
-    if (engine_.HasControl(name)) HYDRA_RETURN_IF_ERROR(engine_.SetControl(name, value));
-  }
-  const double aux = settings_.Number("mod_aux_weight");
-  if (aux >= 0 && engine_.HasControl("mod_aux_weight")) {
-    HYDRA_RETURN_IF_ERROR(engine_.SetControl("mod_aux_weight", aux));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<StepReport> Trainer::ReadResults(int64_t step, double lr) {
-  StepReport report;
-  report.step = step + 1;
-  report.lr = lr;
-  report.batch = engine_.batch();
-  report.seq = engine_.seq();
-  report.tokens = engine_.batch() * engine_.seq() * engine_.micro_batches();
-  const absl::Span<const std::string> terms = engine_.loss_terms();
-  for (size_t term = 0; term < terms.size(); ++term) {
-    // Micro-batches in order, in float64: the mean does not depend on who finished first.
-    double sum = 0;
-    for (int64_t micro = 0; micro < engine_.micro_batches(); ++micro) {
-      HYDRA_ASSIGN_OR_RETURN(const double loss, engine_.Loss(term, micro));
-      sum += loss;
-    }
-    report.losses.emplace_back(terms[term], sum / static_cast<double>(engine_.micro_batches()));
-  }
-  HYDRA_ASSIGN_OR_RETURN(report.grad_norm, engine_.GradNorm());
-  HYDRA_ASSIGN_OR_RETURN(report.clip_scale, engine_.ClipScale());
-  return report;
-}
-
 absl::Status Trainer::Step() {
+  // Decisions about this step use the record of exactly L steps ago, never a newer one.
+  if (pipeline_.pending() == pipeline_.lag()) HYDRA_RETURN_IF_ERROR(TakeRecord());
+  return pipeline_.Submit(next_step());
+}
+
+absl::Status Trainer::TakeRecord() {
   const int64_t step = record_.step;
-  if (const StepRecord* visible = records_.VisibleAt(step)) {
-    HYDRA_RETURN_IF_ERROR(CheckFinite(*visible));
-  }
-  const auto start = std::chrono::steady_clock::now();
-  HYDRA_RETURN_IF_ERROR(WriteControls(step));
-  for (int64_t micro = 0; micro < engine_.micro_batches(); ++micro) {
-    HYDRA_RETURN_IF_ERROR(
-        batches_.Fill(step, micro, absl::MakeSpan(tokens_), absl::MakeSpan(targets_)));
-    HYDRA_RETURN_IF_ERROR(engine_.SetBatch(micro, tokens_, targets_));
-  }
-  state_is_whole_ = false;
-  HYDRA_RETURN_IF_ERROR(engine_.RunStep());
-  HYDRA_ASSIGN_OR_RETURN(StepReport report, ReadResults(step, schedule_.LearningRate(step)));
-  report.seconds = SecondsSince(start);
-  const double ce = Find(report, "ce", 0);
+  HYDRA_ASSIGN_OR_RETURN(StepReport * report, pipeline_.ReadOldest());
+  const double ce = Find(*report, "ce", 0);
   const StepRecord now{
-      .step = step, .loss = Find(report, "total", ce), .ce = ce, .grad_norm = report.grad_norm};
-  if (!std::isfinite(now.grad_norm)) {
-    // Such a step changes no state (docs/contracts.md), so it does not count: what is there to be
-    // saved is the state before it.
-    state_is_whole_ = true;
-    for (TrainObserver* observer : observers_) observer->OnStep(report);
-    return CheckFinite(now);
+      .step = step, .loss = Find(*report, "total", ce), .ce = ce, .grad_norm = report->grad_norm};
+  const bool counts = std::isfinite(now.grad_norm);
+  if (counts) {
+    records_.Push(now);
+    record_.step = step + 1;
+    record_.total_tokens += report->tokens;
   }
-  records_.Push(now);
-  report.loss_ema = records_.loss_ema();
-  record_.step = step + 1;
-  record_.total_tokens += report.tokens;
-  state_is_whole_ = true;
-  for (TrainObserver* observer : observers_) observer->OnStep(report);
+  report->loss_ema = records_.loss_ema();
+  for (TrainObserver* observer : observers_) observer->OnStep(*report);
+  if (counts) return CheckFinite(now);
+  // Such a step changes no state and halts those after it (docs/contracts.md), so none of them
+  // counts: what is there to be saved is the state before it.
+  state_is_whole_ = pipeline_.pending() == 0 || HasControlState(engine_, "halted");
+  HYDRA_RETURN_IF_ERROR(pipeline_.Discard());
+  return CheckFinite(now);
+}
+
+absl::Status Trainer::Settle() {
+  while (pipeline_.pending() > 0) HYDRA_RETURN_IF_ERROR(TakeRecord());
   return absl::OkStatus();
 }
 
@@ -328,6 +287,11 @@ absl::Status Trainer::SaveAtEnd(int64_t keep) {
 
 // What a run that cannot go on leaves: its state as of the last step that counted.
 absl::Status Trainer::EndWith(const absl::Status& failure) {
+  // What ended the run may be no step: those in flight still count.
+  if (const absl::Status settled = Settle();
+      !settled.ok() && KindOf(settled) != ErrorKind::kNumerical) {
+    state_is_whole_ = false;
+  }
   std::string left = last_checkpoint_.empty()
                          ? std::string("no checkpoint was written yet")
                          : absl::StrCat("the last checkpoint is ", last_checkpoint_);
@@ -369,18 +333,20 @@ absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   for (TrainObserver* observer : observers_) observer->OnStart(start);
   TrainOutcome outcome = end < steps ? TrainOutcome::kStopped : TrainOutcome::kFinished;
-  while (record_.step < end) {
+  while (next_step() < end) {
     if (options_.interrupted && options_.interrupted()) {
       outcome = TrainOutcome::kInterrupted;
       break;
     }
     absl::Status status = Step();
-    if (status.ok() && eval_interval > 0 && record_.step % eval_interval == 0) {
-      status = EvaluateNow();
-    }
+    const bool evaluates = eval_interval > 0 && next_step() % eval_interval == 0;
+    const bool saves = saves_.DueAt(next_step());
+    if (status.ok() && (evaluates || saves)) status = Settle();
+    if (status.ok() && evaluates) status = EvaluateNow();
     if (!status.ok()) return EndWith(status);
-    if (saves_.DueAt(record_.step)) SaveOrPostpone();
+    if (saves) SaveOrPostpone();
   }
+  if (const absl::Status status = Settle(); !status.ok()) return EndWith(status);
   HYDRA_RETURN_IF_ERROR(SaveAtEnd(settings_.Integer("keep_checkpoints")));
   if (outcome == TrainOutcome::kFinished) HYDRA_RETURN_IF_ERROR(EvaluateNow());
   return outcome;

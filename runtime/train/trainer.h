@@ -21,6 +21,7 @@
 #include "runtime/train/records.h"
 #include "runtime/train/schedule.h"
 #include "runtime/train/settings.h"
+#include "runtime/train/step_pipeline.h"
 
 namespace hydra::train {
 
@@ -64,14 +65,18 @@ class Trainer {
  private:
   Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
           TrainerOptions options, std::vector<TrainObserver*> observers, CheckpointStore store,
-          Schedule schedule, data::TrainingBatches batches, StepRecords records);
+          StepPipeline pipeline, StepRecords records);
 
   absl::StatusOr<TrainOutcome> RunSteps();
   absl::Status Start(const std::optional<Checkpoint>& checkpoint);
   absl::Status StartNew();
-  absl::Status WriteControls(int64_t step);
+  // The step that is submitted next; record_.step is the first one whose record was not read.
+  int64_t next_step() const { return record_.step + pipeline_.pending(); }
   absl::Status Step();
-  absl::StatusOr<StepReport> ReadResults(int64_t step, double lr);
+  // Reads the record of the oldest step in flight.
+  absl::Status TakeRecord();
+  // Reads all of them, before anything that uses the state as a whole.
+  absl::Status Settle();
   absl::Status EvaluateNow();
   absl::Status Save(int64_t keep);
   void SaveOrPostpone();
@@ -86,12 +91,11 @@ class Trainer {
   std::vector<TrainObserver*> observers_;
   CheckpointStore store_;
   CheckpointSchedule saves_;
-  Schedule schedule_;
-  data::TrainingBatches batches_;
+  StepPipeline pipeline_;
   StepRecords records_;
   RunRecord record_;
-  std::vector<int32_t> tokens_, targets_;
-  bool state_is_whole_ = true;  // the device's state is that of record_
+  // Once every step in flight was read, the device's state is that of record_.
+  bool state_is_whole_ = true;
   int64_t saved_step_ = -1;
   int64_t evaluated_step_ = -1;
   std::string last_checkpoint_;

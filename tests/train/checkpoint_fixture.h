@@ -23,7 +23,8 @@ class CheckpointFixture : public testing::Test {
     record.total_tokens = 77;
     record.settings = {{"seed", "1"}};
     record.facts = engine_.facts();
-    record.facts.library_versions = {{"onednn", "2.7"}};
+    record.facts.library_versions = {{"hydra", "1"}};
+    record.facts.runtime = {{"oneDNN", "2.6.3"}, {"processor", "A (family 6)"}};
     record.data_fingerprint = "abc";
     record.tokenizer = "byte";
     record.initial_weights = "def";

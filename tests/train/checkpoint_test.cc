@@ -32,6 +32,7 @@ TEST_F(CheckpointTest, RoundTrip) {
   EXPECT_EQ(run.records, expected.records);
   EXPECT_EQ(run.loss_ema, expected.loss_ema);
   EXPECT_EQ(run.facts.library_versions, expected.facts.library_versions);
+  EXPECT_EQ(run.facts.runtime, expected.facts.runtime);
   EXPECT_EQ(run.tokenizer, "byte");
   EXPECT_EQ(run.initial_weights, "def");
   EXPECT_TRUE(Differences(run.facts, expected.facts).empty());
@@ -41,6 +42,21 @@ TEST_F(CheckpointTest, RoundTrip) {
   UnigramEngine other(1, 4, 1);
   ASSERT_TRUE(checkpoint->RestoreAll(other).ok());
   EXPECT_EQ(other.logits(), engine_.logits());
+}
+
+TEST_F(CheckpointTest, EveryFactThatDiffersIsReported) {
+  EngineFacts saved = Record(9).facts, now = saved;
+  now.runtime["oneDNN"] = "3.0.0";
+  now.runtime.erase("processor");
+  now.runtime["C library"] = "glibc 2.36";
+  now.isa_level = "other";
+  using ::testing::HasSubstr;
+  EXPECT_THAT(Differences(saved, now),
+              ::testing::UnorderedElementsAre(
+                  HasSubstr("instruction-set level: "),
+                  "oneDNN: the checkpoint has '2.6.3', this run has '3.0.0'",
+                  "processor: the checkpoint has 'A (family 6)', this run has 'unknown'",
+                  "C library: the checkpoint has 'unknown', this run has 'glibc 2.36'"));
 }
 
 TEST_F(CheckpointTest, EveryDamagedFileIsNamed) {

@@ -264,7 +264,7 @@ TEST_F(TrainerTest, ReportsWhatDiffersOnResume) {
 }
 
 TEST_F(TrainerTest, RefusesSettingsThatMakeNoSense) {
-  for (const char* assignment : {"accum=0", "record_lag=0", "weight_decay=-1", "min_lr=1"}) {
+  for (const char* assignment : {"accum=0", "record_lag=-1", "weight_decay=-1", "min_lr=1"}) {
     Settings settings = settings_;
     ASSERT_TRUE(settings.SetAssignment(assignment).ok());
     UnigramEngine engine(2, 8, 1);

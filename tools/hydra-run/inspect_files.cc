@@ -94,6 +94,7 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
                  {"isa_level", run.facts.isa_level},
                  {"compiler", run.facts.compiler_build},
                  {"libraries", run.facts.library_versions},
+                 {"runtime", run.facts.runtime},
                  {"data_fingerprint", run.data_fingerprint},
                  {"tokenizer", run.tokenizer},
                  {"settings", run.settings},

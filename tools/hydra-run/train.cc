@@ -193,12 +193,14 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   request.entries = EntriesFor(settings);
   request.micro_batches = settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(model.executor(), {.batch = settings.Integer("batch"),
-                                                       .seq = settings.Integer("seq"),
-                                                       .micro_batches = request.micro_batches,
-                                                       .variant = settings.Text("variant")}));
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
+                         train::ExecutorEngine::Create(
+                             model.executor(), {.batch = settings.Integer("batch"),
+                                                .seq = settings.Integer("seq"),
+                                                .micro_batches = request.micro_batches,
+                                                .variant = settings.Text("variant"),
+                                                .steps_in_flight = train::RecordLag(
+                                                    settings, model.artifact->info().rules)}));
   if (flags.dry_run) return DryRun(model, *engine, settings, json);
 
   std::string data_path;
