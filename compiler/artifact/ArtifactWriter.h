@@ -14,7 +14,7 @@ namespace mlir::hydra {
 // Machine code of all kernels for one instruction-set level. Position independent, without
 // relocations.
 struct CodeSection {
-  std::string isaLevel; // e.g. x86-64-v4
+  std::string isaLevel; // its --arch name
   std::vector<uint8_t> bytes;
   llvm::StringMap<uint64_t> symbols; // byte offset of each kernel function, see kernelSymbol
 };

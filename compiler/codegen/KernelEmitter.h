@@ -8,12 +8,11 @@
 #define HYDRA_COMPILER_CODEGEN_KERNELEMITTER_H
 
 #include "dialects/plan/KernelWork.h"
+#include "dialects/target/CpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::hydra {
-
-inline constexpr int64_t kLanes = 16;
 
 class KernelEmitter {
 public:

@@ -121,7 +121,7 @@ private:
 
   void emitMatmul(hydra::MatmulOp op) {
     MatmulShape shape = matmulShape(op);
-    Tile tile = chooseTile(shape);
+    Tile tile = chooseTile(shape, hydra::cpuMatmulLibrary());
     RefAttr result = storage.placeOf(op.getResult());
     if (Value accumulator = op.getAccumulator()) {
       RefAttr place = storage.placeOf(accumulator);

@@ -134,7 +134,10 @@ KernelHarness::KernelHarness(const std::string& function) {
 
 bool KernelHarness::compile(const std::string& isaLevel) {
   if (!module) return false;
-  FailureOr<CodeImage> image = generateCpuCode(*module, CpuTarget{isaLevel});
+  const CpuFacts* level = findCpuFacts(isaLevel);
+  EXPECT_NE(level, nullptr) << isaLevel;
+  if (!level) return false;
+  FailureOr<CodeImage> image = generateCpuCode(*module, *level);
   if (failed(image)) return false;
   code = std::move(*image);
   loaded = std::make_unique<LoadedImage>(code);
