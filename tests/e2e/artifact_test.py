@@ -32,7 +32,7 @@ class ArtifactTest(support.EndToEndTest):
 
     def test_an_older_format_is_refused_with_both_versions(self):
         old = self.source("tests", "golden", "artifact-1.0.hydra")
-        for command in (("inspect", old), ("eval", old, "--data", self.make_data())):
+        for command in (("inspect", old), ("bench", old)):
             result = self.call("hydra-run", *command)
             self.assertEqual(result.status, 3, result)
             for part in (old, "artifact version 1.0", "expected 2.x", "hydra-opt MODEL"):
