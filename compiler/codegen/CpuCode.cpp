@@ -70,13 +70,19 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
     ImplicitLocOpBuilder builder(op.getLoc(), context);
     builder.setInsertionPointToEnd(target.getBody());
     auto function = func::FuncOp::create(
-        builder, name, FunctionType::get(context, {pointer, pointer, pointer, i64, i64}, {}));
+        builder, name, FunctionType::get(context, {pointer, pointer, i64, i64}, {}));
     Block *entry = function.addEntryBlock();
     builder.setInsertionPointToStart(entry);
-    FailureOr<KernelEmitter> emitter =
-        KernelEmitter::create(builder, body, stage,
-                              {entry->getArgument(0), entry->getArgument(1), entry->getArgument(2),
-                               entry->getArgument(3), entry->getArgument(4)});
+    // Fields of KernelContext (runtime/base/command.h), all of eight bytes.
+    auto field = [&](int number) -> Value {
+      Value address = LLVM::GEPOp::create(builder, pointer, i64, entry->getArgument(1),
+                                          ArrayRef<LLVM::GEPArg>{number});
+      return LLVM::LoadOp::create(builder, pointer, address, /*alignment=*/8);
+    };
+    Value scalars = field(0), scratch = field(1);
+    FailureOr<KernelEmitter> emitter = KernelEmitter::create(
+        builder, body, stage,
+        {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(op.emitKernel(*emitter)))
       return failure();
     func::ReturnOp::create(builder);

@@ -16,7 +16,7 @@ namespace mlir::hydra {
 
 class KernelEmitter {
 public:
-  // The function's arguments, in the order of the calling convention (docs/contracts.md).
+  // What the calling convention hands to the function (runtime/base/command.h).
   struct Arguments {
     Value args, scalars, scratch, begin, end;
   };

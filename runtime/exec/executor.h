@@ -15,6 +15,7 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/exec/control_block.h"
 #include "runtime/exec/launch.h"
+#include "runtime/exec/memory_demand.h"
 #include "runtime/exec/memory_regions.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
@@ -134,6 +135,7 @@ class Executor {
   std::string isa_level_;
   std::unique_ptr<hal::Executable> executable_;
   std::unique_ptr<MemoryRegions> regions_;
+  MemoryDemand demand_;  // of all launches
 };
 
 }  // namespace hydra

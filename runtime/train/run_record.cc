@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "runtime/io/atomic_file.h"
 #include "runtime/io/json_file.h"
 
 namespace hydra::train {
@@ -113,7 +112,7 @@ void CompareAll(const std::map<std::string, std::string>& saved,
 
 }  // namespace
 
-absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
+std::string RunRecordText(const RunRecord& record) {
   Json records = Json::array();
   for (const StepRecord& step : record.records) {
     records.push_back(
@@ -125,6 +124,7 @@ absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
       {"run_id", record.run_id},
       {"step", record.step},
       {"total_tokens", record.total_tokens},
+      {"initial_weights", record.initial_weights},
       {"settings", record.settings},
       {"model",
        {{"name", facts.model},
@@ -142,11 +142,11 @@ absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
         {"loss_ema", record.loss_ema},
         {"ce_ema", record.ce_ema},
         {"records", std::move(records)}}}};
-  return WriteFileAtomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::ReadFile(path));
+absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_view source) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::Parse(text, source));
   const JsonView root = document.root();
   HYDRA_ASSIGN_OR_RETURN(const JsonView format, root.Get("format"));
   HYDRA_ASSIGN_OR_RETURN(const absl::string_view format_name, format.String());
@@ -155,6 +155,10 @@ absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
   HYDRA_RETURN_IF_ERROR(Read(root, "run_id", record.run_id));
   HYDRA_RETURN_IF_ERROR(Read(root, "step", record.step));
   HYDRA_RETURN_IF_ERROR(Read(root, "total_tokens", record.total_tokens));
+  // Checkpoints written before there was a choice have no such member.
+  if (root.Find("initial_weights")) {
+    HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
+  }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
   HYDRA_RETURN_IF_ERROR(ReadModel(root, record));
   HYDRA_ASSIGN_OR_RETURN(const JsonView data, root.Get("data"));

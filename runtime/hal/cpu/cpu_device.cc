@@ -147,9 +147,10 @@ class CpuDevice final : public Device {
         std::unique_ptr<HostBuffer> memory,
         HostBuffer::Create(list->ring().bytes(), "staging rings", account_, nullptr));
     list->set_ring_memory(std::move(memory));
-    Recorder recorder(*image, capabilities_.workers, [this, image](const MatmulShape& shape) {
-      return FindPrimitive(image->level(), shape);
-    });
+    Recorder recorder(*image, capabilities_.workers,
+                      [this, image](const MatmulShape& shape) {
+                        return FindPrimitive(image->level(), shape);
+                      });
     HYDRA_RETURN_IF_ERROR(recorder.Record(recordings, *list));
     HYDRA_RETURN_IF_ERROR(Grow(recorder.workspace_bytes(), recorder.staging_bytes()));
     return list;
@@ -181,6 +182,7 @@ class CpuDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
+  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
 
  private:
   static absl::Status RunSubmission(void* context, void* item, uint64_t entry) {

@@ -102,6 +102,7 @@ class ValidatingDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
