@@ -171,6 +171,7 @@ absl::Status Trainer::Start(std::optional<CheckpointStore::Newest> newest) {
     saved_step_ = record_.step;
     last_checkpoint_ = checkpoint.path();
   }
+  HYDRA_RETURN_IF_ERROR(WriteFixedControls());
   record_.settings = settings_.RunValues();
   record_.facts = engine_.facts();
   record_.data_fingerprint = dataset_.fingerprint();
@@ -183,13 +184,12 @@ void Trainer::Warn(const std::string& message) {
   for (TrainObserver* observer : observers_) observer->OnWarning(message);
 }
 
-absl::Status Trainer::WriteControls(int64_t step) {
+absl::Status Trainer::WriteFixedControls() {
   const bool dynamic = settings_.Boolean("clip_dynamic");
   const double grad_clip = settings_.Number("grad_clip");
   const double spike = settings_.Number("spike_norm");
   const std::pair<const char*, double> values[] = {
       {"loss_scale", 1.0 / static_cast<double>(engine_.micro_batches())},
-      {"lr", schedule_.LearningRate(step)},
       {"weight_decay", settings_.Number("weight_decay")},
       {"clip_min", dynamic ? settings_.Number("clip_min") : grad_clip},
       {"clip_max", dynamic ? settings_.Number("clip_max") : grad_clip},
@@ -237,13 +237,14 @@ absl::Status Trainer::Step() {
     HYDRA_RETURN_IF_ERROR(CheckFinite(*visible));
   }
   const auto start = std::chrono::steady_clock::now();
-  HYDRA_RETURN_IF_ERROR(WriteControls(step));
+  const double lr = schedule_.LearningRate(step);
+  if (engine_.HasControl("lr")) HYDRA_RETURN_IF_ERROR(engine_.SetControl("lr", lr));
   for (int64_t micro = 0; micro < engine_.micro_batches(); ++micro) {
     batches_.Fill(step, micro, absl::MakeSpan(tokens_), absl::MakeSpan(targets_));
     HYDRA_RETURN_IF_ERROR(engine_.SetBatch(micro, tokens_, targets_));
   }
   HYDRA_RETURN_IF_ERROR(engine_.RunStep());
-  HYDRA_ASSIGN_OR_RETURN(StepReport report, ReadResults(step, schedule_.LearningRate(step)));
+  HYDRA_ASSIGN_OR_RETURN(StepReport report, ReadResults(step, lr));
   report.seconds = SecondsSince(start);
   const double ce = Find(report, "ce", 0);
   records_.Push(

@@ -61,7 +61,8 @@ class Trainer {
 
   absl::StatusOr<TrainOutcome> RunSteps();
   absl::Status Start(std::optional<CheckpointStore::Newest> newest);
-  absl::Status WriteControls(int64_t step);
+  // Every control value but the learning rate: the same in all steps, so it is looked up once.
+  absl::Status WriteFixedControls();
   absl::Status Step();
   absl::StatusOr<StepReport> ReadResults(int64_t step, double lr);
   absl::Status EvaluateNow();

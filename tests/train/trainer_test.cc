@@ -95,6 +95,15 @@ TEST_F(TrainerTest, LossFallsAndStateMoves) {
   EXPECT_DOUBLE_EQ(engine.control("spike_norm"), 1e6);
 }
 
+TEST_F(TrainerTest, OnlyTheLearningRateIsWrittenInEveryStep) {
+  UnigramEngine engine(2, 8, 1);
+  ASSERT_TRUE(Train(engine, {.out = Out("run")}).ok());
+  EXPECT_GT(engine.control_writes().size(), 5u);
+  for (const auto& [name, writes] : engine.control_writes()) {
+    EXPECT_EQ(writes, name == "lr" ? 40 : 1) << name;
+  }
+}
+
 TEST_F(TrainerTest, SeedsDecideWeightsAndBatches) {
   UnigramEngine a(2, 8, 1), b(2, 8, 1), c(2, 8, 1);
   ASSERT_TRUE(Train(a, {.out = Out("a")}).ok());

@@ -67,10 +67,12 @@ class UnigramEngine final : public TrainEngine {
 
   absl::Status SetControl(absl::string_view name, double value) override {
     controls_[std::string(name)] = value;
+    ++control_writes_[std::string(name)];
     return absl::OkStatus();
   }
   bool HasControl(absl::string_view name) const override { return name != "mod_aux_weight"; }
   double control(const std::string& name) const { return controls_.at(name); }
+  const std::map<std::string, int>& control_writes() const { return control_writes_; }
 
   absl::Status SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
                         absl::Span<const int32_t> targets) override {
@@ -155,6 +157,7 @@ class UnigramEngine final : public TrainEngine {
   std::vector<double> losses_;
   std::vector<std::vector<int32_t>> targets_;
   std::map<std::string, double> controls_;
+  std::map<std::string, int> control_writes_;
   double grad_norm_ = 0;
   int32_t poison_step_ = -1;
   std::vector<float> logits_ = std::vector<float>(kVocab, 0.0f);
