@@ -168,7 +168,8 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   shipped_check.verdict.pass = true;
   for (const GoldenCase& item : golden.cases()) {
     std::vector<std::string> common = {spec, "--target=" + options.target,
-                                       "--precision=" + options.precision};
+                                       "--precision=" + options.precision,
+                                       "--arch=" + options.arch};
     common.insert(common.end(), entries.begin(), entries.end());
     std::string name = golden.training() ? "accumulate" : "eval";
     if (golden.is_module()) {

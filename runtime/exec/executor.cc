@@ -199,8 +199,8 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
   };
   for (int part = 0; part < launch->parts(); ++part) {
     const Launch::Part& from = launch->parts_[part];
-    recordings.push_back(
-        {&from.entry->body, from.bindings, {}, from.runs, from.input_stride, from.output_stride});
+    recordings.push_back({&from.entry->body, from.bindings, from.entry->dead, from.runs,
+                          from.input_stride, from.output_stride});
   }
   for (const NamedBuffer& input : launch->entry(0).inputs) add(input, 0, true);
   for (const std::string& name : options.fetch) {

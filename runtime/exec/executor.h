@@ -42,6 +42,7 @@ class Executor {
   const artifact::Artifact& artifact() const { return *artifact_; }
   const artifact::ArtifactInfo& info() const { return artifact_->info(); }
   hal::Device& device() { return device_; }
+  const hal::Device& device() const { return device_; }
   const std::string& isa_level() const { return isa_level_; }
   int micro_batches() const { return regions_->micro_batches(); }
 

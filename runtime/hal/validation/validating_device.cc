@@ -28,6 +28,7 @@ class ValidatingDevice final : public Device {
   }
   const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return inner_->isa_levels(); }
+  std::vector<RuntimeFact> RuntimeFacts() const override { return inner_->RuntimeFacts(); }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {
