@@ -40,7 +40,7 @@ absl::StatusOr<Schedule> MakeSchedule(const Settings& settings, const EngineFact
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(dataset.train().path(), ": has a vocabulary of ", dataset.vocab_size(),
                    ", the model ", facts.model, " has ", facts.vocab_size,
                    "; use data of another tokenizer or a model with a larger vocabulary"));
@@ -71,8 +71,8 @@ absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
 absl::Status CheckSettings(const Settings& settings) {
   const auto require = [&](absl::string_view key, int64_t least) {
     if (settings.Integer(key) >= least) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("setting '", key, "' must be at least ", least,
-                                                   ", found ", settings.Integer(key)));
+    return UsageError(absl::StrCat("setting '", key, "' must be at least ", least, ", found ",
+                                   settings.Integer(key)));
   };
   HYDRA_RETURN_IF_ERROR(require("steps", 1));
   HYDRA_RETURN_IF_ERROR(require("accum", 1));
@@ -86,7 +86,7 @@ absl::Status CheckSettings(const Settings& settings) {
        {"lr", "weight_decay", "grad_clip", "clip_min", "clip_max", "clip_factor", "clip_ema_decay",
         "spike_norm", "spike_lr_factor"}) {
     if (settings.Number(key) < 0) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat("setting '", key, "' must not be negative, found ", settings.Text(key)));
     }
   }
@@ -119,14 +119,14 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   if (options.resume) {
     HYDRA_ASSIGN_OR_RETURN(newest, store.OpenNewest());
     if (!newest) {
-      return absl::NotFoundError(absl::StrCat(
+      return InputError(absl::StrCat(
           directory, ": expected a checkpoint to resume from, found none; drop --resume to start"));
     }
     HYDRA_ASSIGN_OR_RETURN(differences, settings.Restore(newest->checkpoint.run().settings));
   } else {
     HYDRA_ASSIGN_OR_RETURN(const auto existing, store.List());
     if (!existing.empty()) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat(options.out, ": already contains a run with ", existing.size(),
                        " checkpoints; continue it with --resume or choose another --out"));
     }

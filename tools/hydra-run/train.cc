@@ -83,15 +83,13 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.list_settings) return PrintSettings();
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   if (flags.out.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError("train needs --out DIR for checkpoints and metrics");
+    return UsageError("train needs --out DIR for checkpoints and metrics");
   }
   if (flags.data.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError(
-        "train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
+    return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   if (flags.stop_at && *flags.stop_at < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
+    return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
   }
   train::Settings settings = request.settings;
   if (flags.resume) HYDRA_RETURN_IF_ERROR(TakeSavedSettings(flags.out, settings));
@@ -111,8 +109,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   std::error_code error;
   std::filesystem::create_directories(flags.out, error);
   if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
+    return FailureError(absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
   }
   train::TrainerOptions options;
   options.out = flags.out;
@@ -168,7 +165,7 @@ void AddTrain(CLI::App& app, Session& session) {
   command->callback([&session, flags] {
     session.action = [&session, flags]() -> absl::StatusOr<int> {
       if (flags->model.model.empty() && !flags->list_settings) {
-        return absl::InvalidArgumentError("train needs a MODEL (see hydra-run train --help)");
+        return UsageError("train needs a MODEL (see hydra-run train --help)");
       }
       return Train(*flags, session.json);
     };
