@@ -35,7 +35,8 @@ std::string mlir::hydra::binarySpecProblem(StringRef path) {
     return "";
   if (path.ends_with(".hydra"))
     return kArtifactProblem;
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto buffer =
+      llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   // What cannot be read is reported by who reads it; MLIR's bytecode is welcome.
   if (!buffer || (*buffer)->getBuffer().starts_with("ML\xefR"))
     return "";
@@ -60,6 +61,13 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::parseSpec(StringRef text, StringRe
   // The parser puts a module that nobody wrote at line 0, which no editor knows.
   if (auto place = dyn_cast<FileLineColLoc>(module->getLoc()); place && place.getLine() == 0)
     (*module)->setLoc(map.location(0));
+  for (Operation &op : module->getOps())
+    if (op.getName().getDialectNamespace() == "plan") {
+      emitError(map.location(0)) << "expected a spec, found the plan of one (" << op.getName()
+                                 << "), which holds commands and no functions; compile the spec "
+                                    "that it was made from";
+      return failure();
+    }
   if (module->getOps<LanguageModelOp>().empty() && module->getOps<func::FuncOp>().empty()) {
     emitError(map.location(0)) << "expected a hydra.model or a function in the spec, found neither";
     return failure();
@@ -74,9 +82,10 @@ static absl::Status findMisplacedKey(::hydra::JsonView root, const ConfigReader 
     return absl::OkStatus();
   for (const auto &[key, value] : *members)
     if (isModelKey(key) && !llvm::is_contained(reader.keys(), key))
-      return value.Error(absl::StrCat("expected the settings of a model inside the object model, as "
-                                      "in {\"model\": {\"", key, "\": ...}}, found '", key,
-                                      "' beside it"));
+      return value.Error(
+          absl::StrCat("expected the settings of a model inside the object model, as "
+                       "in {\"model\": {\"",
+                       key, "\": ...}}, found '", key, "' beside it"));
   return absl::OkStatus();
 }
 
@@ -126,7 +135,7 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::loadSpec(StringRef path, MLIRConte
   SourceMap map("", path, context);
   bool standardInput = path == "-", config = path.ends_with(".json");
   if (path.ends_with(".hydra"))
-    return fail(map.emit(absl::FailedPreconditionError(kArtifactProblem)));
+    return fail(map.emit(::hydra::InputError(kArtifactProblem)));
   if (!standardInput && !config && !path.ends_with(".mlir"))
     return fail(map.emit(::hydra::InputError(
         "expected a model spec, a file that ends in .mlir or .json, or - for standard input")));
@@ -136,7 +145,7 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::loadSpec(StringRef path, MLIRConte
         "cannot read the model spec: " + buffer.getError().message() + "; check the path")));
   StringRef text = (*buffer)->getBuffer();
   if (isBinary(text))
-    return fail(map.emit(absl::FailedPreconditionError(kBinaryProblem)));
+    return fail(map.emit(::hydra::InputError(kBinaryProblem)));
   if (text.size() > kMaxSpecBytes)
     return fail(map.emit(::hydra::InputError(absl::StrCat(
         "expected a model spec of at most ", kMaxSpecBytes, " bytes, found ", text.size()))));

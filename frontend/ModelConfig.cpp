@@ -74,8 +74,8 @@ static void refuseInapplicable(ConfigReader &reader, const ModelConfig &config) 
   bool base = config.kind == "base";
   Inapplicable(reader, base, "in a model of kind \"base\", which routes nothing")
       // One pass is what a base block makes.
-      .key("recursions_per_block", config.recursionsPerBlock == 1 ? initial.recursionsPerBlock
-                                                                  : config.recursionsPerBlock,
+      .key("recursions_per_block",
+           config.recursionsPerBlock == 1 ? initial.recursionsPerBlock : config.recursionsPerBlock,
            initial.recursionsPerBlock)
       .key("mod_capacity", config.modCapacity, initial.modCapacity)
       .key("adaptive", config.adaptive, initial.adaptive)
@@ -91,8 +91,7 @@ static void refuseInapplicable(ConfigReader &reader, const ModelConfig &config) 
   Inapplicable(reader, base || !config.adaptive, "without adaptive recursion (adaptive: true)")
       .key("mor_min_depth", config.morMinDepth, initial.morMinDepth)
       .key("mor_warmup", config.morWarmup, initial.morWarmup)
-      .key("mor_advantage_loss_scale", config.morAdvantageLossScale,
-           initial.morAdvantageLossScale);
+      .key("mor_advantage_loss_scale", config.morAdvantageLossScale, initial.morAdvantageLossScale);
   Inapplicable(reader, base || !config.moeEnabled, "without experts (moe_enabled: true)")
       .key("moe_num_experts", config.moeNumExperts, initial.moeNumExperts)
       .key("moe_num_layers", config.moeNumLayers, initial.moeNumLayers)
@@ -102,8 +101,7 @@ static void refuseInapplicable(ConfigReader &reader, const ModelConfig &config) 
       .key("moe_capacity_factor", config.moeCapacityFactor, initial.moeCapacityFactor)
       .key("moe_router_jitter", config.moeRouterJitter, initial.moeRouterJitter)
       .key("moe_identity_init", config.moeIdentityInit, initial.moeIdentityInit)
-      .key("moe_forced_routing_steps", config.moeForcedRoutingSteps,
-           initial.moeForcedRoutingSteps)
+      .key("moe_forced_routing_steps", config.moeForcedRoutingSteps, initial.moeForcedRoutingSteps)
       .key("moe_teacher_until_step", config.moeTeacherUntilStep, initial.moeTeacherUntilStep);
 }
 
@@ -166,8 +164,9 @@ absl::StatusOr<ModelConfig> mlir::hydra::readModelConfig(::hydra::JsonView objec
   HYDRA_RETURN_IF_ERROR(reader.finish());
   // All defaults together are a model of 50257 x 768 that nobody asks for with two braces.
   if (object.size() == 0)
-    return object.Expected("the settings of a model, at least one: every key has a default, but "
-                           "{\"vocab_size\": 256, \"dim\": 256} says what is meant (docs/config.md)");
+    return object.Expected(
+        "the settings of a model, at least one: every key has a default, but "
+        "{\"vocab_size\": 256, \"dim\": 256} says what is meant (docs/config.md)");
   return config;
 }
 

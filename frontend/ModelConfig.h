@@ -66,8 +66,8 @@ struct ModelConfig {
   int64_t hidden() const;
 };
 
-// Reads `object`. Unknown keys, keys without effect beside the others, wrong types, sizes that do not
-// fit each other, and an empty object are kFailedPrecondition with file, line, column and path.
+// Reads `object`. Unknown keys, keys without effect beside the others, wrong types, sizes that do
+// not fit each other, and an empty object are kFailedPrecondition with file, line, column and path.
 absl::StatusOr<ModelConfig> readModelConfig(::hydra::JsonView object);
 
 // Whether readModelConfig knows the key.

@@ -3,8 +3,8 @@
 #ifndef HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 #define HYDRA_COMPILER_PIPELINE_COMPILEOPTIONS_H
 
-#include "llvm/ADT/SmallVector.h"
 #include "passes/lowering/EntryRequest.h"
+#include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
 #include <string>
@@ -18,10 +18,10 @@ struct CompileOptions {
   std::string precision = "f32";
   llvm::SmallVector<EntryRequest> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;                 // 0: the model's max_seq_len, at most 2048
-  bool fit = false; // entries and cache longer than max_seq_len are shortened to it
-  std::string function;                  // compile only this one; empty: all
-  llvm::SmallVector<std::string> probes; // globs of named values that become outputs
-  int64_t bucketBytes = 0; // gradient bytes that one collective adds at most; 0: as hydra-plan has it
+  std::string function;                    // compile only this one; empty: all
+  llvm::SmallVector<std::string> probes;   // globs of named values that become outputs
+  int64_t bucketBytes =
+      0; // gradient bytes that one collective adds at most; 0: as hydra-plan has it
 };
 
 // What is compiled when no entry is asked for: training, evaluation, prompt and decoding.

@@ -38,8 +38,7 @@ static Error readTarget(StringRef text, CompileOptions &options) {
 
 static Error readArch(StringRef text, CompileOptions &options) {
   std::string level;
-  if (Error error =
-          readChoice(text, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}, level))
+  if (Error error = readChoice(text, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}, level))
     return error;
   if (level != "native")
     options.isaLevels.push_back(level);
@@ -59,14 +58,6 @@ static Error readEntry(StringRef text, CompileOptions &options) {
   if (is_contained(options.entries, *entry))
     return expected("every entry once", text);
   options.entries.push_back(*entry);
-  return Error::success();
-}
-
-static Error readSwitch(StringRef text, bool &into) {
-  std::string word;
-  if (Error error = readChoice(text, {"true", "false"}, word))
-    return error;
-  into = word == "true";
   return Error::success();
 }
 
@@ -98,10 +89,6 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readPositive(text, "a number of positions", options.cacheLength);
        },
        [](const CompileOptions &options) { return json::Value(options.cacheLength); }},
-      {"fit", "", "shorten entries and cache beyond max_seq_len, with a warning, not an error",
-       false, Stage::routing,
-       [](StringRef text, CompileOptions &options) { return readSwitch(text, options.fit); },
-       [](const CompileOptions &options) { return json::Value(options.fit); }},
       {"function", "NAME", "of a spec without a model, compile only this function (default: all)",
        false, Stage::model,
        [](StringRef text, CompileOptions &options) {

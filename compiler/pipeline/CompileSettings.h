@@ -1,5 +1,5 @@
-// The compile settings by name: one row each, from which flags, --set, help and the settings that an
-// artifact keeps are made.
+// The compile settings by name: one row each, from which flags, --set, help and the settings that
+// an artifact keeps are made.
 #ifndef HYDRA_COMPILER_PIPELINE_COMPILESETTINGS_H
 #define HYDRA_COMPILER_PIPELINE_COMPILESETTINGS_H
 
@@ -13,7 +13,7 @@ namespace mlir::hydra {
 
 struct CompileSetting {
   llvm::StringLiteral key;
-  llvm::StringLiteral value; // what is written behind the =, as in help; "" for a switch
+  llvm::StringLiteral value; // what is written behind the =, as in help
   llvm::StringLiteral help;  // one line, with the default
   bool repeatable;
   // The first stage whose output it changes; nullopt: only code generation.

@@ -19,11 +19,11 @@ static void simplify(OpPassManager &manager) {
 }
 
 static void appendModel(OpPassManager &manager, const CompileOptions &) {
-  manager.addPass(createWarnUnused());
   manager.addPass(createMaterializeParams());
 }
 
 static void appendRouting(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createWarnUnused());
   manager.addPass(createDecideRouting({options.routing}));
   LowerModelOptions lowering;
   for (const EntryRequest &entry : options.entries)
@@ -115,33 +115,10 @@ void mlir::hydra::registerStagePipelines() {
   }
 }
 
-// Entries and cache within what the model can hold.
-static void fitToModel(LanguageModelOp model, CompileOptions &options) {
-  int64_t limit = model.getMaxSeqLen();
-  auto warn = [&] { return model.emitWarning("max_seq_len = ") << limit << ": "; };
-  SmallVector<EntryRequest> fitting;
-  for (EntryRequest entry : options.entries) {
-    if (entry.seq > limit) {
-      InFlightDiagnostic warning = warn() << "entry " << entry.str() << " is compiled as ";
-      entry.seq = limit;
-      warning << entry.str();
-    }
-    if (!llvm::is_contained(fitting, entry))
-      fitting.push_back(entry);
-  }
-  options.entries = std::move(fitting);
-  if (options.cacheLength > limit) {
-    warn() << "the cache of " << options.cacheLength << " positions is compiled with " << limit;
-    options.cacheLength = limit;
-  }
-}
-
 CompileOptions mlir::hydra::resolveOptions(ModuleOp module, const CompileOptions &options) {
   CompileOptions resolved = options;
   for (auto model : module.getOps<LanguageModelOp>()) {
     int64_t maxSeqLen = model.getMaxSeqLen();
-    if (resolved.fit)
-      fitToModel(model, resolved);
     if (resolved.entries.empty())
       resolved.entries = defaultEntries(maxSeqLen);
     if (resolved.cacheLength == 0)

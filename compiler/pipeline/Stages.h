@@ -32,8 +32,8 @@ void registerStagePipelines();
 // Called before the pass manager runs, e.g. to apply command line instrumentation.
 using ConfigurePassManager = std::function<LogicalResult(PassManager &)>;
 
-// The options with the model's defaults filled in (entries and cache length), and with `fit` carried
-// out: a warning for everything that was shortened.
+// The options with the model's defaults filled in: entries and cache length. Only defaults are made
+// to fit the model; what was asked for and does not fit is refused by the routing stage.
 CompileOptions resolveOptions(ModuleOp module, const CompileOptions &options);
 
 // Runs all stages up to and including `last` on `module`. On failure a located diagnostic has been

@@ -40,7 +40,8 @@ static LogicalResult refuseUndeclared(Operation *op, StringRef name) {
 }
 
 static bool isPrintable(StringRef text) {
-  return llvm::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return llvm::none_of(text,
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 static LogicalResult verifyText(function_ref<InFlightDiagnostic()> emitError, StringRef what,
@@ -56,8 +57,7 @@ static LogicalResult verifyText(function_ref<InFlightDiagnostic()> emitError, St
 
 static LogicalResult verifyValue(Operation *op, StringRef name, Attribute value) {
   if (auto number = dyn_cast<FloatAttr>(value); number && !number.getValue().isFinite())
-    return op->emitOpError("expected a finite ")
-           << name << ", found " << number.getValueAsDouble();
+    return op->emitOpError("expected a finite ") << name << ", found " << number.getValueAsDouble();
   if (auto text = dyn_cast<StringAttr>(value))
     return verifyText([&] { return op->emitOpError(); }, name, text);
   if (auto list = dyn_cast<ArrayAttr>(value))
@@ -90,7 +90,8 @@ static LogicalResult verifyHydraAttribute(Operation *op, NamedAttribute attribut
     StringRef modes[] = {"fixed", "static", "dynamic"};
     auto mode = dyn_cast<StringAttr>(attribute.getValue());
     if (!mode || !llvm::is_contained(modes, mode.getValue()))
-      return op->emitOpError("expected hydra.routing = \"fixed\", \"static\" or \"dynamic\", found ")
+      return op->emitOpError(
+                 "expected hydra.routing = \"fixed\", \"static\" or \"dynamic\", found ")
              << attribute.getValue();
   }
   return verifyValue(op, name, attribute.getValue());

@@ -70,8 +70,7 @@ LogicalResult AdamWOp::inferReturnTypes(MLIRContext *, OptionalLocation location
   if (steps.getRank() != 1 || adaptor.getPresent().getType() != steps || index < 0 ||
       index >= steps.getShape()[0])
     return emitOptionalError(location, "expected steps and present i32 [N] with index < N, found ",
-                             steps, ", ", adaptor.getPresent().getType(), " and index ",
-                             index);
+                             steps, ", ", adaptor.getPresent().getType(), " and index ", index);
   types.append({type, type, type, type});
   return success();
 }

@@ -9,8 +9,10 @@ static LogicalResult requireWeight(OptionalLocation location, Value weight, Valu
   return require(row.getRank() > 0 && type.getRank() == 1 &&
                      type.getShape()[0] == lastExtent(row) &&
                      type.getElementType() == row.getElementType(),
-                 location, "expected a weight with one axis of the last extent and of the element "
-                           "type of ", row, ", found ", type);
+                 location,
+                 "expected a weight with one axis of the last extent and of the element "
+                 "type of ",
+                 row, ", found ", type);
 }
 
 static LogicalResult requireEps(OptionalLocation location, const llvm::APFloat &eps) {

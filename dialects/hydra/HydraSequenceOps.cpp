@@ -133,10 +133,9 @@ static LogicalResult requireAttentionShapes(OptionalLocation location, Value q, 
                              lastExtent(query) / heads * kvHeads, ", found ", key, " and ",
                              v.getType());
   // attention C5, C6
-  return require(query.getShape()[0] == key.getShape()[0] &&
-                     query.getElementType() == key.getElementType(),
-                 location, "expected equal batch sizes and element types, found ", query, " and ",
-                 key);
+  return require(
+      query.getShape()[0] == key.getShape()[0] && query.getElementType() == key.getElementType(),
+      location, "expected equal batch sizes and element types, found ", query, " and ", key);
 }
 
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation location,

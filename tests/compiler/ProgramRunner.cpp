@@ -113,8 +113,7 @@ void ProgramRunner::compare(CompilerHarness& compiler, const NamedTensors& input
     }
     double rounding = compareTensors(exact.at(key), tensor, rows).difference;
     for (const NamedTensors& sample : perturbed)
-      rounding =
-          std::max(rounding, compareTensors(exact.at(key), sample.at(key), rows).difference);
+      rounding = std::max(rounding, compareTensors(exact.at(key), sample.at(key), rows).difference);
     ++statistics.illConditioned;
     EXPECT_LE(deviation.difference, allowed + kRoundingFactor * rounding)
         << key << " at " << deviation.index << ": expected " << tensor[deviation.index]

@@ -35,8 +35,8 @@ struct ProgramStatistics {
 // Every output is held to kProgramTolerance; a gradient, which may be zero but for rounding errors,
 // counts as at least a hundredth of the program's largest gradient. Some random programs subtract
 // nearly equal numbers, so that float32 itself is worse than that: such a tensor is ill-conditioned
-// and may deviate by 18 times what the float64 interpreter's result moves by if every float input and
-// every intermediate value moves by half a unit in its last place, at random, the most of eight
+// and may deviate by 18 times what the float64 interpreter's result moves by if every float input
+// and every intermediate value moves by half a unit in its last place, at random, the most of eight
 // times. Integers are equal, infinities too.
 //
 // Inputs depend on the seed and the program alone, never on what was computed.

@@ -76,10 +76,10 @@ TEST_F(DeclaredAttributesTest, EveryMisspellingOnEveryStructuralOp) {
     for (StringAttr attribute : op->getName().getAttributeNames()) {
       std::string name = attribute.str(), longer = name + name.back();
       std::string found = verdict(op, longer, builder.getI64IntegerAttr(1));
-      EXPECT_THAT(found, testing::HasSubstr("found '" + longer + "'")) << op->getName().getStringRef().str();
+      EXPECT_THAT(found, testing::HasSubstr("found '" + longer + "'"))
+          << op->getName().getStringRef().str();
       // Texts of one letter have no neighbours.
-      if (name.size() > 1)
-        EXPECT_THAT(found, testing::HasSubstr("did you mean '" + name + "'?"));
+      if (name.size() > 1) EXPECT_THAT(found, testing::HasSubstr("did you mean '" + name + "'?"));
       ++checked;
     }
     EXPECT_THAT(verdict(op, "qqqqqqqqqqqqqqqq", builder.getUnitAttr()),

@@ -68,15 +68,6 @@ class FlagsTest(support.EndToEndTest):
         out = self.opt(self.tiny, "--entry=extend@1x1", "--cache=17", "--stop-after=routing").out
         self.assertIn("tensor<1x17x4xf32>", out)
 
-    def flag_fit(self):
-        self.fails(1, self.tiny, "--entry=eval@8x256", "--stop-after=routing", program="hydra-opt",
-                   says=["max_seq_len = 64"])
-        result = self.opt(self.tiny, "--entry=eval@8x256", "--entry=extend@1x1", "--cache=1024",
-                          "--fit", "--stop-after=routing")
-        self.assertIn("@eval_8x64_fixed", result.out)
-        self.assertIn("entry eval@8x256 is compiled as eval@8x64", result.err)
-        self.assertIn("cache of 1024 positions is compiled with 64", result.err)
-
     def flag_function(self):
         out = self.opt(self.functions, "--function=two", "--stop-after=fusion").out
         self.assertIn("@two", out)
@@ -191,7 +182,6 @@ class FlagsTest(support.EndToEndTest):
                 ([self.tiny, EVAL, "--cache=8"], "--cache has no effect without an extend entry"),
                 ([self.functions, EVAL], "expected a spec with hydra.model"),
                 ([self.functions, "--cache=8"], "expected a spec with hydra.model"),
-                ([self.functions, "--fit"], "expected a spec with hydra.model"),
                 ([self.tiny, "--function=one"], "expected a spec without hydra.model"),
                 ([self.tiny, "--inputs=x.safetensors"], "no effect without --interpret"),
                 ([self.tiny, "--interpret-as=f64"], "no effect without --interpret"),

@@ -49,12 +49,13 @@ CommandLine::CommandLine()
     if (info.append)
       names.push_back(info.name);
   static std::string stages;
-  stages = "print the program after " + join(names, ", ") + " (default: " + names.back().str() + ")";
+  stages =
+      "print the program after " + join(names, ", ") + " (default: " + names.back().str() + ")";
   stopAfter.setDescription(stages);
   for (const CompileSetting &setting : compileSettings()) {
     settingFlags.push_back(std::make_unique<cl::list<std::string>>(
         claim(flagName(setting)), cl::desc(setting.help), cl::value_desc(setting.value),
-        setting.value.empty() ? cl::ValueOptional : cl::ValueRequired, cl::cat(settingsCategory)));
+        cl::cat(settingsCategory)));
   }
 }
 
@@ -78,8 +79,7 @@ static std::string inOurWords(StringRef text) {
         flags.push_back((entry.getKey().size() > 1 ? "--" : "-") + entry.getKey().str());
       std::sort(flags.begin(), flags.end());
       result += "expected a flag, found '" + found.str() + "'" +
-                ::hydra::DidYouMeanAmong(found.str(), flags) +
-                "; hydra-opt --help lists the flags";
+                ::hydra::DidYouMeanAmong(found.str(), flags) + "; hydra-opt --help lists the flags";
     } else {
       result += message.rtrim(" .").str() + "; see hydra-opt --help";
     }
@@ -107,19 +107,19 @@ void CommandLine::printHelp(raw_ostream &stream) const {
       left += (flag.ArgStr.size() > 1 ? "=" : " ") + flag.ValueStr.str();
     stream << "  " << left_justify(left, kColumn - 1) << " " << flag.HelpStr << "\n";
   };
-  stream << "hydra-opt: compiles a model spec\n\n"
-            "  hydra-opt MODEL [-o FILE] [flags]      MODEL: .mlir, .json, or - for standard input\n"
-            "\nExamples:\n"
-            "  hydra-opt models/hydra-nano.mlir -o nano.hydra\n"
-            "  hydra-opt nano.mlir --entry=train@8x256 --entry=extend@1x1 --cache=512 -o nano.hydra\n"
-            "  hydra-opt nano.mlir --stop-after=routing --mlir-print-ir-after-all\n"
-            "  hydra-opt nano.mlir --interpret --inputs=in.safetensors -o out.safetensors\n"
-            "  hydra-opt nano.mlir --pass-pipeline='builtin.module(hydra-materialize-params)'\n";
-  stream << "\nWhat is compiled (each also as --set KEY=VALUE, with _ for - in the key; * repeatable):\n";
+  stream
+      << "hydra-opt: compiles a model spec\n\n"
+         "  hydra-opt MODEL [-o FILE] [flags]      MODEL: .mlir, .json, or - for standard input\n"
+         "\nExamples:\n"
+         "  hydra-opt models/hydra-nano.mlir -o nano.hydra\n"
+         "  hydra-opt nano.mlir --entry=train@8x256 --entry=extend@1x1 --cache=512 -o nano.hydra\n"
+         "  hydra-opt nano.mlir --stop-after=routing --mlir-print-ir-after-all\n"
+         "  hydra-opt nano.mlir --interpret --inputs=in.safetensors -o out.safetensors\n"
+         "  hydra-opt nano.mlir --pass-pipeline='builtin.module(hydra-materialize-params)'\n";
+  stream << "\nWhat is compiled (each also as --set KEY=VALUE, with _ for - in the key; * "
+            "repeatable):\n";
   for (const auto &[setting, flag] : zip_equal(compileSettings(), settingFlags)) {
-    std::string left = "--" + flag->ArgStr.str();
-    if (!setting.value.empty())
-      left += "=" + setting.value.str();
+    std::string left = ("--" + flag->ArgStr + "=" + setting.value).str();
     if (setting.repeatable)
       left += " *";
     stream << "  " << left_justify(left, kColumn - 1) << " " << setting.help << "\n";
@@ -131,8 +131,10 @@ void CommandLine::printHelp(raw_ostream &stream) const {
     print(*flag);
   stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
             "  --version             the build id, which every artifact carries\n"
-            "\nWithout any of these flags hydra-opt is mlir-opt with the hydra and plan dialects: passes by\n"
-            "hand, --mlir-timing, ... Exit codes: 0 success, 1 the program cannot be compiled, 2 usage,\n"
+            "\nWithout any of these flags hydra-opt is mlir-opt with the hydra and plan dialects: "
+            "passes by\n"
+            "hand, --mlir-timing, ... Exit codes: 0 success, 1 the program cannot be compiled, 2 "
+            "usage,\n"
             "3 bad or missing spec.\n";
 }
 
@@ -150,8 +152,7 @@ Expected<std::vector<CommandLine::Assignment>> CommandLine::assignments() const 
   std::vector<Assignment> all;
   for (const auto &[setting, flag] : zip_equal(compileSettings(), settingFlags))
     for (const std::string &value : *flag)
-      all.push_back({"--" + flag->ArgStr.str(), setting.key.str(),
-                     setting.value.empty() && value.empty() ? "true" : value});
+      all.push_back({"--" + flag->ArgStr.str(), setting.key.str(), value});
   for (const std::string &text : set) {
     auto [key, value] = StringRef(text).split('=');
     if (key.size() == text.size())
@@ -207,16 +208,15 @@ Error CommandLine::checkEffects() const {
   bool stops = stopAfter.getNumOccurrences() > 0;
   if (toArtifact() && (stops || interpret))
     return createStringError("-o " + outputFile + ": an artifact needs all stages; drop " +
-                             (stops ? "--stop-after" : "--interpret") +
-                             ", or write another file");
+                             (stops ? "--stop-after" : "--interpret") + ", or write another file");
   if (interpret && inputs.empty())
     return createStringError("--interpret: expected --inputs=FILE.safetensors with tensors "
                              "KIND/NAME, found none");
   if (interpret && outputFile == "-")
     return createStringError(
         "--interpret: expected -o FILE.safetensors for the results, found none");
-  for (const cl::Option *flag : {static_cast<const cl::Option *>(&inputs),
-                                 static_cast<const cl::Option *>(&interpretAs)})
+  for (const cl::Option *flag :
+       {static_cast<const cl::Option *>(&inputs), static_cast<const cl::Option *>(&interpretAs)})
     if (!interpret && flag->getNumOccurrences() > 0)
       return createStringError("--" + flag->ArgStr +
                                " has no effect without --interpret; add it, or drop the flag");

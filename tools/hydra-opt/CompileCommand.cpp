@@ -80,8 +80,8 @@ static int printModule(ModuleOp module, const std::string &output) {
   file->os().flush();
   if (std::error_code problem = file->os().error()) {
     file->os().clear_error();
-    return report(kFailure, (output == "-" ? "standard output" : output) + ": cannot write: " +
-                                problem.message());
+    return report(kFailure, (output == "-" ? "standard output" : output) +
+                                ": cannot write: " + problem.message());
   }
   file->keep();
   return kSuccess;
@@ -118,10 +118,11 @@ static int fitFlagsToSpec(const CommandLine &flags, const CompileOptions &option
       return report(kUsage, "--function: expected a function of " + flags.input() + ", found '" +
                                 options.function + "', which it does not have");
   }
-  for (StringRef setting : {"entry", "cache", "fit"})
+  for (StringRef setting : {"entry", "cache"})
     if (!hasModel && flags.given(setting))
-      return report(kUsage, "--" + setting + ": expected a spec with hydra.model, found functions "
-                                             "only in " +
+      return report(kUsage, "--" + setting +
+                                ": expected a spec with hydra.model, found functions "
+                                "only in " +
                                 flags.input() + "; drop the flag");
   auto decodes = [](const EntryRequest &entry) { return entry.name == "extend"; };
   if (flags.given("cache") && !options.entries.empty() && llvm::none_of(options.entries, decodes))

@@ -50,8 +50,9 @@ int main(int argc, char **argv) {
     return report(kBadInput, flags.input() + ": " + problem);
   if (flags.output() == "-" && sys::Process::StandardOutIsDisplayed() &&
       mlir::MlirOptMainConfig::createFromCLOptions().shouldEmitBytecode())
-    return report(kUsage, "--emit-bytecode: expected -o FILE, found a terminal; bytes do not belong "
-                          "there");
+    return report(kUsage,
+                  "--emit-bytecode: expected -o FILE, found a terminal; bytes do not belong "
+                  "there");
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, flags.input(), flags.output(), registry));
 }
