@@ -80,8 +80,7 @@ static json::Value writeEntries(const CompileOptions &options) {
 ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
   static const CompileSetting table[] = {
       {"entry", "NAME@BxS",
-       "train, eval or extend, batch x sequence (default: train@8x512 eval@8x512 extend@1x64 "
-       "extend@1x1, no longer than the model)",
+       "train, eval, extend (default: train@8x512 eval@8x512 extend@1x64 extend@1x1)",
        /*repeatable=*/true, Stage::routing, readEntry, writeEntries},
       {"cache", "N", "positions of the decoding cache (default: max_seq_len, at most 2048)", false,
        Stage::routing,

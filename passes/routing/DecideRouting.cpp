@@ -37,7 +37,7 @@ public:
   void runOnOperation() override {
     if (!llvm::is_contained({"", "fixed", "static", "dynamic"}, StringRef(mode))) {
       getOperation().emitError("expected the routing mode fixed, static or dynamic, found '")
-          << mode << "'";
+          << StringRef(mode) << "'";
       return signalPassFailure();
     }
     SmallVector<std::pair<Operation *, std::string>> routed;
@@ -48,10 +48,10 @@ public:
     routedOps += routed.size();
     if (routed.empty())
       return markAllAnalysesPreserved();
-    if (mode == "static" || mode == "dynamic") {
+    if (StringRef(mode) == "static" || StringRef(mode) == "dynamic") {
       for (auto &[op, effect] : routed)
         op->emitOpError("cannot be compiled with ")
-            << mode << " routing: that is not lowered yet; compile at fixed depth instead, with "
+            << StringRef(mode) << " routing: that is not lowered yet; compile at fixed depth instead, with "
             << "the routing mode fixed (" << effect << ")";
       return signalPassFailure();
     }

@@ -15,7 +15,7 @@ namespace {
 
 // All structural ops.
 constexpr char kSpec[] = R"mlir(
-hydra.param @"other.weight" : tensor<4xf32> #hydra.init<constant 1.0 : f64>
+hydra.param @"other.weight" : tensor<4xf32> #hydra.init<constant 1.0>
 hydra.model @all attributes {vocab_size = 8, dim = 16, max_seq_len = 8} {
 ^bb0(%t: tensor<?x?xi32>):
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x16xf32>

@@ -10,7 +10,7 @@ func.func @eps(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
 // -----
 
 func.func @infinite(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
-  // expected-error@+1 {{expected a finite scale, found inf}}
+  // expected-error@+1 {{expected a finite scale, found INF}}
   %0 = hydra.residual %x, %x {scale = 0x7FF0000000000000 : f64} : tensor<?x?x4xf32>
   return %0 : tensor<?x?x4xf32>
 }

@@ -46,7 +46,7 @@ SPECS = {
     "no closing bracket": ("}\n", "", 4, ["expected"]),
     "eps zero": ("1.0e-5", "0.0", 4, ["expected eps > 0, found 0"]),
     "eps negative": ("1.0e-5", "-1.0", 4, ["expected eps > 0, found -1"]),
-    "infinite": ("scale = 1.0", "scale = 0x7FF0000000000000 : f64", 6, ["expected a finite scale, found inf"]),
+    "infinite": ("scale = 1.0", "scale = 0x7FF0000000000000 : f64", 6, ["expected a finite scale, found INF"]),
     "not a number": ("scale = 1.0", "scale = 0x7FF8000000000000 : f64", 6, ["expected a finite scale"]),
     "control character": ("\"norm1\"", "\"no\\00rm\"", 4, ["without control characters", "no\\00rm"]),
     "model's name": ("@m", "@\"m\\00\"", 1, ["without control characters"]),

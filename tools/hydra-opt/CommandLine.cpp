@@ -49,8 +49,7 @@ CommandLine::CommandLine()
     if (info.append)
       names.push_back(info.name);
   static std::string stages;
-  stages =
-      "print the program after " + join(names, ", ") + " (default: " + names.back().str() + ")";
+  stages = "the last stage to run: " + join(names, ", ") + " (default)";
   stopAfter.setDescription(stages);
   for (const CompileSetting &setting : compileSettings()) {
     settingFlags.push_back(std::make_unique<cl::list<std::string>>(
@@ -75,8 +74,8 @@ static std::string inOurWords(StringRef text) {
     if (Regex("Unknown command line argument '([^']*)'").match(message, &parts)) {
       StringRef found = parts[1].split('=').first;
       std::vector<std::string> flags;
-      for (const auto &entry : cl::getRegisteredOptions())
-        flags.push_back((entry.getKey().size() > 1 ? "--" : "-") + entry.getKey().str());
+      for (const auto &[name, flag] : cl::getRegisteredOptions())
+        flags.push_back((name.size() > 1 ? "--" : "-") + name.str());
       std::sort(flags.begin(), flags.end());
       result += "expected a flag, found '" + found.str() + "'" +
                 ::hydra::DidYouMeanAmong(found.str(), flags) + "; hydra-opt --help lists the flags";
@@ -179,7 +178,7 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
   CompileOptions options;
   StringMap<const Assignment *> seen;
   for (const Assignment &one : *all) {
-    const CompileSetting &setting = **findCompileSetting(one.key);
+    const CompileSetting &setting = *cantFail(findCompileSetting(one.key));
     const Assignment *&earlier = seen[one.key];
     if (earlier && !setting.repeatable)
       return createStringError("expected one value of " + one.key + ", found " + earlier->flag +
@@ -229,7 +228,7 @@ Error CommandLine::checkEffects() const {
   if (!all)
     return all.takeError();
   for (const Assignment &one : *all) {
-    const CompileSetting &setting = **findCompileSetting(one.key);
+    const CompileSetting &setting = *cantFail(findCompileSetting(one.key));
     // An entry says how the interpreter runs the model tier, too.
     if (interpret && one.key == "entry")
       continue;

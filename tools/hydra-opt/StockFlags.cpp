@@ -21,13 +21,13 @@ namespace {
 class Additions {
 public:
   Additions() {
-    for (const auto &entry : cl::getRegisteredOptions())
-      before.insert(entry.getKey());
+    for (const auto &[name, flag] : cl::getRegisteredOptions())
+      before.insert(name);
   }
   void forEach(function_ref<void(StringRef, cl::Option &)> visit) const {
-    for (const auto &entry : cl::getRegisteredOptions())
-      if (!before.contains(entry.getKey()))
-        visit(entry.getKey(), *entry.getValue());
+    for (const auto &[name, flag] : cl::getRegisteredOptions())
+      if (!before.contains(name))
+        visit(name, *flag);
   }
 
 private:
@@ -48,15 +48,10 @@ StockFlags::StockFlags(mlir::DialectRegistry &registry)
       passMode("mlir-opt flags and passes for running passes by hand",
                "Refused beside flags that compile."),
       codeGeneration("Flags of LLVM's code generator") {
-  for (const auto &entry : cl::getRegisteredOptions()) {
-    cl::Option &flag = *entry.getValue();
-    bool ours = llvm::none_of(flag.Categories, [](const cl::OptionCategory *category) {
-      return category == &cl::getGeneralCategory();
-    });
-    // LLVM's --help, --version and their kin, and what belongs to nobody.
-    if (!ours)
-      hide(flag, codeGeneration);
-  }
+  // Ours, and LLVM's --help and its kin, name a category; what does not is a flag of some library.
+  for (const auto &[name, flag] : cl::getRegisteredOptions())
+    if (is_contained(flag->Categories, &cl::getGeneralCategory()))
+      hide(*flag, codeGeneration);
   {
     Additions driver;
     mlir::MlirOptMainConfig::registerCLOptions(registry);
