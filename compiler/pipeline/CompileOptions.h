@@ -13,15 +13,15 @@ namespace mlir::hydra {
 
 struct CompileOptions {
   std::string target = "cpu";
-  llvm::SmallVector<std::string> isaLevels; // empty: the host's best
-  std::string routing;                      // fixed, static, dynamic; empty: nobody said
+  llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
+  std::string routing;                          // fixed, static, dynamic; empty: nobody said
   std::string precision = "f32";
   llvm::SmallVector<EntryRequest> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;                 // 0: the model's max_seq_len, at most 2048
   std::string function;                    // compile only this one; empty: all
   llvm::SmallVector<std::string> probes;   // globs of named values that become outputs
-  int64_t bucketBytes =
-      0; // gradient bytes that one collective adds at most; 0: as hydra-plan has it
+  // Gradient bytes that one collective adds at most; 0: as hydra-plan has it.
+  int64_t bucketBytes = 0;
 };
 
 // What is compiled when no entry is asked for: training, evaluation, prompt and decoding.

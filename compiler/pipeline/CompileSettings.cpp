@@ -1,5 +1,6 @@
 #include "compiler/pipeline/CompileSettings.h"
 
+#include "dialects/target/Architecture.h"
 #include "runtime/base/did_you_mean.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -37,11 +38,9 @@ static Error readTarget(StringRef text, CompileOptions &options) {
 }
 
 static Error readArch(StringRef text, CompileOptions &options) {
-  std::string level;
-  if (Error error = readChoice(text, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}, level))
+  if (Error error = checkCpuLevel(text))
     return error;
-  if (level != "native")
-    options.isaLevels.push_back(level);
+  options.architectures.push_back(text.str());
   return Error::success();
 }
 
@@ -96,10 +95,9 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        [](const CompileOptions &options) { return json::Value(options.function); }},
       {"target", "DEVICE", "cpu (default); cuda and sim are not built in", false, Stage::plan,
        readTarget, [](const CompileOptions &options) { return json::Value(options.target); }},
-      {"arch", "LEVEL",
-       "native (default), x86-64-v3, x86-64-v4, sapphirerapids; all in one artifact",
+      {"arch", "LEVEL", cpuArchitectureNames() + " (default native)",
        /*repeatable=*/true, std::nullopt, readArch,
-       [](const CompileOptions &options) { return list(options.isaLevels); }},
+       [](const CompileOptions &options) { return list(options.architectures); }},
       {"routing", "MODE", "fixed; static and dynamic where the model has nothing to route", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {

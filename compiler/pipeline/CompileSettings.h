@@ -14,7 +14,7 @@ namespace mlir::hydra {
 struct CompileSetting {
   llvm::StringLiteral key;
   llvm::StringLiteral value; // what is written behind the =, as in help
-  llvm::StringLiteral help;  // one line, with the default
+  std::string help;          // one line, with the default
   bool repeatable;
   // The first stage whose output it changes; nullopt: only code generation.
   std::optional<Stage> from;

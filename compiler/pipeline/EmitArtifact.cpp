@@ -4,6 +4,7 @@
 #include "compiler/codegen/CpuCode.h"
 #include "compiler/pipeline/CompileSettings.h"
 #include "dialects/hydra/HydraDialect.h"
+#include "dialects/target/Architecture.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -48,15 +49,13 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
 LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
                                         StringRef specText, StringRef buildId,
                                         const std::string &path) {
-  SmallVector<std::string> levels(options.isaLevels);
-  if (levels.empty())
-    levels.push_back("native");
+  llvm::Expected<SmallVector<const CpuFacts *>> levels =
+      resolveCpuLevels(options.architectures, ::hydra::HostCpu());
+  if (!levels)
+    return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
   std::vector<CodeSection> sections;
-  for (const std::string &level : levels) {
-    FailureOr<CpuTarget> target = parseCpuTarget(level, plan.getLoc());
-    if (failed(target))
-      return failure();
-    FailureOr<CodeImage> image = generateCpuCode(plan, *target);
+  for (const CpuFacts *level : *levels) {
+    FailureOr<CodeImage> image = generateCpuCode(plan, *level);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});

@@ -2,6 +2,7 @@
 #ifndef HYDRA_DIALECTS_HYDRA_HYDRADIALECT_H
 #define HYDRA_DIALECTS_HYDRA_HYDRADIALECT_H
 
+#include "dialects/hydra/RecordField.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -61,7 +62,8 @@ inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
 inline constexpr llvm::StringLiteral kModelInfoAttrName = "hydra.model_info";
 inline constexpr llvm::StringLiteral kHydraAttrNames[] = {
     kBindingAttrName, kEntryAttrName,   kVjpAttrName,     kScopeAttrName,
-    kProbeAttrName,   kInitialAttrName, kRoutingAttrName, kModelInfoAttrName};
+    kProbeAttrName,   kInitialAttrName, kRoutingAttrName, kModelInfoAttrName,
+    kReduceAttrName};
 
 // Optimizer state of a parameter is bound as PREFIX + NAME: AdamW's moments (model.md 13).
 inline constexpr llvm::StringLiteral kFirstMomentPrefix = "m/";

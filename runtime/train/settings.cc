@@ -49,7 +49,9 @@ constexpr SettingSpec kTable[] = {
     {"mod_aux_weight", kNum, kRun, "-1",
      "weight of the depth-router balance loss; -1: the model's"},
     // Host decisions that depend on results.
-    {"record_lag", kInt, kRun, "1", "steps between a result and the host decision that may use it"},
+    {"record_lag", kInt, kRun, "0",
+     "steps between a result and the host decision that may use it; 0: 2, or 1 for rules = "
+     "pytorch"},
     // Bookkeeping.
     {"save_interval", kInt, kRun, "500", "steps between checkpoints; 0: only at the end"},
     {"keep_checkpoints", kInt, kRun, "3", "checkpoints to keep; 0: all"},
@@ -58,7 +60,7 @@ constexpr SettingSpec kTable[] = {
     {"log_interval", kInt, kRun, "25", "steps between log lines"},
     // The program.
     {"target", kText, kCompile, "", "cpu"},
-    {"arch", kText, kCompile, "", "native, x86-64-v3, x86-64-v4 or sapphirerapids"},
+    {"arch", kText, kCompile, "", "native or an instruction-set level that hydra-opt --help lists"},
     {"precision", kText, kCompile, "", "f32"},
     {"routing", kText, kCompile, "", "fixed, static or dynamic"},
     {"cache", kInt, kCompile, "", "positions of the decoding cache"},

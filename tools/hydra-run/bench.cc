@@ -69,14 +69,14 @@ std::vector<std::string> EntriesOf(const artifact::ArtifactInfo& info) {
 
 absl::Status Time(Launch& launch, const BenchFlags& flags, Measurement& result) {
   for (int64_t i = 0; i < flags.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
-  launch.set_profiling(flags.profile);
   for (int64_t i = 0; i < flags.steps; ++i) {
     HYDRA_RETURN_IF_ERROR(launch.Run());
     result.seconds.push_back(launch.seconds());
   }
   std::sort(result.seconds.begin(), result.seconds.end());
   result.flops = launch.flops();
-  if (flags.profile) result.profile = launch.Profile();
+  if (!flags.profile) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(result.profile, launch.Profile());
   return absl::OkStatus();
 }
 
@@ -84,10 +84,11 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const Shape& shape, const 
                                         int64_t micro_batches) {
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(
-          *model.executor,
-          {.batch = shape.batch, .seq = shape.seq, .micro_batches = micro_batches, .variant = ""}));
-  HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(*engine));
+      train::ExecutorEngine::Create(model.executor(), {.batch = shape.batch,
+                                                       .seq = shape.seq,
+                                                       .micro_batches = micro_batches,
+                                                       .profile = flags.profile}));
+  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
   result.tokens = shape.batch * shape.seq * micro_batches;
   HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), flags, result));
@@ -104,11 +105,15 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const Shape& shape,
     break;
   }
   HYDRA_ASSIGN_OR_RETURN(const artifact::EntryInfo* entry,
-                         model.executor->FindEntry(shape.name, shape.batch, shape.seq, variant));
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch, model.executor->Prepare(*entry));
+                         model.executor().FindEntry(shape.name, shape.batch, shape.seq, variant));
+  LaunchOptions options;
+  options.record.profile = flags.profile;
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch,
+                         model.executor().Prepare(*entry, options));
   for (const artifact::NamedBuffer& input : entry->inputs) {
     if (input.type != hal::ElementType::kI32) continue;
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> values, launch->Input<int32_t>(input.name));
+    HYDRA_ASSIGN_OR_RETURN(const InputSlot<int32_t> slot, launch->FindInput<int32_t>(input.name));
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> values, launch->Stage(slot));
     if (input.name == "count") {
       std::fill(values.begin(), values.end(), static_cast<int32_t>(shape.seq));
     } else if (input.name == "position") {
@@ -125,23 +130,25 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const Shape& shape,
   return result;
 }
 
-// The dearest commands, by entry, kind and kernel.
+// The dearest commands, by entry, kind and kernel; warm-up runs are among those timed.
 void PrintProfile(const Measurement& measurement) {
   std::map<std::tuple<std::string, std::string, std::string>, double> sums;
   double total = 0;
+  uint64_t runs = 0;
   for (const ProfileRow& row : measurement.profile) {
     sums[{row.entry, row.kind, row.kernel}] += row.seconds;
     total += row.seconds;
+    runs = std::max(runs, row.runs);
   }
   std::vector<std::pair<double, std::tuple<std::string, std::string, std::string>>> rows;
   for (const auto& [key, seconds] : sums) rows.emplace_back(seconds, key);
   std::sort(rows.rbegin(), rows.rend());
   Table table({"share", "ms per run", "entry", "kind", "kernel"}, "rrlll");
-  const double runs = static_cast<double>(measurement.seconds.size());
   for (size_t i = 0; i < std::min<size_t>(rows.size(), 25); ++i) {
     const auto& [entry, kind, kernel] = rows[i].second;
     table.Add({absl::StrFormat("%.1f %%", 100 * rows[i].first / total),
-               absl::StrFormat("%.3f", 1e3 * rows[i].first / runs), entry, kind, kernel});
+               absl::StrFormat("%.3f", 1e3 * rows[i].first / static_cast<double>(runs)), entry,
+               kind, kernel});
   }
   std::printf("\n%s\n%s", measurement.label.c_str(), table.Text().c_str());
 }
@@ -183,7 +190,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
       HYDRA_ASSIGN_OR_RETURN(shapes.emplace_back(), ParseEntry(entry));
     }
   }
-  HYDRA_RETURN_IF_ERROR(model.executor->InitializeParameters(0));
+  HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
   std::vector<Measurement> measurements;
   for (const Shape& shape : shapes) {
     absl::StatusOr<Measurement> measurement =
@@ -197,8 +204,8 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
     Json entries = Json::array();
     for (const Measurement& measurement : measurements) entries.push_back(ToJson(measurement));
     PrintJson({{"model", model.artifact->info().model},
-               {"device", model.device->description()},
-               {"isa_level", model.executor->isa_level()},
+               {"device", model.device().description()},
+               {"isa_level", model.executor().isa_level()},
                {"accum", request.micro_batches},
                {"entries", std::move(entries)}});
     return 0;
@@ -211,7 +218,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
                absl::StrFormat("%.1f", static_cast<double>(m.flops) / m.median() / 1e9)});
   }
   std::printf("%s, %s\n%s", model.artifact->info().model.c_str(),
-              model.device->description().c_str(), table.Text().c_str());
+              model.device().description().c_str(), table.Text().c_str());
   for (const Measurement& measurement : measurements) {
     if (!measurement.profile.empty()) PrintProfile(measurement);
   }

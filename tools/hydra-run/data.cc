@@ -35,6 +35,7 @@ void AddData(CLI::App& app, Session& session) {
   auto options = std::make_shared<data::TextOptions>();
   text->add_option("files", options->files, "text files, joined in this order")->required();
   text->add_option("--out", options->out, "directory to make")->required();
+  text->add_flag("--force", options->force, "replace a data directory; never one with other files");
   text->add_option("--tokenizer", options->tokenizer, "byte")->capture_default_str();
   text->add_option("--validation-fraction", options->validation_fraction,
                    "share held out, from the end")

@@ -40,7 +40,7 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   }
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, request.settings.Integer("seed")));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   HYDRA_ASSIGN_OR_RETURN(const train::Evaluation result,
                          train::EvaluateTokens(*engine, *tokens, flags.batches));
   if (json) {

@@ -37,7 +37,7 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                               "; a sampled one may have no text"));
   }
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
-                         generate::ExecutorDecodeEngine::Create(*model.executor));
+                         generate::ExecutorDecodeEngine::Create(model.executor()));
   // The prompt comes out with the first piece: a refused one leaves standard output empty.
   bool begun = false;
   const auto emit = [&](absl::string_view piece) {

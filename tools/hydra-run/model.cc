@@ -6,10 +6,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "runtime/hal/registry.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
+#include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/weights.h"
 #include "tools/hydra-run/console.h"
@@ -18,6 +18,8 @@ namespace hydra::tools {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kLargestArtifact = uint64_t{1} << 36;
 
 absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest& request,
                                     std::map<std::string, std::string> settings) {
@@ -51,9 +53,14 @@ absl::StatusOr<std::shared_ptr<const artifact::Artifact>> OpenArtifact(const std
   return std::shared_ptr<const artifact::Artifact>(std::move(opened));
 }
 
-absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
-  HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(request.settings, request.model));
-  HYDRA_ASSIGN_OR_RETURN(model.checkpoint, train::Checkpoint::Open(request.model));
+absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
+  HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(
+      request.settings, request.checkpoint ? request.checkpoint->path() : request.model));
+  if (request.checkpoint) {
+    model.checkpoint = request.checkpoint;
+  } else {
+    HYDRA_ASSIGN_OR_RETURN(model.checkpoint, OpenCheckpointWithWarnings(request.model));
+  }
   model.spec_path = model.checkpoint->spec_path();
   model.artifact_path = model.checkpoint->artifact_path();
   if (!model.artifact_path.empty()) {
@@ -74,6 +81,7 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
 }
 
 absl::Status OpenModel(const ModelRequest& request, Model& model) {
+  if (request.checkpoint) return OpenFromCheckpoint(request, model);
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
     return InputError(
@@ -81,7 +89,7 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
                      ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));
   }
-  if (fs::is_directory(request.model, ignored)) return OpenCheckpoint(request, model);
+  if (fs::is_directory(request.model, ignored)) return OpenFromCheckpoint(request, model);
   if (toolchain::IsModelSpec(request.model)) {
     model.spec_path = request.model;
     HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
@@ -96,22 +104,31 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
 
 }  // namespace
 
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(train::Checkpoint checkpoint, train::OpenCheckpoint(path));
+  for (const std::string& reason : checkpoint.refused()) {
+    PrintWarning(absl::StrCat("a newer checkpoint is refused: ", reason));
+  }
+  if (!checkpoint.refused().empty()) {
+    PrintWarning(absl::StrCat("using ", checkpoint.path(), " (step ", checkpoint.run().step, ")"));
+  }
+  return checkpoint;
+}
+
 absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   Model model;
   HYDRA_RETURN_IF_ERROR(OpenModel(request, model));
-  HYDRA_ASSIGN_OR_RETURN(
-      model.device, hal::CreateDevice(model.artifact->info().target,
-                                      {.threads = request.threads, .validate = request.validate}));
-  HYDRA_ASSIGN_OR_RETURN(model.executor,
-                         Executor::Create(model.artifact, *model.device,
-                                          {.micro_batches = static_cast<int>(request.micro_batches),
-                                           .isa_level = ""}));
+  SessionOptions options;
+  options.threads = request.threads;
+  options.validate = request.validate;
+  options.executor.micro_batches = static_cast<int>(request.micro_batches);
+  HYDRA_ASSIGN_OR_RETURN(model.session, ::hydra::Session::Open(model.artifact, options));
   return model;
 }
 
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   std::string path = weights_file;
   if (path.empty() && model.checkpoint) path = model.checkpoint->weights_path();
   if (path.empty()) {
@@ -119,17 +136,24 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
     return engine->InitializeParameters(seed);
   }
   HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  return train::LoadTensors(
-      file, engine->state(train::StateKind::kParameters),
-      [&](size_t index) { return engine->aliases(index); },
-      [&](size_t index, absl::Span<const uint8_t> bytes) {
-        return engine->WriteState(train::StateKind::kParameters, index, bytes);
-      });
+  HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(file, *engine));
+  if (converted > 0) {
+    PrintNote(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
   train::CheckpointAttachments attachments;
-  attachments.artifact = model.artifact_path;
+  HYDRA_ASSIGN_OR_RETURN(attachments.artifact,
+                         ReadWholeFile(model.artifact_path, kLargestArtifact));
+  const absl::Span<const uint8_t> read(
+      reinterpret_cast<const uint8_t*>(attachments.artifact.data()), attachments.artifact.size());
+  const auto again = artifact::Artifact::FromMemory(read, model.artifact_path);
+  if (!again.ok() || (*again)->content_hash() != model.artifact->content_hash()) {
+    return InputError(
+        absl::StrCat(model.artifact_path, ": was replaced while it was loaded; start again"));
+  }
   if (!model.spec_path.empty()) {
     attachments.spec_extension = fs::path(model.spec_path).extension().string();
     HYDRA_ASSIGN_OR_RETURN(attachments.spec_contents,
@@ -147,9 +171,9 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
 }
 
 std::map<std::string, std::string> EnvironmentOf(const Model& model) {
-  return {{"device", model.device->description()},
-          {"threads", absl::StrCat(model.device->thread_count())},
-          {"isa_level", model.executor->isa_level()},
+  return {{"device", model.device().description()},
+          {"threads", absl::StrCat(model.device().capabilities().workers)},
+          {"isa_level", model.executor().isa_level()},
           {"compiler", model.artifact->info().compiler_build},
           {"artifact", model.artifact_path}};
 }

@@ -12,7 +12,7 @@
 
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
-#include "runtime/exec/executor.h"
+#include "runtime/exec/session.h"
 #include "runtime/hal/device.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/settings.h"
@@ -21,6 +21,7 @@ namespace hydra::tools {
 
 struct ModelRequest {
   std::string model;  // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::optional<train::Checkpoint> checkpoint;  // opened already; instead of `model`
   // For specs: what to compile. For checkpoints: what the artifact must have, or else the
   // checkpoint's spec is compiled.
   std::vector<std::string> entries;
@@ -30,14 +31,15 @@ struct ModelRequest {
   int64_t micro_batches = 1;
 };
 
-// Members are destroyed in reverse order: the executor before its device.
 struct Model {
   std::string artifact_path;
   std::string spec_path;  // "" if unknown
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
-  std::unique_ptr<hal::Device> device;
-  std::unique_ptr<Executor> executor;
+  std::optional<::hydra::Session> session;  // always there once loaded
+
+  hal::Device& device() const { return session->device(); }
+  Executor& executor() const { return session->executor(); }
 };
 
 // Compiles if needed, opens and checks everything, obtains memory. No weights yet.
@@ -46,6 +48,9 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 // Weights for inference: from `weights_file` if given, else from the checkpoint, else initial
 // values from `seed` with a warning.
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
+
+// train::OpenCheckpoint, with a warning for each newer checkpoint that was passed over.
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path);
 
 // What a checkpoint of this model should carry along.
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "runtime/base/cpu_level.h"
 #include "runtime/toolchain/process.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
@@ -19,6 +20,7 @@ struct VerifyFlags {
   std::vector<std::string> files;
   std::string target = "cpu";
   std::string precision = "f32";
+  std::string arch = "native";
   std::string dump;
   int threads = 0;
 };
@@ -98,6 +100,9 @@ void PrintLine(const std::string& file, const VerifyReport& report) {
 absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   if (!flags.dump.empty() && flags.files.size() != 1)
     return UsageError("--dump takes the tensors of one golden file; give one");
+  if (flags.target == "interpreter" && flags.arch != "native")
+    return UsageError(
+        "--arch chooses generated code, which --target=interpreter does not run; leave it out");
   HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
   bool all_pass = true;
   Json list = Json::array();
@@ -107,6 +112,7 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
     VerifyOptions options;
     options.target = flags.target;
     options.precision = flags.precision;
+    options.arch = flags.arch;
     options.threads = flags.threads;
     options.work_directory = directory.path();
     options.hydra_opt = [&](const std::vector<std::string>& arguments) -> absl::Status {
@@ -144,6 +150,13 @@ void AddVerify(CLI::App& app, Session& session) {
       ->capture_default_str();
   command->add_option("--precision", flags->precision, "f32")
       ->check(CLI::IsMember({"f32"}))
+      ->capture_default_str();
+  command->add_option("--arch", flags->arch, "native or one level: " + CpuLevelNames())
+      ->check([](const std::string& name) {
+        const bool known = name == "native" || FindCpuLevel(name) != nullptr;
+        return known ? std::string()
+                     : absl::StrCat("expected native, ", CpuLevelNames(), ", found '", name, "'");
+      })
       ->capture_default_str();
   command->add_option("--threads", flags->threads, "worker threads; 0: all")
       ->check(CLI::NonNegativeNumber)
