@@ -21,9 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kCompiler[] = "hydra-opt";
-constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
-
 absl::StatusOr<std::string> CacheDirectory() {
   fs::path base;
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -44,7 +41,8 @@ absl::StatusOr<std::string> CacheDirectory() {
   fs::create_directories(directory, error);
   if (error) {
     return absl::FailedPreconditionError(
-        absl::StrCat(directory.string(), ": cannot make the cache: ", error.message()));
+        absl::StrCat(directory.string(), ": cannot make the cache of compiled models: ",
+                     error.message(), "; set XDG_CACHE_HOME to a directory that can be written"));
   }
   return directory.string();
 }
@@ -57,6 +55,18 @@ std::string ProcessorFeatures() {
   }
   return "unknown";
 }
+
+std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
+
+// Whether the cache has this artifact, whole.
+bool IsIntact(const std::string& artifact) {
+  const absl::StatusOr<std::string> expected = ReadWholeFile(HashFile(artifact), 4096);
+  if (!expected.ok()) return false;
+  const absl::StatusOr<MappedFile> file = MappedFile::Open(artifact);
+  return file.ok() && HashBytes(file->bytes()).ToHex() == *expected;
+}
+
+}  // namespace
 
 absl::Status CompilerError(int exit_status, const std::string& spec) {
   const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
@@ -72,18 +82,6 @@ absl::Status CompilerError(int exit_status, const std::string& spec) {
       return absl::InternalError(message);
   }
 }
-
-std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
-
-// Whether the cache has this artifact, whole.
-bool IsIntact(const std::string& artifact) {
-  const absl::StatusOr<std::string> expected = ReadWholeFile(HashFile(artifact), 4096);
-  if (!expected.ok()) return false;
-  const absl::StatusOr<MappedFile> file = MappedFile::Open(artifact);
-  return file.ok() && HashBytes(file->bytes()).ToHex() == *expected;
-}
-
-}  // namespace
 
 bool IsModelSpec(const std::string& path) {
   return absl::EndsWith(path, ".mlir") || absl::EndsWith(path, ".json");

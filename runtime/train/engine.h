@@ -18,6 +18,7 @@ namespace hydra::train {
 // Facts that a checkpoint records, so that a resume on something else is noticed.
 struct EngineFacts {
   std::string model;
+  std::string rules;          // of the model's spec; not recorded, the artifact's hash covers it
   std::string artifact_hash;  // hex
   std::string target;         // cpu, cuda, sim
   std::string isa_level;      // which of the artifact's code sections runs

@@ -15,7 +15,7 @@
 namespace hydra::train {
 
 struct ExecutorEngineOptions {
-  int64_t batch = 0;  // 0: that of the largest training entry
+  int64_t batch = 0;  // 0: that of the largest entry
   int64_t seq = 0;
   int64_t micro_batches = 1;
   std::string variant = {};  // "": the first one of the artifact
@@ -25,9 +25,9 @@ struct ExecutorEngineOptions {
 // Owns the launches; borrows the executor, which must have memory for the micro-batches.
 class ExecutorEngine final : public TrainEngine {
  public:
-  // kInvalidArgument or kNotFound if no entry has exactly that shape, listing those present.
-  // Training needs no exact match for evaluation: the evaluation entry nearest to the training
-  // shape is taken.
+  // A usage error if no entry has exactly that shape, listing those present. Training needs no
+  // exact match for evaluation: the entry of the training shape is taken, else the largest. Without
+  // training the shape is that of the evaluation entry, which need not exist if none is asked for.
   static absl::StatusOr<std::unique_ptr<ExecutorEngine>> Create(
       Executor& executor, const ExecutorEngineOptions& options);
 
@@ -64,7 +64,7 @@ class ExecutorEngine final : public TrainEngine {
   };
   explicit ExecutorEngine(Executor& executor) : executor_(executor) {}
   absl::Status PrepareTraining(const ExecutorEngineOptions& options);
-  void FindEvaluation();
+  absl::Status FindEvaluation(const ExecutorEngineOptions& options);
   void DescribeState();
   absl::StatusOr<absl::Span<uint8_t>> Bytes(StateKind kind, size_t index);
   absl::StatusOr<double> ApplyOutput(absl::string_view name);
@@ -78,6 +78,10 @@ class ExecutorEngine final : public TrainEngine {
   const artifact::EntryInfo* eval_entry_ = nullptr;
   std::unique_ptr<Launch> eval_;  // prepared on first use
 };
+
+// A usage error if a step of `micro_batches` would record more commands than a host should hold:
+// each micro-batch records every command of the training entry once more, outside the memory plan.
+absl::Status CheckMicroBatches(const artifact::ArtifactInfo& info, int64_t micro_batches);
 
 // Names and versions that decide whether two runs can be bit-identical.
 EngineFacts FactsOf(const Executor& executor);

@@ -27,16 +27,6 @@ std::string MakeRunId(const EngineFacts& facts, const Settings& settings,
                       hasher.Digest().ToHex().substr(0, 8));
 }
 
-absl::StatusOr<Schedule> MakeSchedule(const Settings& settings, const EngineFacts& facts) {
-  const double lr = settings.Number("lr");
-  return Schedule::Create({.steps = settings.Integer("steps"),
-                           .max_lr = lr == 0 ? DefaultMaxLearningRate(facts.parameter_count) : lr,
-                           .min_lr = settings.Number("min_lr"),
-                           .warmup_steps = settings.Integer("warmup_steps"),
-                           .stable_fraction = settings.Number("stable_fraction"),
-                           .floor_warmup = settings.Boolean("lr_floor_in_warmup")});
-}
-
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
@@ -53,12 +43,12 @@ double Find(const StepReport& report, absl::string_view term, double otherwise) 
   return otherwise;
 }
 
-// The initial moving norm, grad_clip / 2 (model.md 13), where the program keeps one.
-absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
+// The initial moving norm (model.md 13), where the program keeps one.
+absl::Status StartGradNormEma(TrainEngine& engine, double initial) {
   const absl::Span<const StateTensor> state = engine.state(StateKind::kControlState);
   for (size_t i = 0; i < state.size(); ++i) {
     if (state[i].name != "grad_norm_ema" || state[i].dtype != DType::kF32) continue;
-    const float value = static_cast<float>(grad_clip / 2);
+    const float value = static_cast<float>(initial);
     return engine.WriteState(
         StateKind::kControlState, i,
         absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&value), sizeof(value)));
@@ -68,34 +58,9 @@ absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
 
 }  // namespace
 
-absl::Status CheckSettings(const Settings& settings) {
-  const auto require = [&](absl::string_view key, int64_t least) {
-    if (settings.Integer(key) >= least) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("setting '", key, "' must be at least ", least,
-                                                   ", found ", settings.Integer(key)));
-  };
-  HYDRA_RETURN_IF_ERROR(require("steps", 1));
-  HYDRA_RETURN_IF_ERROR(require("accum", 1));
-  HYDRA_RETURN_IF_ERROR(require("record_lag", 1));
-  HYDRA_RETURN_IF_ERROR(require("log_interval", 1));
-  for (const absl::string_view key : {"batch", "seq", "seed", "save_interval", "keep_checkpoints",
-                                      "eval_interval", "eval_batches", "warmup_steps"}) {
-    HYDRA_RETURN_IF_ERROR(require(key, 0));
-  }
-  for (const absl::string_view key :
-       {"lr", "weight_decay", "grad_clip", "clip_min", "clip_max", "clip_factor", "clip_ema_decay",
-        "spike_norm", "spike_lr_factor"}) {
-    if (settings.Number(key) < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("setting '", key, "' must not be negative, found ", settings.Text(key)));
-    }
-  }
-  return absl::OkStatus();
-}
-
 Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
                  TrainerOptions options, std::vector<TrainObserver*> observers,
-                 CheckpointStore store, Schedule schedule, data::TrainingBatches batches,
+                 CheckpointStore store, Recipe recipe, data::TrainingBatches batches,
                  StepRecords records)
     : engine_(engine),
       dataset_(dataset),
@@ -103,7 +68,7 @@ Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings set
       options_(std::move(options)),
       observers_(std::move(observers)),
       store_(std::move(store)),
-      schedule_(schedule),
+      recipe_(std::move(recipe)),
       batches_(batches),
       records_(std::move(records)),
       tokens_(engine.batch() * engine.seq()),
@@ -131,24 +96,28 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
                        " checkpoints; continue it with --resume or choose another --out"));
     }
   }
-  HYDRA_RETURN_IF_ERROR(CheckSettings(settings));
   HYDRA_RETURN_IF_ERROR(CheckVocabulary(engine.facts(), dataset));
-  HYDRA_ASSIGN_OR_RETURN(Schedule schedule, MakeSchedule(settings, engine.facts()));
+  if (!settings.automatic("mod_aux_weight") && !engine.HasControl("mod_aux_weight")) {
+    return UsageError(absl::StrCat("setting 'mod_aux_weight' has no effect: the program of ",
+                                   engine.facts().model, " has no depth router that learns"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
   HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
                          data::TrainingBatches::Create(dataset.train(), engine.batch(),
                                                        engine.seq(), settings.Integer("seed")));
   HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(settings.Integer("record_lag")));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
-                  std::move(store), schedule, batches, std::move(records));
+                  std::move(store), std::move(recipe), batches, std::move(records));
   HYDRA_RETURN_IF_ERROR(trainer.Start(std::move(newest)));
   for (const std::string& line : differences) trainer.Warn(line);
+  for (const std::string& line : trainer.recipe_.warnings()) trainer.Warn(line);
   return trainer;
 }
 
 absl::Status Trainer::Start(std::optional<CheckpointStore::Newest> newest) {
   if (!newest) {
     HYDRA_RETURN_IF_ERROR(engine_.InitializeParameters(settings_.Integer("seed")));
-    HYDRA_RETURN_IF_ERROR(StartGradNormEma(engine_, settings_.Number("grad_clip")));
+    HYDRA_RETURN_IF_ERROR(StartGradNormEma(engine_, recipe_.initial_grad_norm()));
     record_.run_id = MakeRunId(engine_.facts(), settings_, dataset_);
   } else {
     for (const std::string& reason : newest->refused) {
@@ -184,35 +153,18 @@ void Trainer::Warn(const std::string& message) {
 }
 
 absl::Status Trainer::WriteControls(int64_t step) {
-  const bool dynamic = settings_.Boolean("clip_dynamic");
-  const double grad_clip = settings_.Number("grad_clip");
-  const double spike = settings_.Number("spike_norm");
-  const std::pair<const char*, double> values[] = {
-      {"loss_scale", 1.0 / static_cast<double>(engine_.micro_batches())},
-      {"lr", schedule_.LearningRate(step)},
-      {"weight_decay", settings_.Number("weight_decay")},
-      {"clip_min", dynamic ? settings_.Number("clip_min") : grad_clip},
-      {"clip_max", dynamic ? settings_.Number("clip_max") : grad_clip},
-      {"clip_factor", settings_.Number("clip_factor")},
-      {"clip_ema_decay", settings_.Number("clip_ema_decay")},
-      {"spike_norm", spike == 0 ? DefaultSpikeNorm(engine_.facts().parameter_count) : spike},
-      {"spike_lr_factor", settings_.Number("spike_lr_factor")},
+  const auto write = [this](const char* name, double value) {
+    // A program may not need all of them: a model without depth routing has no mod_aux_weight.
+    return engine_.HasControl(name) ? engine_.SetControl(name, value) : absl::OkStatus();
   };
-  // A program may not need all of them: a model without depth routing has no mod_aux_weight.
-  for (const auto& [name, value] : values) {
-    if (engine_.HasControl(name)) HYDRA_RETURN_IF_ERROR(engine_.SetControl(name, value));
-  }
-  const double aux = settings_.Number("mod_aux_weight");
-  if (aux >= 0 && engine_.HasControl("mod_aux_weight")) {
-    HYDRA_RETURN_IF_ERROR(engine_.SetControl("mod_aux_weight", aux));
-  }
-  return absl::OkStatus();
+  for (const auto& [name, value] : recipe_.controls()) HYDRA_RETURN_IF_ERROR(write(name, value));
+  HYDRA_RETURN_IF_ERROR(write("lr", recipe_.schedule().LearningRate(step)));
+  return write("loss_scale", 1.0 / static_cast<double>(engine_.micro_batches()));
 }
 
-absl::StatusOr<StepReport> Trainer::ReadResults(int64_t step, double lr) {
+absl::StatusOr<StepReport> Trainer::ReadResults(int64_t step) {
   StepReport report;
   report.step = step + 1;
-  report.lr = lr;
   report.batch = engine_.batch();
   report.seq = engine_.seq();
   report.tokens = engine_.batch() * engine_.seq() * engine_.micro_batches();
@@ -228,6 +180,7 @@ absl::StatusOr<StepReport> Trainer::ReadResults(int64_t step, double lr) {
   }
   HYDRA_ASSIGN_OR_RETURN(report.grad_norm, engine_.GradNorm());
   HYDRA_ASSIGN_OR_RETURN(report.clip_scale, engine_.ClipScale());
+  report.lr = recipe_.EffectiveLearningRate(step, report.grad_norm);
   return report;
 }
 
@@ -243,7 +196,7 @@ absl::Status Trainer::Step() {
     HYDRA_RETURN_IF_ERROR(engine_.SetBatch(micro, tokens_, targets_));
   }
   HYDRA_RETURN_IF_ERROR(engine_.RunStep());
-  HYDRA_ASSIGN_OR_RETURN(StepReport report, ReadResults(step, schedule_.LearningRate(step)));
+  HYDRA_ASSIGN_OR_RETURN(StepReport report, ReadResults(step));
   report.seconds = SecondsSince(start);
   const double ce = Find(report, "ce", 0);
   records_.Push(
@@ -296,6 +249,7 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
       .parameter_count = engine_.facts().parameter_count,
       .start_step = record_.step,
       .total_steps = steps,
+      .lines = recipe_.lines(),
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStart(start));

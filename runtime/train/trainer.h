@@ -15,8 +15,8 @@
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/observer.h"
+#include "runtime/train/recipe.h"
 #include "runtime/train/records.h"
-#include "runtime/train/schedule.h"
 #include "runtime/train/settings.h"
 
 namespace hydra::train {
@@ -55,12 +55,12 @@ class Trainer {
  private:
   Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
           TrainerOptions options, std::vector<TrainObserver*> observers, CheckpointStore store,
-          Schedule schedule, data::TrainingBatches batches, StepRecords records);
+          Recipe recipe, data::TrainingBatches batches, StepRecords records);
 
   absl::Status Start(std::optional<CheckpointStore::Newest> newest);
   absl::Status WriteControls(int64_t step);
   absl::Status Step();
-  absl::StatusOr<StepReport> ReadResults(int64_t step, double lr);
+  absl::StatusOr<StepReport> ReadResults(int64_t step);
   absl::Status EvaluateNow();
   absl::Status Save();
   void Warn(const std::string& message);
@@ -71,7 +71,7 @@ class Trainer {
   TrainerOptions options_;
   std::vector<TrainObserver*> observers_;
   CheckpointStore store_;
-  Schedule schedule_;
+  Recipe recipe_;
   data::TrainingBatches batches_;
   StepRecords records_;
   RunRecord record_;
@@ -81,9 +81,6 @@ class Trainer {
   std::string last_checkpoint_;
   std::optional<Evaluation> last_evaluation_;
 };
-
-// Checks the settings that no other part checks: counts, weights, intervals.
-absl::Status CheckSettings(const Settings& settings);
 
 }  // namespace hydra::train
 

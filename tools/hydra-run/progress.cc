@@ -34,6 +34,7 @@ absl::Status Progress::OnStart(const train::RunStart& start) {
                     start.start_step == 0 ? std::string("starting")
                                           : absl::StrCat("resuming at step ", start.start_step),
                     ", ", total_steps_, " steps"));
+  for (const std::string& line : start.lines) Line("  " + line);
   return absl::OkStatus();
 }
 
@@ -49,10 +50,9 @@ std::string Progress::Describe(const train::StepReport& report) const {
 absl::Status Progress::OnStep(const train::StepReport& report) {
   seconds_per_step_ =
       seconds_per_step_ == 0 ? report.seconds : 0.9 * seconds_per_step_ + 0.1 * report.seconds;
-  if (!bar_) {
-    if (report.step % log_interval_ == 0 || report.step == stop_step_) Line(Describe(report));
-    return absl::OkStatus();
-  }
+  // The lines stay, on a terminal too: the bar only shows what is between them.
+  if (report.step % log_interval_ == 0 || report.step == stop_step_) Line(Describe(report));
+  if (!bar_) return absl::OkStatus();
   const auto now = std::chrono::steady_clock::now();
   if (now - last_drawn_ < kRedraw && report.step != stop_step_) return absl::OkStatus();
   last_drawn_ = now;
