@@ -31,8 +31,7 @@ int64_t StepOf(const std::string& line) {
 }
 
 absl::Status IoError(const std::string& path, absl::string_view what) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
+  return FailureError(absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
 }
 
 // Rewrites `path` with the lines up to and including `start_step`.
@@ -49,7 +48,7 @@ absl::Status DropLaterLines(const std::string& path, int64_t start_step) {
   if (!out) return IoError(beside, "write");
   std::error_code error;
   std::filesystem::rename(beside, path, error);
-  if (error) return absl::FailedPreconditionError(absl::StrCat(path, ": ", error.message()));
+  if (error) return FailureError(absl::StrCat(path, ": ", error.message()));
   return absl::OkStatus();
 }
 

@@ -60,10 +60,9 @@ absl::StatusOr<MetricsDatabase> MetricsDatabase::Open(const std::string& path) {
     HYDRA_ASSIGN_OR_RETURN(Statement version, database.Prepare("PRAGMA user_version"));
     HYDRA_ASSIGN_OR_RETURN(const bool row, version.Step());
     if (row && version.Integer(0) > kSchemaVersion) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(path, ": metrics schema version ", version.Integer(0),
-                       ", this program knows versions up to ", kSchemaVersion,
-                       "; use a newer hydra-run or another --out directory"));
+      return InputError(absl::StrCat(path, ": metrics schema version ", version.Integer(0),
+                                     ", this program knows versions up to ", kSchemaVersion,
+                                     "; use a newer hydra-run or another --out directory"));
     }
   }
   HYDRA_RETURN_IF_ERROR(database.Execute(kSchema));

@@ -8,25 +8,17 @@
 namespace hydra::metrics {
 namespace {
 
-// SQLite's own codes as ours: what the user can do about them decides.
-absl::StatusCode CodeFor(int code) {
+// A file that is no database is a bad input; all else is the system's or another process's doing.
+ErrorKind KindFor(int code) {
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return absl::StatusCode::kDataLoss;
     case SQLITE_CANTOPEN:
-      return absl::StatusCode::kNotFound;
+      return ErrorKind::kInput;
     case SQLITE_NOMEM:
-      return absl::StatusCode::kResourceExhausted;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return absl::StatusCode::kFailedPrecondition;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return absl::StatusCode::kUnavailable;
+      return ErrorKind::kOutOfMemory;
     default:
-      return absl::StatusCode::kInternal;
+      return ErrorKind::kFailure;
   }
 }
 
@@ -36,8 +28,8 @@ void Statement::Finalise::operator()(sqlite3_stmt* statement) const { sqlite3_fi
 
 absl::Status Statement::Error(int code) const {
   sqlite3* database = sqlite3_db_handle(statement_.get());
-  return absl::Status(CodeFor(code), absl::StrCat("SQLite: ", sqlite3_errmsg(database), " in '",
-                                                  sqlite3_sql(statement_.get()), "'"));
+  return MakeError(KindFor(code), absl::StrCat("SQLite: ", sqlite3_errmsg(database), " in '",
+                                               sqlite3_sql(statement_.get()), "'"));
 }
 
 Statement& Statement::Bind(int place, int64_t value) {
@@ -114,8 +106,8 @@ std::string Statement::Text(int column) const {
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
 
 absl::Status Database::Error(int code, absl::string_view what) const {
-  return absl::Status(CodeFor(code),
-                      absl::StrCat(path_, ": ", what, ": ", sqlite3_errmsg(database_.get())));
+  return MakeError(KindFor(code),
+                   absl::StrCat(path_, ": ", what, ": ", sqlite3_errmsg(database_.get())));
 }
 
 absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
@@ -140,7 +132,7 @@ absl::StatusOr<Statement> Database::Prepare(absl::string_view sql) {
   const int code =
       sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &raw, nullptr);
   if (code != SQLITE_OK) return Error(code, absl::StrCat("in '", sql, "'"));
-  if (raw == nullptr) return absl::InvalidArgumentError("the SQL statement is empty");
+  if (raw == nullptr) return FailureError("the SQL statement is empty");
   return Statement(raw);
 }
 

@@ -30,7 +30,7 @@ std::string MakeRunId(const EngineFacts& facts, const Settings& settings,
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(dataset.train().path(), ": has a vocabulary of ", dataset.vocab_size(),
                    ", the model ", facts.model, " has ", facts.vocab_size,
                    "; use data of another tokenizer or a model with a larger vocabulary"));
@@ -84,14 +84,14 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   if (options.resume) {
     HYDRA_ASSIGN_OR_RETURN(newest, store.OpenNewest());
     if (!newest) {
-      return absl::NotFoundError(absl::StrCat(
+      return InputError(absl::StrCat(
           directory, ": expected a checkpoint to resume from, found none; drop --resume to start"));
     }
     HYDRA_ASSIGN_OR_RETURN(differences, settings.Restore(newest->checkpoint.run().settings));
   } else {
     HYDRA_ASSIGN_OR_RETURN(const auto existing, store.List());
     if (!existing.empty()) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat(options.out, ": already contains a run with ", existing.size(),
                        " checkpoints; continue it with --resume or choose another --out"));
     }

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/metrics/journal.h"
 #include "runtime/metrics/metrics_database.h"
 #include "runtime/metrics/sqlite.h"
@@ -94,13 +95,13 @@ TEST_F(MetricsTest, SqlErrorsAreStatuses) {
   EXPECT_FALSE(insert->Bind(1, absl::string_view("not a number")).Run().ok());
   EXPECT_FALSE(insert->Bind(9, int64_t{1}).Run().ok());
   EXPECT_TRUE(insert->Bind(1, int64_t{1}).Run().ok());
-  EXPECT_EQ(Database::Open(Path("missing.db"), Database::Mode::kReadOnly).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(Database::Open(Path("missing.db"), Database::Mode::kReadOnly).status()),
+            ErrorKind::kInput);
 }
 
 TEST_F(MetricsTest, RefusesAFileThatIsNoDatabase) {
   std::ofstream(Path("metrics.db")) << std::string(4096, 'x');
-  EXPECT_EQ(MetricsDatabase::Open(Path("metrics.db")).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(MetricsDatabase::Open(Path("metrics.db")).status()), ErrorKind::kInput);
 }
 
 TEST_F(MetricsTest, RefusesANewerSchema) {
@@ -108,8 +109,7 @@ TEST_F(MetricsTest, RefusesANewerSchema) {
     absl::StatusOr<Database> database = Database::Open(Path("metrics.db"), Database::Mode::kCreate);
     ASSERT_TRUE(database->Execute("PRAGMA user_version=99").ok());
   }
-  EXPECT_EQ(MetricsDatabase::Open(Path("metrics.db")).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(MetricsDatabase::Open(Path("metrics.db")).status()), ErrorKind::kInput);
 }
 
 TEST_F(MetricsTest, RowsAreVisibleWhileTheRunIsOpen) {

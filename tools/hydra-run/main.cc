@@ -1,5 +1,6 @@
 // hydra-run: trains and serves compiled models. Argument parsing and printing only; the work is in
 // runtime/. It contains no compiler.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -10,6 +11,15 @@
 
 namespace hydra::tools {
 namespace {
+
+// The exit code of a command that ended with `exit_code`; results that nobody could read are no
+// success.
+int Finish(int exit_code) {
+  const absl::Status written = FlushOutput();
+  if (written.ok()) return exit_code;
+  PrintError(written);
+  return exit_code != 0 ? exit_code : ExitCodeFor(written);
+}
 
 int Main(int argc, char** argv) {
   CommandLine line(HYDRA_VERSION);
@@ -22,23 +32,25 @@ int Main(int argc, char** argv) {
   AddCheckpoint(line);
   AddVerify(line);
   const absl::StatusOr<int> result = line.Run(argc, argv);
-  if (result.ok()) return *result;
+  if (result.ok()) return Finish(*result);
   PrintError(result.status());
-  return ExitCodeFor(result.status());
+  return Finish(ExitCodeFor(result.status()));
 }
 
 }  // namespace
 }  // namespace hydra::tools
 
 int main(int argc, char** argv) {
+  // A limit on file sizes is an error of the write that meets it, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   // The last line of defence: our own code returns statuses, but memory can run out anywhere.
   try {
     return hydra::tools::Main(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "hydra-run: out of memory\n");
-    return 4;
+    return static_cast<int>(hydra::ErrorKind::kOutOfMemory);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hydra-run: unexpected error: %s\n", error.what());
-    return 1;
+    return static_cast<int>(hydra::ErrorKind::kFailure);
   }
 }

@@ -103,11 +103,10 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.list_settings) return PrintSettings(json);
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   if (flags.out.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError("train needs --out DIR for checkpoints and metrics");
+    return UsageError("train needs --out DIR for checkpoints and metrics");
   }
   if (flags.data.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError(
-        "train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
+    return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   train::Settings settings = request.settings;
   if (flags.resume) HYDRA_RETURN_IF_ERROR(TakeSavedSettings(flags.out, settings));
@@ -133,8 +132,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   std::error_code error;
   std::filesystem::create_directories(flags.out, error);
   if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
+    return FailureError(absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
   }
   train::TrainerOptions options;
   options.out = flags.out;

@@ -33,8 +33,8 @@ class WorkDirectory {
     std::error_code error;
     std::string name = std::filesystem::temp_directory_path(error) / "hydra-verify-XXXXXX";
     if (error || mkdtemp(name.data()) == nullptr)
-      return absl::InternalError(absl::StrCat("cannot make a temporary directory ", name,
-                                              "; set TMPDIR to one that can be written"));
+      return FailureError(absl::StrCat("cannot make a temporary directory ", name,
+                                       "; set TMPDIR to one that can be written"));
     return WorkDirectory(name);
   }
   explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
