@@ -21,8 +21,8 @@ absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine&
   }
   if (count > engine.cache_len()) {
     return UsageError(absl::StrCat(
-        "--prompt: expected at most ", engine.cache_len(), " tokens, the positions of the decoding ",
-        "cache, found ", count, "; shorten the prompt",
+        "--prompt: expected at most ", engine.cache_len(),
+        " tokens, the positions of the decoding ", "cache, found ", count, "; shorten the prompt",
         count <= engine.max_seq_len()
             ? absl::StrCat(" or compile with --cache=", engine.max_seq_len())
             : absl::StrCat(", the model itself takes no more than ", engine.max_seq_len())));
@@ -74,8 +74,9 @@ absl::StatusOr<Generation> Generate(DecodeEngine& engine, const data::Tokenizer&
   // Ids that the tokenizer has no text for are never chosen.
   const size_t known = static_cast<size_t>(std::min(tokenizer.vocab_size(), engine.vocab_size()));
   while (static_cast<int64_t>(result.tokens.size()) < options.max_tokens) {
-    HYDRA_ASSIGN_OR_RETURN(const int32_t token, SampleToken(logits.subspan(0, known), options.sampling, 0,
-                                                            static_cast<uint64_t>(position)));
+    HYDRA_ASSIGN_OR_RETURN(const int32_t token,
+                           SampleToken(logits.subspan(0, known), options.sampling, 0,
+                                       static_cast<uint64_t>(position)));
     result.tokens.push_back(token);
     HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.Decode({token}));
     if (stream.Append(piece)) {

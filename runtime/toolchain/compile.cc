@@ -40,9 +40,9 @@ absl::StatusOr<std::string> CacheDirectory() {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return FailureError(
-        absl::StrCat(directory.string(), ": cannot make the cache of compiled models: ",
-                     error.message(), "; set XDG_CACHE_HOME to a directory that can be written"));
+    return FailureError(absl::StrCat(
+        directory.string(), ": cannot make the cache of compiled models: ", error.message(),
+        "; set XDG_CACHE_HOME to a directory that can be written"));
   }
   return directory.string();
 }

@@ -61,13 +61,13 @@ absl::Status NoSuchShape(const Executor& executor, const ExecutorEngineOptions& 
                          absl::string_view what, const std::vector<std::string>& present) {
   const std::string variant =
       options.variant.empty() ? "" : absl::StrCat(" of variant '", options.variant, "'");
-  return UsageError(absl::StrCat(
-      executor.artifact().path(), ": expected an entry ", what, "@",
-      ShapeText(options.batch, options.seq), variant, " for --batch and --seq, found ",
-      present.empty() ? absl::StrCat("no entry ", what) : absl::StrJoin(present, ", "),
-      "; choose one of these, or compile the model with --entry=", what, "@",
-      options.batch == 0 ? "B" : absl::StrCat(options.batch), "x",
-      options.seq == 0 ? "S" : absl::StrCat(options.seq)));
+  return UsageError(
+      absl::StrCat(executor.artifact().path(), ": expected an entry ", what, "@",
+                   ShapeText(options.batch, options.seq), variant, " for --batch and --seq, found ",
+                   present.empty() ? absl::StrCat("no entry ", what) : absl::StrJoin(present, ", "),
+                   "; choose one of these, or compile the model with --entry=", what, "@",
+                   options.batch == 0 ? "B" : absl::StrCat(options.batch), "x",
+                   options.seq == 0 ? "S" : absl::StrCat(options.seq)));
 }
 
 // The accumulate entry of exactly this shape; 0 stands for "whatever the largest one has". The
@@ -124,12 +124,13 @@ absl::Status CheckMicroBatches(const artifact::ArtifactInfo& info, int64_t micro
   for (const EntryInfo& entry : info.entries) {
     if (entry.name == kAccumulate) commands = std::max(commands, CountCommands(entry.body));
   }
-  const uint64_t most = std::max<uint64_t>(1, kRecordedStepBytes / kRecordedCommandBytes / commands);
+  const uint64_t most =
+      std::max<uint64_t>(1, kRecordedStepBytes / kRecordedCommandBytes / commands);
   if (static_cast<uint64_t>(micro_batches) <= most) return absl::OkStatus();
-  return UsageError(absl::StrCat(
-      "--accum: expected at most ", most, " micro-batches, found ", micro_batches, "; each records ",
-      commands, " commands of ", info.model, ", and a step may hold ", kRecordedStepBytes >> 20,
-      " MiB of them; lower --accum or raise --batch"));
+  return UsageError(absl::StrCat("--accum: expected at most ", most, " micro-batches, found ",
+                                 micro_batches, "; each records ", commands, " commands of ",
+                                 info.model, ", and a step may hold ", kRecordedStepBytes >> 20,
+                                 " MiB of them; lower --accum or raise --batch"));
 }
 
 EngineFacts FactsOf(const Executor& executor) {

@@ -13,11 +13,11 @@
 namespace hydra::train {
 
 struct ModelSize {
-  std::string name;          // "100M"; of a model outside the table: its count, "1.4M"
-  double max_lr = 0;         // lr_max
-  double grad_clip = 0;      // starts the moving norm
-  bool from_table = false;   // the estimate fixed per size, rather than the model's true count
-  double millions = 0;       // P of the rule for lr_max; 0 where the table states lr_max itself
+  std::string name;         // "100M"; of a model outside the table: its count, "1.4M"
+  double max_lr = 0;        // lr_max
+  double grad_clip = 0;     // starts the moving norm
+  bool from_table = false;  // the estimate fixed per size, rather than the model's true count
+  double millions = 0;      // P of the rule for lr_max; 0 where the table states lr_max itself
 };
 
 // The row called `size` ("100M"; case does not matter), or for "auto" the row that the model is

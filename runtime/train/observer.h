@@ -26,8 +26,8 @@ struct RunStart {
 struct StepReport {
   int64_t step = 0;
   std::vector<std::pair<std::string, double>> losses;  // terms without "loss."
-  double lr = 0;         // that was applied: a spike lowers it
-  double grad_norm = 0;  // before clipping
+  double lr = 0;                                       // that was applied: a spike lowers it
+  double grad_norm = 0;                                // before clipping
   double clip_scale = 1;
   double loss_ema = 0;
   int64_t batch = 0;

@@ -19,8 +19,8 @@ std::optional<double> NumberUnlessAuto(const Settings& settings, absl::string_vi
 
 absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFacts& facts) {
   HYDRA_RETURN_IF_ERROR(CheckSettings(settings));
-  HYDRA_ASSIGN_OR_RETURN(const ModelSize size, FindModelSize(settings.Text("size"), facts.model,
-                                                             facts.parameter_count));
+  HYDRA_ASSIGN_OR_RETURN(const ModelSize size,
+                         FindModelSize(settings.Text("size"), facts.model, facts.parameter_count));
   std::optional<int64_t> warmup;
   if (!settings.automatic("warmup_steps")) warmup = settings.Integer("warmup_steps");
   HYDRA_ASSIGN_OR_RETURN(
@@ -33,8 +33,8 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
                         .floor_warmup = settings.Boolean("lr_floor_in_warmup")}));
   Recipe recipe(schedule);
   recipe.grad_clip_ = NumberUnlessAuto(settings, "grad_clip").value_or(size.grad_clip);
-  recipe.spike_norm_ = NumberUnlessAuto(settings, "spike_norm")
-                           .value_or(DefaultSpikeNorm(facts.parameter_count));
+  recipe.spike_norm_ =
+      NumberUnlessAuto(settings, "spike_norm").value_or(DefaultSpikeNorm(facts.parameter_count));
   recipe.spike_lr_factor_ = settings.Number("spike_lr_factor");
   recipe.SetClipping(settings, facts.rules == "corrected");
   recipe.controls_ = {
@@ -71,7 +71,8 @@ void Recipe::SetClipping(const Settings& settings, bool corrected) {
   clip_ema_decay_ = 0;
   double limit = grad_clip_;
   if (!corrected) {
-    const double kept = std::min(clip_max_, std::max(clip_min_, clip_factor_ * initial_grad_norm()));
+    const double kept =
+        std::min(clip_max_, std::max(clip_min_, clip_factor_ * initial_grad_norm()));
     limit = std::max(grad_clip_, kept);
     if (limit > grad_clip_) {
       warnings_.push_back(absl::StrFormat(

@@ -8,8 +8,7 @@ namespace hydra::train {
 
 absl::StatusOr<Schedule> Schedule::Create(const ScheduleOptions& options) {
   if (options.steps <= 0) {
-    return UsageError(
-        absl::StrCat("--steps must be at least 1, found ", options.steps));
+    return UsageError(absl::StrCat("--steps must be at least 1, found ", options.steps));
   }
   if (!(options.max_lr >= 0) || !std::isfinite(options.max_lr)) {
     return UsageError(
@@ -28,9 +27,8 @@ absl::StatusOr<Schedule> Schedule::Create(const ScheduleOptions& options) {
   schedule.max_lr_ = options.max_lr;
   schedule.min_lr_ = options.min_lr.value_or(0.3 * options.max_lr);
   if (schedule.min_lr_ > schedule.max_lr_) {
-    return UsageError(absl::StrCat("min_lr ", schedule.min_lr_,
-                                                   " is above the learning rate ", schedule.max_lr_,
-                                                   "; lower min_lr"));
+    return UsageError(absl::StrCat("min_lr ", schedule.min_lr_, " is above the learning rate ",
+                                   schedule.max_lr_, "; lower min_lr"));
   }
   schedule.warmup_ = options.warmup_steps.value_or(
       std::max<int64_t>(100, static_cast<int64_t>(0.01 * static_cast<double>(steps))));

@@ -10,8 +10,8 @@
 namespace hydra::train {
 
 struct ScheduleOptions {
-  int64_t steps = 0;  // X, the length of the whole run
-  double max_lr = 0;  // lr_max
+  int64_t steps = 0;                                   // X, the length of the whole run
+  double max_lr = 0;                                   // lr_max
   std::optional<double> min_lr = std::nullopt;         // lr_min; else 0.3 * max_lr
   std::optional<int64_t> warmup_steps = std::nullopt;  // W; else max(100, trunc(0.01 X))
   double stable_fraction = 0.85;

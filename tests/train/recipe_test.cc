@@ -112,8 +112,7 @@ TEST(Recipe, AShortRunIsToldThatItStaysInTheWarmUp) {
 }
 
 TEST(Recipe, TheEffectiveRateKnowsSpikes) {
-  const Recipe recipe =
-      Make({"lr=1", "warmup_steps=0", "spike_norm=10", "spike_lr_factor=0.25"});
+  const Recipe recipe = Make({"lr=1", "warmup_steps=0", "spike_norm=10", "spike_lr_factor=0.25"});
   EXPECT_EQ(recipe.EffectiveLearningRate(0, 10), 1);
   EXPECT_EQ(recipe.EffectiveLearningRate(0, 10.5), 0.25);
 }

@@ -50,8 +50,10 @@ TEST(Schedule, RunsShorterThanTheWarmup) {
 TEST(Schedule, RefusesNonsense) {
   EXPECT_EQ(KindOf(Schedule::Create({.steps = 0, .max_lr = 1}).status()), ErrorKind::kUsage);
   EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = -1}).status()), ErrorKind::kUsage);
-  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = std::nan("")}).status()), ErrorKind::kUsage);
-  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 1e-4, .min_lr = 1}).status()), ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = std::nan("")}).status()),
+            ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 1e-4, .min_lr = 1}).status()),
+            ErrorKind::kUsage);
 }
 
 TEST(Schedule, ZeroMeansZero) {

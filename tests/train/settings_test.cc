@@ -111,7 +111,7 @@ TEST(Settings, CompileSettingsAreRefusedOnAnArtifact) {
   EXPECT_TRUE(RefuseCompileSettings(settings, "m.hydra", "").ok());
   ASSERT_TRUE(settings.Set("cache", "1000").ok());
   ASSERT_TRUE(settings.Set("precision", "bf16").ok());
-  const absl::Status status = 
+  const absl::Status status =
       RefuseCompileSettings(settings, "m.hydra", "recompile: hydra-opt MODEL FLAGS -o m.hydra");
   EXPECT_EQ(ExitCodeFor(status), 2);
   EXPECT_THAT(std::string(status.message()),

@@ -72,7 +72,9 @@ std::vector<EntryRequest> EntriesOf(const artifact::ArtifactInfo& info) {
   return entries;
 }
 
-std::string Label(const EntryRequest& entry) { return entry.batch == 0 ? entry.name : entry.Text(); }
+std::string Label(const EntryRequest& entry) {
+  return entry.batch == 0 ? entry.name : entry.Text();
+}
 
 absl::Status Time(Launch& launch, const BenchFlags& flags, Measurement& result) {
   for (int64_t i = 0; i < flags.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
@@ -87,13 +89,14 @@ absl::Status Time(Launch& launch, const BenchFlags& flags, Measurement& result) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted, const BenchFlags& flags,
-                                        int64_t micro_batches) {
+absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted,
+                                        const BenchFlags& flags, int64_t micro_batches) {
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(
-          *model.executor,
-          {.batch = wanted.batch, .seq = wanted.seq, .micro_batches = micro_batches, .variant = ""}));
+      train::ExecutorEngine::Create(*model.executor, {.batch = wanted.batch,
+                                                      .seq = wanted.seq,
+                                                      .micro_batches = micro_batches,
+                                                      .variant = ""}));
   HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(*engine));
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
@@ -127,7 +130,8 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wante
       std::fill(values.begin(), values.end(), static_cast<int32_t>(wanted.seq));
     } else if (input.name == "position") {
       // The middle of the cache: neither the cheapest nor the dearest token.
-      const int64_t middle = std::max<int64_t>(0, model.artifact->info().cache_len - wanted.seq) / 2;
+      const int64_t middle =
+          std::max<int64_t>(0, model.artifact->info().cache_len - wanted.seq) / 2;
       std::fill(values.begin(), values.end(), static_cast<int32_t>(middle));
     } else {
       RandomTokens(model.artifact->info().vocab_size, 0, values);
@@ -194,8 +198,9 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
       flags.entries.empty() ? EntriesOf(model.artifact->info()) : request.entries;
   if (request.settings.given("accum") &&
       absl::c_none_of(entries, [](const EntryRequest& entry) { return entry.name == "train"; })) {
-    return UsageError("--accum has no effect: it counts micro-batches of train entries, and none "
-                      "is measured; drop it or add --entry=train@BxS");
+    return UsageError(
+        "--accum has no effect: it counts micro-batches of train entries, and none "
+        "is measured; drop it or add --entry=train@BxS");
   }
   HYDRA_RETURN_IF_ERROR(model.executor->InitializeParameters(0));
   std::vector<Measurement> measurements;

@@ -22,8 +22,7 @@ struct CheckpointFlags {
 
 // The file inside the checkpoint already has the state-dict names; it was checked by Open.
 absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
-                         train::Checkpoint::Open(flags.model));
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, train::Checkpoint::Open(flags.model));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
   HYDRA_RETURN_IF_ERROR(file.Append(weights.bytes()));

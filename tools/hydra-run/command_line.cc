@@ -98,18 +98,18 @@ std::string DescribeUnknown(const CLI::App& app) {
 void ListFlags(const CLI::App& app, const std::string& path, Json& commands) {
   Json flags = Json::array();
   for (const CLI::Option* option : app.get_options()) {
-    flags.push_back({{"name", option->get_name()},
-                     {"positional", option->get_positional()},
-                     {"type", option->get_items_expected_max() == 0 ? "FLAG"
-                                                                     : option->get_type_name()},
-                     {"default", option->get_default_str()},
-                     {"required", option->get_required()},
-                     {"help", option->get_description()}});
+    flags.push_back(
+        {{"name", option->get_name()},
+         {"positional", option->get_positional()},
+         {"type", option->get_items_expected_max() == 0 ? "FLAG" : option->get_type_name()},
+         {"default", option->get_default_str()},
+         {"required", option->get_required()},
+         {"help", option->get_description()}});
   }
   commands.push_back({{"command", path}, {"help", app.get_description()}, {"flags", flags}});
   for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    ListFlags(*subcommand, path.empty() ? subcommand->get_name()
-                                        : path + " " + subcommand->get_name(),
+    ListFlags(*subcommand,
+              path.empty() ? subcommand->get_name() : path + " " + subcommand->get_name(),
               commands);
   }
 }
@@ -198,14 +198,16 @@ CommandLine::CommandLine(const std::string& version)
                                       "hydra-run")),
       version_(version) {
   app_->require_subcommand(1);
-  app_->add_flag("--json", json_, "with --version: as JSON; before a command: the same as after it");
+  app_->add_flag("--json", json_,
+                 "with --version: as JSON; before a command: the same as after it");
   // Declared after --json, so that it is seen first wherever it stands.
   app_->set_version_flag("--version", [this] {
     return json_ ? Json{{"program", "hydra-run"}, {"version", version_}}.Dump(2)
-                : absl::StrCat("hydra-run ", version_);
+                 : absl::StrCat("hydra-run ", version_);
   });
-  app_->add_flag_callback("--list-flags", [] { throw ListFlagsRequest(); },
-                          "print every command and flag as JSON, for scripts and completion")
+  app_->add_flag_callback(
+          "--list-flags", [] { throw ListFlagsRequest(); },
+          "print every command and flag as JSON, for scripts and completion")
       ->trigger_on_parse();
   app_->footer(
       "Results go to standard output, messages to standard error. Exit codes: 0 success, 1 "

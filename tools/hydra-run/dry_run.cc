@@ -35,6 +35,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
+               {"device", model.device->description()},
                {"parameters", engine.facts().parameter_count},
                {"batch", engine.batch()},
                {"seq", engine.seq()},

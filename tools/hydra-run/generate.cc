@@ -49,14 +49,14 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
     std::fflush(stdout);
   };
-  HYDRA_ASSIGN_OR_RETURN(
-      const generate::Generation result,
-      generate::Generate(*engine, *tokenizer, flags.prompt, options, emit));
+  HYDRA_ASSIGN_OR_RETURN(const generate::Generation result,
+                         generate::Generate(*engine, *tokenizer, flags.prompt, options, emit));
   emit("\n");
   const double decoded = static_cast<double>(result.tokens.size());
   if (json) {
     PrintJson({{"prompt", flags.prompt},
                {"text", result.text},
+               {"device", model.device->description()},
                {"tokens", result.tokens},
                {"stop_reason", std::string(generate::StopReasonName(result.reason))},
                {"prompt_tokens", result.prompt_tokens},
@@ -65,8 +65,7 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                {"tokens_per_second", decoded / result.decode_seconds}});
   }
   if (result.reason == generate::StopReason::kCacheFull) {
-    PrintWarning(absl::StrCat("the decoding cache of ", engine->cache_len(),
-                              " positions is full",
+    PrintWarning(absl::StrCat("the decoding cache of ", engine->cache_len(), " positions is full",
                               engine->cache_len() < engine->max_seq_len()
                                   ? absl::StrCat("; compile with --cache=", engine->max_seq_len())
                                   : ", and the model takes no longer texts"));
@@ -79,7 +78,8 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
 void AddGenerate(CommandLine& line) {
   Command command = line.Add("generate", "Continue a text");
   auto flags = std::make_shared<GenerateFlags>();
-  flags->model.Declare(command, "generate", "checkpoint, run directory, artifact or model spec", {});
+  flags->model.Declare(command, "generate", "checkpoint, run directory, artifact or model spec",
+                       {});
   generate::GenerateOptions& options = flags->options;
   command.RequiredText("--prompt", flags->prompt, "the text to continue");
   command.Integer("--tokens", options.max_tokens, {.least = 0}, "tokens to write");

@@ -64,9 +64,9 @@ absl::StatusOr<Inspection> InspectData(const std::string& directory) {
   Inspection result;
   absl::StrAppend(&result.text, "data        ", directory, " (every file intact)\ntokenizer   ",
                   dataset.tokenizer(), ", vocabulary ", dataset.vocab_size(), "\ntraining    ",
-                  WithCommas(static_cast<int64_t>(dataset.train().size())),
-                  " tokens\nheld out    ", WithCommas(static_cast<int64_t>(validation)),
-                  " tokens\nfingerprint ", dataset.fingerprint(), "\n");
+                  WithCommas(static_cast<int64_t>(dataset.train().size())), " tokens\nheld out    ",
+                  WithCommas(static_cast<int64_t>(validation)), " tokens\nfingerprint ",
+                  dataset.fingerprint(), "\n");
   result.json = {{"kind", "data"},
                  {"path", directory},
                  {"tokenizer", dataset.tokenizer()},

@@ -51,6 +51,13 @@ absl::StatusOr<std::vector<std::string>> EntriesFor(const std::string& spec,
 
 absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest& request,
                                     std::map<std::string, std::string> settings) {
+  const bool decodes =
+      std::any_of(request.entries.begin(), request.entries.end(),
+                  [](const EntryRequest& entry) { return entry.name == "extend"; });
+  if (settings.contains("cache") && !decodes) {
+    return UsageError(absl::StrCat("--cache has no effect on ", request.command,
+                                   ": it is for extend entries, and none is compiled; drop it"));
+  }
   HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, EntriesFor(spec, request.entries));
   HYDRA_ASSIGN_OR_RETURN(
       const toolchain::Compiled compiled,

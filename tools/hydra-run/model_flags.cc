@@ -26,8 +26,8 @@ std::string TypeOf(const train::SettingSpec& spec) {
 void ModelFlags::DeclareSetting(Command& command, const std::string& key) {
   const train::SettingSpec& spec = *train::FindSetting(key);
   const bool compile = spec.scope == train::SettingScope::kCompile;
-  command.Given("--" + key, TypeOf(spec),
-                compile ? "hydra-opt's" : std::string(spec.initial), std::string(spec.help),
+  command.Given("--" + key, TypeOf(spec), std::string(spec.initial),
+                absl::StrCat(spec.help, compile ? "; default: hydra-opt's" : ""),
                 [this, key](const std::string& value) { settings.emplace_back(key, value); });
 }
 

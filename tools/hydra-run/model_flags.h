@@ -17,9 +17,9 @@ namespace hydra::tools {
 struct ModelFlags {
   std::string command;  // for messages
   std::string model;
-  std::vector<std::string> run_settings;                         // keys that the command uses
-  std::vector<std::pair<std::string, std::string>> settings;     // from flags of their own
-  std::vector<std::string> assignments;                          // --set KEY=VALUE
+  std::vector<std::string> run_settings;                      // keys that the command uses
+  std::vector<std::pair<std::string, std::string>> settings;  // from flags of their own
+  std::vector<std::string> assignments;                       // --set KEY=VALUE
   int64_t threads = 0;
   bool validate = false;
 

@@ -98,8 +98,8 @@ void PrintLine(const std::string& file, const VerifyReport& report) {
               detail.c_str());
 }
 
-// Runs hydra-opt. Its messages speak of the golden file rather than of the copy of its configuration
-// that it reads.
+// Runs hydra-opt. Its messages speak of the golden file rather than of the copy of its
+// configuration that it reads.
 absl::Status RunCompiler(const std::string& compiler, const std::vector<std::string>& arguments,
                          const std::string& golden, const std::string& directory) {
   std::vector<std::string> command = {compiler};
@@ -115,9 +115,9 @@ absl::Status RunCompiler(const std::string& compiler, const std::vector<std::str
              stderr);
   if (CaughtSignal() != 0) return InterruptedError("ended by a signal");
   if (result.exit_status == 0) return absl::OkStatus();
-  return MakeError(KindOfExitCode(result.exit_status),
-                   absl::StrCat("hydra-opt ended with status ", result.exit_status,
-                                "; its message is above"));
+  return MakeError(
+      KindOfExitCode(result.exit_status),
+      absl::StrCat("hydra-opt ended with status ", result.exit_status, "; its message is above"));
 }
 
 absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
