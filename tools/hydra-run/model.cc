@@ -162,6 +162,16 @@ std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {
 absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   Model model;
   HYDRA_RETURN_IF_ERROR(OpenModel(request, model));
+  if (model.artifact->info().vocab_size == 0 && request.command != "bench") {
+    std::vector<std::string> names;
+    for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
+      names.push_back(entry.name);
+    }
+    return InputError(absl::StrCat(request.model, ": expected a model with the entries of ",
+                                   request.command, " (train, eval, extend), found the functions ",
+                                   absl::StrJoin(names, ", "),
+                                   "; compile a spec that has a hydra.model"));
+  }
   HYDRA_RETURN_IF_ERROR(train::CheckMicroBatches(model.artifact->info(), request.micro_batches));
   HYDRA_ASSIGN_OR_RETURN(
       model.device, hal::CreateDevice(model.artifact->info().target,
