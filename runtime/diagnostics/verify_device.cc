@@ -16,23 +16,13 @@ namespace {
 absl::StatusOr<NumericTensor> ReadBuffer(const artifact::NamedBuffer& buffer, Launch& launch) {
   NumericTensor tensor{buffer.shape, {}};
   if (buffer.type == hal::ElementType::kI32) {
-    HYDRA_ASSIGN_OR_RETURN(auto values, launch.Output<int32_t>(buffer.name));
+    HYDRA_ASSIGN_OR_RETURN(auto values, launch.ReadOutput<int32_t>(buffer.name));
     tensor.values.assign(values.begin(), values.end());
   } else {
-    HYDRA_ASSIGN_OR_RETURN(auto values, launch.Output<float>(buffer.name));
+    HYDRA_ASSIGN_OR_RETURN(auto values, launch.ReadOutput<float>(buffer.name));
     tensor.values.assign(values.begin(), values.end());
   }
   return tensor;
-}
-
-template <typename T>
-absl::Status CopyInto(absl::Span<T> target, const TensorView& source) {
-  HYDRA_ASSIGN_OR_RETURN(std::vector<T> values, source.Copy<T>());
-  if (values.size() != target.size())
-    return InputError(absl::StrCat("tensor ", source.name, ": the program has ", target.size(),
-                                   " elements, the golden file ", values.size()));
-  std::copy(values.begin(), values.end(), target.begin());
-  return absl::OkStatus();
 }
 
 const artifact::EntryInfo* FindByName(const artifact::ArtifactInfo& info, absl::string_view name) {
@@ -52,7 +42,8 @@ class CaseRunner {
     session.threads = options.threads;
     session.validate = validate;
     HYDRA_ASSIGN_OR_RETURN(Session opened, Session::Open(path, session));
-    return CaseRunner(std::move(opened));
+    HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
+    return CaseRunner(std::move(opened), std::move(control));
   }
 
   // Writes the golden's weights and inputs, runs entry `name`, and collects what it computed.
@@ -62,8 +53,10 @@ class CaseRunner {
     if (!entry) return InputError(absl::StrCat("the artifact has no entry ", name));
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(WriteTensors(golden, item, *entry, *launch));
-    HYDRA_RETURN_IF_ERROR(SetControl("loss_scale", 1));
-    HYDRA_RETURN_IF_ERROR(SetControl("mod_aux_weight", golden.aux_loss_weight().value_or(0)));
+    // Control values exist only where the program uses them.
+    control_.Set("loss_scale", 1);
+    control_.Set("mod_aux_weight", golden.aux_loss_weight().value_or(0));
+    HYDRA_RETURN_IF_ERROR(launch->StageControl(control_));
     HYDRA_RETURN_IF_ERROR(launch->Run());
 
     NumericTensors computed;
@@ -76,7 +69,7 @@ class CaseRunner {
     if (name == "accumulate")
       for (const artifact::ParameterInfo& parameter : executor().info().parameters) {
         if (!parameter.gradient) continue;
-        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Gradient<float>(parameter.name));
+        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(*parameter.gradient));
         computed.emplace("grad." + parameter.name,
                          NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
       }
@@ -92,12 +85,13 @@ class CaseRunner {
     const std::pair<const char*, double> values[] = {
         {"lr", 1e-3},       {"weight_decay", 0.1},    {"clip_min", 50},     {"clip_max", 3000},
         {"clip_factor", 2}, {"clip_ema_decay", 0.05}, {"spike_norm", 1e30}, {"spike_lr_factor", 1}};
-    for (const auto& [name, value] : values) HYDRA_RETURN_IF_ERROR(SetControl(name, value));
+    for (const auto& [name, value] : values) control_.Set(name, value);
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
+    HYDRA_RETURN_IF_ERROR(launch->StageControl(control_));
     HYDRA_RETURN_IF_ERROR(launch->Run());
     NumericTensors parameters;
     for (const artifact::ParameterInfo& parameter : executor().info().parameters) {
-      HYDRA_ASSIGN_OR_RETURN(auto values, executor().Parameter<float>(parameter.name));
+      HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(parameter.buffer));
       parameters.emplace(parameter.name,
                          NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
     }
@@ -105,16 +99,6 @@ class CaseRunner {
   }
 
  private:
-  // Control values exist only where the program uses them.
-  absl::Status SetControl(absl::string_view name, double value) {
-    for (const artifact::NamedBuffer& buffer : executor().info().control)
-      if (buffer.name == name) {
-        HYDRA_ASSIGN_OR_RETURN(auto span, executor().Control<float>(name));
-        span[0] = static_cast<float>(value);
-      }
-    return absl::OkStatus();
-  }
-
   absl::Status WriteTensors(const Golden& golden, const GoldenCase& item,
                             const artifact::EntryInfo& entry, Launch& launch) {
     std::set<std::string> given;  // names of parameters and inputs
@@ -124,8 +108,9 @@ class CaseRunner {
       std::string binding = BindingOfTensor(name);
       absl::string_view key = binding;
       if (absl::ConsumePrefix(&key, "parameter/")) {
-        HYDRA_ASSIGN_OR_RETURN(auto target, executor().Parameter<float>(key));
-        HYDRA_RETURN_IF_ERROR(CopyInto<float>(target, tensor));
+        HYDRA_ASSIGN_OR_RETURN(std::vector<float> values, tensor.Copy<float>());
+        HYDRA_RETURN_IF_ERROR(
+            Annotate(executor().Write<float>(hal::Region::kParameters, key, values), tensor.name));
         HYDRA_ASSIGN_OR_RETURN(const artifact::ParameterInfo* parameter,
                                executor().FindParameter(key));
         given.insert("parameter " + parameter->name);
@@ -135,11 +120,11 @@ class CaseRunner {
         if (input == entry.inputs.end()) continue;
         given.insert("input " + input->name);
         if (input->type == hal::ElementType::kI32) {
-          HYDRA_ASSIGN_OR_RETURN(auto target, launch.Input<int32_t>(key));
-          HYDRA_RETURN_IF_ERROR(CopyInto<int32_t>(target, tensor));
+          HYDRA_ASSIGN_OR_RETURN(std::vector<int32_t> values, tensor.Copy<int32_t>());
+          HYDRA_RETURN_IF_ERROR(Annotate(launch.SetInput<int32_t>(key, values), tensor.name));
         } else {
-          HYDRA_ASSIGN_OR_RETURN(auto target, launch.Input<float>(key));
-          HYDRA_RETURN_IF_ERROR(CopyInto<float>(target, tensor));
+          HYDRA_ASSIGN_OR_RETURN(std::vector<float> values, tensor.Copy<float>());
+          HYDRA_RETURN_IF_ERROR(Annotate(launch.SetInput<float>(key, values), tensor.name));
         }
       }
     }
@@ -162,10 +147,12 @@ class CaseRunner {
     return absl::OkStatus();
   }
 
-  explicit CaseRunner(Session session) : session_(std::move(session)) {}
+  CaseRunner(Session session, ControlBlock control)
+      : session_(std::move(session)), control_(std::move(control)) {}
   Executor& executor() { return session_.executor(); }
 
   Session session_;
+  ControlBlock control_;
 };
 
 // Fails `verdict` at the first value of `found` that is missing or other bits in `expected`. `what`

@@ -27,12 +27,17 @@ class ExecutorDecodeEngine final : public DecodeEngine {
  private:
   struct Chunk {
     const artifact::EntryInfo* entry = nullptr;
-    std::unique_ptr<Launch> launch;  // prepared on first use
+    std::unique_ptr<Launch> launch = nullptr;  // prepared on first use, with what follows
+    InputSlot<int32_t> tokens = {}, position = {}, count = {};
+    const artifact::NamedBuffer* logits = nullptr;
   };
   explicit ExecutorDecodeEngine(Executor& executor) : executor_(executor) {}
 
+  absl::Status Prepare(Chunk& chunk);
+
   Executor& executor_;
   std::vector<Chunk> chunks_;  // by length, shortest first
+  std::vector<float> logits_;  // [vocab_size] of the last Extend
 };
 
 }  // namespace hydra::generate

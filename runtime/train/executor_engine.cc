@@ -1,7 +1,6 @@
 #include "runtime/train/executor_engine.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -30,24 +29,6 @@ DType TypeOf(hal::ElementType type) {
       return DType::kU8;
   }
   return DType::kU8;
-}
-
-// What one recorded command takes, and the most that a recorded step may take.
-constexpr uint64_t kRecordedCommandBytes = 700;
-constexpr uint64_t kRecordedStepBytes = uint64_t{1} << 30;
-
-uint64_t CountCommands(const hal::CommandSequence& commands) {
-  uint64_t count = 0;
-  for (const hal::Command& command : commands) {
-    ++count;
-    if (const auto* choice = std::get_if<hal::SwitchCommand>(&command.body)) {
-      for (const hal::CommandSequence& sequence : choice->cases) count += CountCommands(sequence);
-    }
-    if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
-      count += CountCommands(capture->body);
-    }
-  }
-  return count;
 }
 
 // "8x256" of an entry, or of what a user asked for with --batch and --seq; 0 is "any".
@@ -109,29 +90,19 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
                    accumulate.batch, "x", accumulate.seq));
 }
 
-absl::Status Copy(absl::Span<const int32_t> from, absl::Span<int32_t> to, absl::string_view what) {
-  if (from.size() != to.size()) {
-    return FailureError(absl::StrCat(what, ": expected ", to.size(), " values, got ", from.size()));
+absl::Status Stage(Launch& launch, InputSlot<int32_t> input, int64_t piece,
+                   absl::Span<const int32_t> values) {
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> target,
+                         launch.Stage(input, static_cast<int>(piece)));
+  if (values.size() != target.size()) {
+    return FailureError(
+        absl::StrCat("a batch of ", target.size(), " tokens expected, got ", values.size()));
   }
-  std::copy(from.begin(), from.end(), to.begin());
+  std::copy(values.begin(), values.end(), target.begin());
   return absl::OkStatus();
 }
 
 }  // namespace
-
-absl::Status CheckMicroBatches(const artifact::ArtifactInfo& info, int64_t micro_batches) {
-  uint64_t commands = 1;
-  for (const EntryInfo& entry : info.entries) {
-    if (entry.name == kAccumulate) commands = std::max(commands, CountCommands(entry.body));
-  }
-  const uint64_t most =
-      std::max<uint64_t>(1, kRecordedStepBytes / kRecordedCommandBytes / commands);
-  if (static_cast<uint64_t>(micro_batches) <= most) return absl::OkStatus();
-  return UsageError(absl::StrCat("--accum: expected at most ", most, " micro-batches, found ",
-                                 micro_batches, "; each records ", commands, " commands of ",
-                                 info.model, ", and a step may hold ", kRecordedStepBytes >> 20,
-                                 " MiB of them; lower --accum or raise --batch"));
-}
 
 EngineFacts FactsOf(const Executor& executor) {
   const artifact::ArtifactInfo& info = executor.info();
@@ -152,7 +123,8 @@ EngineFacts FactsOf(const Executor& executor) {
 
 absl::StatusOr<std::unique_ptr<ExecutorEngine>> ExecutorEngine::Create(
     Executor& executor, const ExecutorEngineOptions& options) {
-  std::unique_ptr<ExecutorEngine> engine(new ExecutorEngine(executor));
+  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor.info()));
+  std::unique_ptr<ExecutorEngine> engine(new ExecutorEngine(executor, std::move(control)));
   engine->facts_ = FactsOf(executor);
   engine->micro_batches_ = options.micro_batches;
   engine->DescribeState();
@@ -166,12 +138,26 @@ absl::Status ExecutorEngine::PrepareTraining(const ExecutorEngineOptions& option
   HYDRA_ASSIGN_OR_RETURN(const EntryInfo* apply, FindApply(executor_, *accumulate));
   batch_ = accumulate->batch;
   seq_ = accumulate->seq;
-  HYDRA_ASSIGN_OR_RETURN(
-      step_, executor_.PrepareStep(*accumulate, static_cast<int>(options.micro_batches), *apply));
+  LaunchOptions launch;
+  launch.fetch = {"grad_norm", "clip_scale"};
+  launch.record.profile = options.profile;
   for (const NamedBuffer& output : accumulate->outputs) {
     absl::string_view name = output.name;
-    if (absl::ConsumePrefix(&name, "loss.")) terms_.emplace_back(name);
+    if (!absl::ConsumePrefix(&name, "loss.")) continue;
+    terms_.emplace_back(name);
+    launch.fetch.push_back(output.name);
   }
+  HYDRA_ASSIGN_OR_RETURN(
+      step_,
+      executor_.PrepareStep(*accumulate, static_cast<int>(options.micro_batches), *apply, launch));
+  HYDRA_ASSIGN_OR_RETURN(slots_.tokens, step_->FindInput<int32_t>("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(slots_.targets, step_->FindInput<int32_t>("targets"));
+  for (const std::string& term : terms_) {
+    HYDRA_ASSIGN_OR_RETURN(slots_.losses.emplace_back(),
+                           step_->FindOutput<float>(absl::StrCat("loss.", term)));
+  }
+  HYDRA_ASSIGN_OR_RETURN(slots_.grad_norm, step_->FindOutput<float>("grad_norm", 1));
+  HYDRA_ASSIGN_OR_RETURN(slots_.clip_scale, step_->FindOutput<float>("clip_scale", 1));
   return absl::OkStatus();
 }
 
@@ -221,21 +207,13 @@ absl::Span<const StateTensor> ExecutorEngine::state(StateKind kind) const {
   return state_[static_cast<int>(kind)].tensors;
 }
 
-absl::StatusOr<absl::Span<uint8_t>> ExecutorEngine::Bytes(StateKind kind, size_t index) {
-  return executor_.Bytes(*state_[static_cast<int>(kind)].buffers[index]);
-}
-
 absl::Status ExecutorEngine::ReadState(StateKind kind, size_t index, absl::Span<uint8_t> bytes) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> from, Bytes(kind, index));
-  std::copy(from.begin(), from.end(), bytes.begin());
-  return absl::OkStatus();
+  return executor_.ReadBytes(*state_[static_cast<int>(kind)].buffers[index], bytes);
 }
 
 absl::Status ExecutorEngine::WriteState(StateKind kind, size_t index,
                                         absl::Span<const uint8_t> bytes) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> to, Bytes(kind, index));
-  std::copy(bytes.begin(), bytes.end(), to.begin());
-  return absl::OkStatus();
+  return executor_.WriteBytes(*state_[static_cast<int>(kind)].buffers[index], bytes);
 }
 
 absl::Status ExecutorEngine::InitializeParameters(uint64_t seed) {
@@ -247,38 +225,33 @@ std::vector<std::string> ExecutorEngine::aliases(size_t index) const {
 }
 
 absl::Status ExecutorEngine::SetControl(absl::string_view name, double value) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<float> control, executor_.Control<float>(name));
-  control[0] = static_cast<float>(value);
-  return absl::OkStatus();
+  if (control_.Set(name, value)) return absl::OkStatus();
+  return FindBuffer(executor_.info().control, name, "control value").status();
 }
 
 bool ExecutorEngine::HasControl(absl::string_view name) const {
-  const std::vector<NamedBuffer>& controls = executor_.info().control;
-  return std::any_of(controls.begin(), controls.end(),
-                     [&](const NamedBuffer& buffer) { return buffer.name == name; });
+  return control_.Find(name).has_value();
 }
 
 absl::Status ExecutorEngine::SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
                                       absl::Span<const int32_t> targets) {
-  const int part = static_cast<int>(micro_batch);
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> to, step_->Input<int32_t>("tokens", part));
-  HYDRA_RETURN_IF_ERROR(Copy(tokens, to, "tokens"));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> goal, step_->Input<int32_t>("targets", part));
-  return Copy(targets, goal, "targets");
+  HYDRA_RETURN_IF_ERROR(Stage(*step_, slots_.tokens, micro_batch, tokens));
+  return Stage(*step_, slots_.targets, micro_batch, targets);
 }
 
-absl::Status ExecutorEngine::RunStep() { return step_->Run(); }
+absl::Status ExecutorEngine::RunStep() {
+  HYDRA_RETURN_IF_ERROR(step_->StageControl(control_));
+  HYDRA_ASSIGN_OR_RETURN(last_step_, step_->Submit());
+  return step_->Await(last_step_);
+}
 
 absl::StatusOr<double> ExecutorEngine::Loss(size_t term, int64_t micro_batch) {
-  HYDRA_ASSIGN_OR_RETURN(
-      const absl::Span<const float> value,
-      step_->Output<float>(absl::StrCat("loss.", terms_[term]), static_cast<int>(micro_batch)));
-  return value[0];
+  return Fetch(slots_.losses[term], micro_batch);
 }
 
-absl::StatusOr<double> ExecutorEngine::ApplyOutput(absl::string_view name) {
+absl::StatusOr<double> ExecutorEngine::Fetch(OutputSlot<float> output, int64_t micro_batch) {
   HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
-                         step_->Output<float>(name, step_->parts() - 1));
+                         step_->Fetch(last_step_, output, static_cast<int>(micro_batch)));
   return value[0];
 }
 
@@ -291,19 +264,12 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                      ": has no entry 'eval'; compile with --entry=eval@BxS"));
     }
     HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
+    HYDRA_ASSIGN_OR_RETURN(eval_loss_, FindBuffer(eval_entry_->outputs, "token_loss", "output"));
   }
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> to, eval_->Input<int32_t>("tokens"));
-  HYDRA_RETURN_IF_ERROR(Copy(tokens, to, "tokens"));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> goal, eval_->Input<int32_t>("targets"));
-  HYDRA_RETURN_IF_ERROR(Copy(targets, goal, "targets"));
+  HYDRA_RETURN_IF_ERROR(eval_->SetInput("tokens", tokens));
+  HYDRA_RETURN_IF_ERROR(eval_->SetInput("targets", targets));
   HYDRA_RETURN_IF_ERROR(eval_->Run());
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> losses, eval_->Output<float>("token_loss"));
-  if (losses.size() != token_loss.size()) {
-    return FailureError(absl::StrCat("token_loss: expected ", token_loss.size(),
-                                     " values, the artifact has ", losses.size()));
-  }
-  std::copy(losses.begin(), losses.end(), token_loss.begin());
-  return absl::OkStatus();
+  return eval_->ReadOutput(*eval_loss_, 0, token_loss);
 }
 
 }  // namespace hydra::train

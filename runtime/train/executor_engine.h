@@ -20,6 +20,7 @@ struct ExecutorEngineOptions {
   int64_t micro_batches = 1;
   std::string variant = {};  // "": the first one of the artifact
   bool training = true;      // false: evaluation and checkpoints only
+  bool profile = false;      // time every command of a step
 };
 
 // Owns the launches; borrows the executor, which must have memory for the micro-batches.
@@ -47,8 +48,8 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status RunStep() override;
   absl::Span<const std::string> loss_terms() const override { return terms_; }
   absl::StatusOr<double> Loss(size_t term, int64_t micro_batch) override;
-  absl::StatusOr<double> GradNorm() override { return ApplyOutput("grad_norm"); }
-  absl::StatusOr<double> ClipScale() override { return ApplyOutput("clip_scale"); }
+  absl::StatusOr<double> GradNorm() override { return Fetch(slots_.grad_norm, 0); }
+  absl::StatusOr<double> ClipScale() override { return Fetch(slots_.clip_scale, 0); }
   int64_t eval_batch() const override { return eval_entry_ ? eval_entry_->batch : 0; }
   int64_t eval_seq() const override { return eval_entry_ ? eval_entry_->seq : 0; }
   absl::Status Evaluate(absl::Span<const int32_t> tokens, absl::Span<const int32_t> targets,
@@ -62,26 +63,32 @@ class ExecutorEngine final : public TrainEngine {
     std::vector<StateTensor> tensors;
     std::vector<const artifact::NamedBuffer*> buffers;
   };
-  explicit ExecutorEngine(Executor& executor) : executor_(executor) {}
+  // What the trainer reads of every step, found once.
+  struct StepSlots {
+    InputSlot<int32_t> tokens, targets;
+    std::vector<OutputSlot<float>> losses;  // by term, with a piece per micro-batch
+    OutputSlot<float> grad_norm, clip_scale;
+  };
+  ExecutorEngine(Executor& executor, ControlBlock control)
+      : executor_(executor), control_(std::move(control)) {}
   absl::Status PrepareTraining(const ExecutorEngineOptions& options);
   absl::Status FindEvaluation(const ExecutorEngineOptions& options);
   void DescribeState();
-  absl::StatusOr<absl::Span<uint8_t>> Bytes(StateKind kind, size_t index);
-  absl::StatusOr<double> ApplyOutput(absl::string_view name);
+  absl::StatusOr<double> Fetch(OutputSlot<float> output, int64_t micro_batch);
 
   Executor& executor_;
   EngineFacts facts_;
   int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
   std::array<Tensors, 3> state_;
   std::vector<std::string> terms_;
+  ControlBlock control_;
   std::unique_ptr<Launch> step_;
+  StepSlots slots_;
+  hal::Ticket last_step_;
   const artifact::EntryInfo* eval_entry_ = nullptr;
   std::unique_ptr<Launch> eval_;  // prepared on first use
+  const artifact::NamedBuffer* eval_loss_ = nullptr;
 };
-
-// A usage error if a step of `micro_batches` would record more commands than a host should hold:
-// each micro-batch records every command of the training entry once more, outside the memory plan.
-absl::Status CheckMicroBatches(const artifact::ArtifactInfo& info, int64_t micro_batches);
 
 // Names and versions that decide whether two runs can be bit-identical.
 EngineFacts FactsOf(const Executor& executor);

@@ -28,7 +28,7 @@ constexpr SettingRange kSize{.least = 1, .automatic = true};
 constexpr SettingRange kWeight{.least = 0};
 constexpr SettingRange kAutoWeight{.least = 0, .automatic = true};
 constexpr SettingRange kShare{.least = 0, .most = 1};
-// Recorded commands take memory by the micro-batch; a model's own limit is often lower.
+// Every micro-batch of a step has inputs and outputs of its own in device memory.
 constexpr SettingRange kMicroBatches{.least = 1, .most = 65536};
 constexpr SettingRange kLag{.least = 1, .most = 1024};
 

@@ -204,7 +204,7 @@ absl::Status Trainer::Step() {
   report.loss_ema = records_.loss_ema();
   record_.step = step + 1;
   record_.total_tokens += report.tokens;
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStep(report));
+  for (TrainObserver* observer : observers_) observer->OnStep(report);
   return absl::OkStatus();
 }
 
@@ -216,8 +216,7 @@ absl::Status Trainer::EvaluateNow() {
                                                           settings_.Integer("eval_batches")));
   evaluated_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(
-        observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start)));
+    observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start));
   }
   return absl::OkStatus();
 }
@@ -233,12 +232,12 @@ absl::Status Trainer::Save() {
                                                        settings_.Integer("keep_checkpoints")));
   saved_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(observer->OnCheckpoint(record_.step, last_checkpoint_));
+    observer->OnCheckpoint(record_.step, last_checkpoint_);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<TrainOutcome> Trainer::Run() {
+absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
   const int64_t steps = settings_.Integer("steps");
   const int64_t end = options_.stop_at ? std::min(*options_.stop_at, steps) : steps;
   const int64_t save_interval = settings_.Integer("save_interval");
@@ -252,7 +251,7 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
       .lines = recipe_.lines(),
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStart(start));
+  for (TrainObserver* observer : observers_) observer->OnStart(start);
   TrainOutcome outcome = end < steps ? TrainOutcome::kStopped : TrainOutcome::kFinished;
   while (record_.step < end) {
     if (options_.interrupted && options_.interrupted()) {
@@ -272,7 +271,12 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
   }
   HYDRA_RETURN_IF_ERROR(Save());
   if (outcome == TrainOutcome::kFinished) HYDRA_RETURN_IF_ERROR(EvaluateNow());
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnEnd());
+  return outcome;
+}
+
+absl::StatusOr<TrainOutcome> Trainer::Run() {
+  absl::StatusOr<TrainOutcome> outcome = RunSteps();
+  for (TrainObserver* observer : observers_) observer->OnEnd();
   return outcome;
 }
 

@@ -42,11 +42,9 @@ class GoldenArtifactTest : public ::testing::Test {
     ASSERT_TRUE(executor.ok()) << executor.status();
     executor_ = *std::move(executor);
     for (const artifact::ParameterInfo& parameter : executor_->info().parameters) {
-      auto values = executor_->Parameter<float>(parameter.name);
-      ASSERT_TRUE(values.ok()) << values.status();
       const std::vector<float> weights = Recorded<float>("param." + parameter.name);
-      ASSERT_EQ(weights.size(), values->size()) << parameter.name;
-      std::copy(weights.begin(), weights.end(), values->begin());
+      const absl::Status written = executor_->Write<float>(parameter.buffer, weights);
+      ASSERT_TRUE(written.ok()) << written;
     }
   }
 
@@ -64,10 +62,12 @@ class GoldenArtifactTest : public ::testing::Test {
 
   template <typename T>
   void SetInput(Launch& launch, const std::string& name, const std::vector<T>& values) {
-    auto input = launch.Input<T>(name);
+    auto input = launch.FindInput<T>(name);
     ASSERT_TRUE(input.ok()) << input.status();
-    ASSERT_LE(values.size(), input->size()) << name;
-    std::copy(values.begin(), values.end(), input->begin());
+    auto staged = launch.Stage(*input);
+    ASSERT_TRUE(staged.ok()) << staged.status();
+    ASSERT_LE(values.size(), staged->size()) << name;
+    std::fill(std::copy(values.begin(), values.end(), staged->begin()), staged->end(), T{});
   }
 
   static float Deviation(absl::Span<const float> a, absl::Span<const float> b) {
@@ -100,7 +100,7 @@ TEST_F(GoldenArtifactTest, EvalGivesTheRecordedLogitsAndLosses) {
   SetInput(**launch, "targets", Recorded<int32_t>("in.targets"));
   ASSERT_TRUE((*launch)->Run().ok());
   for (const char* name : {"logits", "token_loss", "loss.ce"}) {
-    auto values = (*launch)->Output<float>(name);
+    auto values = (*launch)->ReadOutput<float>(name);
     ASSERT_TRUE(values.ok()) << values.status();
     const std::vector<float> expected = Recorded<float>(std::string("out.") + name);
     const float deviation = Deviation(*values, expected);
@@ -130,10 +130,10 @@ TEST_F(GoldenArtifactTest, ExtendGivesTheSameLogitsPieceByPiece) {
       SetInput(**launch, "position", std::vector<int32_t>{position});
       SetInput(**launch, "count", std::vector<int32_t>{count});
       ASSERT_TRUE((*launch)->Run().ok());
-      auto logits = (*launch)->Output<float>("logits");
+      auto logits = (*launch)->ReadOutput<float>("logits");
       ASSERT_TRUE(logits.ok()) << logits.status();
       const size_t size = static_cast<size_t>(count * vocabulary);
-      EXPECT_LE(Deviation(logits->first(size),
+      EXPECT_LE(Deviation(absl::MakeConstSpan(*logits).first(size),
                           absl::MakeConstSpan(expected).subspan(position * vocabulary, size)),
                 kTolerance * scale)
           << count << " tokens at " << position;

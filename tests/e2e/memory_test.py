@@ -45,12 +45,14 @@ class MemoryTest(support.EndToEndTest):
         text = self.run_ok("train", artifact, "--dry-run").out
         self.assertIn("obtained", text)
         self.assertIn("resident", text)
-        # Micro-batches share everything but inputs and outputs.
+        # Micro-batches share everything but inputs, outputs and what they stage; the space of an
+        # entry that runs alone may hold those of a few.
         more = self.dry_run(artifact, "--accum", 4)
         lines = [{line["purpose"]: line["obtained"] for line in found["memory"]}
                  for found in (report, more)]
-        self.assertEqual({purpose for purpose in lines[0] if lines[0][purpose] != lines[1][purpose]},
-                         {"inputs", "outputs"})
+        different = {purpose for purpose in lines[0] if lines[0][purpose] != lines[1][purpose]}
+        self.assertIn("staging rings", different)
+        self.assertLessEqual(different, {"inputs", "outputs", "staging rings"})
 
     def test_hydra_nano(self):
         if not support.has_compiler():

@@ -78,14 +78,14 @@ std::string Label(const EntryRequest& entry) {
 
 absl::Status Time(Launch& launch, const BenchFlags& flags, Measurement& result) {
   for (int64_t i = 0; i < flags.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
-  launch.set_profiling(flags.profile);
   for (int64_t i = 0; i < flags.steps; ++i) {
     HYDRA_RETURN_IF_ERROR(launch.Run());
     result.seconds.push_back(launch.seconds());
   }
   std::sort(result.seconds.begin(), result.seconds.end());
   result.flops = launch.flops();
-  if (flags.profile) result.profile = launch.Profile();
+  if (!flags.profile) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(result.profile, launch.Profile());
   return absl::OkStatus();
 }
 
@@ -93,11 +93,12 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
                                         const BenchFlags& flags, int64_t micro_batches) {
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(*model.executor, {.batch = wanted.batch,
-                                                      .seq = wanted.seq,
-                                                      .micro_batches = micro_batches,
-                                                      .variant = ""}));
+      train::ExecutorEngine::Create(model.executor(), {.batch = wanted.batch,
+                                                       .seq = wanted.seq,
+                                                       .micro_batches = micro_batches,
+                                                       .profile = flags.profile}));
   HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(*engine));
+  HYDRA_RETURN_IF_ERROR(engine->RunStep());  // its batch and control values stay for later runs
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
   HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), flags, result));
@@ -122,10 +123,14 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wante
                                    ", found '", wanted.Text(),
                                    "'; choose one of these or compile the model with it"));
   }
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch, model.executor->Prepare(*entry));
+  LaunchOptions options;
+  options.record.profile = flags.profile;
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch,
+                         model.executor().Prepare(*entry, options));
   for (const artifact::NamedBuffer& input : entry->inputs) {
     if (input.type != hal::ElementType::kI32) continue;
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> values, launch->Input<int32_t>(input.name));
+    HYDRA_ASSIGN_OR_RETURN(const InputSlot<int32_t> slot, launch->FindInput<int32_t>(input.name));
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> values, launch->Stage(slot));
     if (input.name == "count") {
       std::fill(values.begin(), values.end(), static_cast<int32_t>(wanted.seq));
     } else if (input.name == "position") {
@@ -143,23 +148,25 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wante
   return result;
 }
 
-// The dearest commands, by entry, kind and kernel.
+// The dearest commands, by entry, kind and kernel; warm-up runs are among those timed.
 void PrintProfile(const Measurement& measurement) {
   std::map<std::tuple<std::string, std::string, std::string>, double> sums;
   double total = 0;
+  uint64_t runs = 0;
   for (const ProfileRow& row : measurement.profile) {
     sums[{row.entry, row.kind, row.kernel}] += row.seconds;
     total += row.seconds;
+    runs = std::max(runs, row.runs);
   }
   std::vector<std::pair<double, std::tuple<std::string, std::string, std::string>>> rows;
   for (const auto& [key, seconds] : sums) rows.emplace_back(seconds, key);
   std::sort(rows.rbegin(), rows.rend());
   Table table({"share", "ms per run", "entry", "kind", "kernel"}, "rrlll");
-  const double runs = static_cast<double>(measurement.seconds.size());
   for (size_t i = 0; i < std::min<size_t>(rows.size(), 25); ++i) {
     const auto& [entry, kind, kernel] = rows[i].second;
     table.Add({absl::StrFormat("%.1f %%", 100 * rows[i].first / total),
-               absl::StrFormat("%.3f", 1e3 * rows[i].first / runs), entry, kind, kernel});
+               absl::StrFormat("%.3f", 1e3 * rows[i].first / static_cast<double>(runs)), entry,
+               kind, kernel});
   }
   std::printf("\n%s\n%s", measurement.label.c_str(), table.Text().c_str());
 }
@@ -202,7 +209,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
         "--accum has no effect: it counts micro-batches of train entries, and none "
         "is measured; drop it or add --entry=train@BxS");
   }
-  HYDRA_RETURN_IF_ERROR(model.executor->InitializeParameters(0));
+  HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
   std::vector<Measurement> measurements;
   for (const EntryRequest& entry : entries) {
     absl::StatusOr<Measurement> measurement =
@@ -216,8 +223,8 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
     Json list = Json::array();
     for (const Measurement& measurement : measurements) list.push_back(ToJson(measurement));
     PrintJson({{"model", model.artifact->info().model},
-               {"device", model.device->description()},
-               {"isa_level", model.executor->isa_level()},
+               {"device", model.device().description()},
+               {"isa_level", model.executor().isa_level()},
                {"accum", request.micro_batches},
                {"entries", std::move(list)}});
     return 0;
@@ -230,7 +237,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
                absl::StrFormat("%.1f", static_cast<double>(m.flops) / m.median() / 1e9)});
   }
   std::printf("%s, %s\n%s", model.artifact->info().model.c_str(),
-              model.device->description().c_str(), table.Text().c_str());
+              model.device().description().c_str(), table.Text().c_str());
   for (const Measurement& measurement : measurements) {
     if (!measurement.profile.empty()) PrintProfile(measurement);
   }

@@ -47,7 +47,7 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, 0));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   train::RunRecord record;
   record.run_id = absl::StrCat("imported-", engine->facts().model);
   record.facts = engine->facts();

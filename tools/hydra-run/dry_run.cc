@@ -23,7 +23,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   uint64_t planned = 0, obtained = 0;
   Json memory = Json::array();
   Table table({"memory", "planned", "obtained"}, "lrr");
-  for (const MemoryLine& line : model.executor->MemoryReport()) {
+  for (const MemoryLine& line : model.executor().MemoryReport()) {
     planned += line.planned;
     obtained += line.obtained;
     table.Add({line.purpose, HumanBytes(line.planned), HumanBytes(line.obtained)});
@@ -35,7 +35,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
-               {"device", model.device->description()},
+               {"device", model.device().description()},
                {"parameters", engine.facts().parameter_count},
                {"batch", engine.batch()},
                {"seq", engine.seq()},

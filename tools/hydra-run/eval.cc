@@ -45,12 +45,12 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, request.settings.Integer("seed")));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(
-                             *model.executor, {.batch = batch, .seq = seq, .training = false}));
+                             model.executor(), {.batch = batch, .seq = seq, .training = false}));
   HYDRA_ASSIGN_OR_RETURN(const train::Evaluation result,
                          train::EvaluateTokens(*engine, *tokens, flags.batches));
   if (json) {
     PrintJson({{"split", flags.split},
-               {"device", model.device->description()},
+               {"device", model.device().description()},
                {"loss", result.loss},
                {"bits_per_token", result.loss / std::log(2.0)},
                {"perplexity", std::exp(result.loss)},

@@ -37,7 +37,7 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                               tokenizer->vocab_size(), " of them; the others are never chosen"));
   }
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
-                         generate::ExecutorDecodeEngine::Create(*model.executor));
+                         generate::ExecutorDecodeEngine::Create(model.executor()));
   generate::GenerateOptions options = flags.options;
   options.sampling.seed = static_cast<uint64_t>(flags.seed);
   // The prompt comes out with the first piece: a refused one leaves standard output empty.
@@ -56,7 +56,7 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   if (json) {
     PrintJson({{"prompt", flags.prompt},
                {"text", result.text},
-               {"device", model.device->description()},
+               {"device", model.device().description()},
                {"tokens", result.tokens},
                {"stop_reason", std::string(generate::StopReasonName(result.reason))},
                {"prompt_tokens", result.prompt_tokens},

@@ -7,7 +7,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
-#include "runtime/hal/registry.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
@@ -172,20 +171,17 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
                                    absl::StrJoin(names, ", "),
                                    "; compile a spec that has a hydra.model"));
   }
-  HYDRA_RETURN_IF_ERROR(train::CheckMicroBatches(model.artifact->info(), request.micro_batches));
-  HYDRA_ASSIGN_OR_RETURN(
-      model.device, hal::CreateDevice(model.artifact->info().target,
-                                      {.threads = request.threads, .validate = request.validate}));
-  HYDRA_ASSIGN_OR_RETURN(model.executor,
-                         Executor::Create(model.artifact, *model.device,
-                                          {.micro_batches = static_cast<int>(request.micro_batches),
-                                           .isa_level = ""}));
+  SessionOptions options;
+  options.threads = request.threads;
+  options.validate = request.validate;
+  options.executor.micro_batches = static_cast<int>(request.micro_batches);
+  HYDRA_ASSIGN_OR_RETURN(model.session, ::hydra::Session::Open(model.artifact, options));
   return model;
 }
 
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   std::string path = weights_file;
   if (path.empty() && model.checkpoint) path = model.checkpoint->weights_path();
   if (path.empty()) {
@@ -221,9 +217,9 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
 }
 
 std::map<std::string, std::string> EnvironmentOf(const Model& model) {
-  return {{"device", model.device->description()},
-          {"threads", absl::StrCat(model.device->thread_count())},
-          {"isa_level", model.executor->isa_level()},
+  return {{"device", model.device().description()},
+          {"threads", absl::StrCat(model.device().capabilities().workers)},
+          {"isa_level", model.executor().isa_level()},
           {"compiler", model.artifact->info().compiler_build},
           {"artifact", model.artifact_path}};
 }

@@ -12,7 +12,7 @@
 
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
-#include "runtime/exec/executor.h"
+#include "runtime/exec/session.h"
 #include "runtime/hal/device.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/settings.h"
@@ -52,14 +52,15 @@ struct ModelRequest {
   int64_t micro_batches = 1;
 };
 
-// Members are destroyed in reverse order: the executor before its device.
 struct Model {
   std::string artifact_path;
   std::string spec_path;  // "" if unknown
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
-  std::unique_ptr<hal::Device> device;
-  std::unique_ptr<Executor> executor;
+  std::optional<::hydra::Session> session;  // always there once loaded
+
+  hal::Device& device() const { return session->device(); }
+  Executor& executor() const { return session->executor(); }
 };
 
 // Compiles if needed, opens and checks everything, obtains memory. No weights yet.

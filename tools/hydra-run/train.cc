@@ -94,8 +94,14 @@ Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const s
             {"metrics", metrics.database_path()},
             {"journal", metrics.journal_path()},
             {"out", out}};
-  json["held_out_loss"] =
-      trainer.last_evaluation() ? trainer.last_evaluation()->loss : Json(nullptr);
+  // An interrupted run has no result of its last step: what was measured earlier stands apart.
+  const auto& evaluation = trainer.last_evaluation();
+  json["held_out_loss"] = evaluation && trainer.evaluated_step() == trainer.step()
+                              ? Json(evaluation->loss)
+                              : Json(nullptr);
+  json["last_evaluation"] =
+      evaluation ? Json{{"step", trainer.evaluated_step()}, {"loss", evaluation->loss}}
+                 : Json(nullptr);
   return json;
 }
 
@@ -121,10 +127,10 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(*model.executor, {.batch = settings.Integer("batch"),
-                                                      .seq = settings.Integer("seq"),
-                                                      .micro_batches = request.micro_batches,
-                                                      .variant = settings.Text("variant")}));
+      train::ExecutorEngine::Create(model.executor(), {.batch = settings.Integer("batch"),
+                                                       .seq = settings.Integer("seq"),
+                                                       .micro_batches = request.micro_batches,
+                                                       .variant = settings.Text("variant")}));
   if (flags.dry_run) return DryRun(model, *engine, settings, json);
 
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
@@ -144,7 +150,9 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   const int64_t steps = settings.Integer("steps");
   Progress progress(std::min(flags.stop_at.value_or(steps), steps),
                     settings.Integer("log_interval"));
-  train::MetricsObserver metrics(flags.out, EnvironmentOf(model));
+  train::MetricsObserver metrics(
+      flags.out, EnvironmentOf(model),
+      [&progress](const std::string& message) { progress.OnWarning(message); });
   HYDRA_ASSIGN_OR_RETURN(train::Trainer trainer,
                          train::Trainer::Create(*engine, dataset, request.settings,
                                                 std::move(options), {&metrics, &progress}));
@@ -156,13 +164,18 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     std::printf("checkpoint  %s\nmetrics     %s\n", trainer.last_checkpoint().c_str(),
                 metrics.database_path().c_str());
     if (trainer.last_evaluation()) {
-      std::printf("held-out    %.4f nats per token over %s tokens (hydra-run eval takes all)\n",
+      std::printf("held-out    %.4f nats per token over %s tokens (hydra-run eval takes all)%s\n",
                   trainer.last_evaluation()->loss,
-                  WithCommas(trainer.last_evaluation()->tokens).c_str());
+                  WithCommas(trainer.last_evaluation()->tokens).c_str(),
+                  trainer.evaluated_step() == trainer.step()
+                      ? ""
+                      : absl::StrCat(" at step ", trainer.evaluated_step(),
+                                     ", not measured at step ", trainer.step())
+                            .c_str());
     }
   }
   if (outcome != train::TrainOutcome::kInterrupted) return 0;
-  return 128 + CaughtSignal();
+  return ExitCodeOfSignal();
 }
 
 }  // namespace

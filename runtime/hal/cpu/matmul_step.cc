@@ -23,8 +23,7 @@ void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t c
 
 }  // namespace
 
-absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, const uint8_t* a,
-                                              const uint8_t* b, uint8_t* c, const uint8_t* rows,
+absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
                                               const Primitives& primitives) {
   if (command.type != ElementType::kF32) {
     return InputError(absl::StrCat("the cpu driver multiplies f32, found ",
@@ -33,10 +32,6 @@ absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, cons
   }
   MatmulStep step;
   step.command_ = command;
-  step.a_ = reinterpret_cast<const float*>(a);
-  step.b_ = reinterpret_cast<const float*>(b);
-  step.c_ = reinterpret_cast<float*>(c);
-  step.rows_ = reinterpret_cast<const int32_t*>(rows);
   step.row_tiles_ = (command.m + command.tile_m - 1) / command.tile_m;
   step.column_tiles_ = (command.n + command.tile_n - 1) / command.tile_n;
   const uint64_t edge_m = command.m % command.tile_m, edge_n = command.n % command.tile_n;
@@ -90,25 +85,27 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
   return absl::OkStatus();
 }
 
-bool MatmulStep::RunTile(uint64_t tile, int worker, const TileMemory& memory) const {
+bool MatmulStep::RunTile(const Operands& operands, uint64_t tile, int worker,
+                         const TileMemory& memory) const {
   const MatmulCommand& command = command_;
   const uint64_t column_tile = tile % column_tiles_;
   const uint64_t row_tile = tile / column_tiles_ % row_tiles_;
   const uint64_t group = tile / column_tiles_ / row_tiles_;
   const uint64_t row = row_tile * command.tile_m, column = column_tile * command.tile_n;
   uint64_t bound = command.rows_bound_k ? command.k : command.m;
-  if (rows_ != nullptr) {
-    bound = std::min(bound, static_cast<uint64_t>(std::max(*rows_, int32_t{0})));
+  if (operands.rows != nullptr) {
+    bound = std::min(bound, static_cast<uint64_t>(std::max(*operands.rows, int32_t{0})));
   }
   if (!command.rows_bound_k && row >= bound) return true;
 
   const uint64_t m = std::min(command.tile_m, command.m - row);
   const uint64_t n = std::min(command.tile_n, command.n - column);
   const Variant& variant = variants_[m < command.tile_m][n < command.tile_n];
-  const float* a = a_ + group * command.group_a + (command.transpose_a ? row : row * command.lda);
+  const float* a =
+      operands.a + group * command.group_a + (command.transpose_a ? row : row * command.lda);
   const float* b =
-      b_ + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
-  float* c = c_ + group * command.group_c + row * command.ldc + column;
+      operands.b + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
+  float* c = operands.c + group * command.group_c + row * command.ldc + column;
   if (variant.whole != nullptr) return variant.whole->Execute(worker, a, b, c, memory.workspace);
   return RunBounded(variant, a, b, c, m, n, bound, worker, memory);
 }

@@ -27,11 +27,17 @@ class MatmulStep {
  public:
   using Primitives = std::function<absl::StatusOr<const MatmulPrimitive*>(const MatmulShape&)>;
 
-  // `command` was checked; a, b, c, rows are its operands' addresses. `primitives` returns the
-  // primitive of a shape, which must outlive the step. Unimplemented for other element types than
-  // f32.
-  static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command, const uint8_t* a,
-                                           const uint8_t* b, uint8_t* c, const uint8_t* rows,
+  // Addresses of a run; `rows` is null without a bound.
+  struct Operands {
+    const float* a = nullptr;
+    const float* b = nullptr;
+    float* c = nullptr;
+    const int32_t* rows = nullptr;
+  };
+
+  // `command` was checked. `primitives` returns the primitive of a shape, which must outlive the
+  // step. Unimplemented for other element types than f32.
+  static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command,
                                            const Primitives& primitives);
 
   uint64_t tiles() const { return row_tiles_ * column_tiles_ * command_.groups; }
@@ -39,7 +45,7 @@ class MatmulStep {
   uint64_t staging_bytes() const { return staging_bytes_; }
 
   // Does one tile. False if the library reports an error.
-  bool RunTile(uint64_t tile, int worker, const TileMemory& memory) const;
+  bool RunTile(const Operands& operands, uint64_t tile, int worker, const TileMemory& memory) const;
 
  private:
   // The primitives of one tile shape. Either `whole`, or the slices of a bounded contraction; there
@@ -61,10 +67,6 @@ class MatmulStep {
                              const Primitives& primitives);
 
   MatmulCommand command_;
-  const float* a_ = nullptr;
-  const float* b_ = nullptr;
-  float* c_ = nullptr;
-  const int32_t* rows_ = nullptr;
   uint64_t row_tiles_ = 0, column_tiles_ = 0;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
   Variant variants_[2][2];  // [edge in m][edge in n]
