@@ -34,8 +34,8 @@ llvm::Expected<EntryShape> parseEntryShape(llvm::StringRef text);
 
 struct CompileOptions {
   std::string target = "cpu";
-  llvm::SmallVector<std::string> isaLevels; // empty: the host's best
-  std::string routing;                      // fixed, static, dynamic; empty: what the spec says
+  llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
+  std::string routing;                          // fixed, static, dynamic; empty: what the spec says
   std::string precision = "f32";
   llvm::SmallVector<EntryShape> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;               // 0: the model's max_seq_len, at most 2048

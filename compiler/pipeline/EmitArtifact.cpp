@@ -2,6 +2,7 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
+#include "dialects/target/Architecture.h"
 #include "passes/lowering/Passes.h"
 #include "llvm/Support/JSON.h"
 
@@ -13,7 +14,7 @@ static std::string settingsJson(const CompileOptions &options) {
   llvm::json::Array entries, levels;
   for (const EntryShape &entry : options.entries)
     entries.push_back(entry.str());
-  for (const std::string &level : options.isaLevels)
+  for (const std::string &level : options.architectures)
     levels.push_back(level);
   llvm::json::Object settings{{"target", options.target},       {"routing", options.routing},
                               {"precision", options.precision}, {"cache", options.cacheLength},
@@ -48,15 +49,13 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
 LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
                                         StringRef specText, StringRef buildId,
                                         const std::string &path) {
-  SmallVector<std::string> levels(options.isaLevels);
-  if (levels.empty())
-    levels.push_back("native");
+  llvm::Expected<SmallVector<const CpuFacts *>> levels =
+      resolveCpuLevels(options.architectures, ::hydra::HostCpu());
+  if (!levels)
+    return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
   std::vector<CodeSection> sections;
-  for (const std::string &level : levels) {
-    FailureOr<CpuTarget> target = parseCpuTarget(level, plan.getLoc());
-    if (failed(target))
-      return failure();
-    FailureOr<CodeImage> image = generateCpuCode(plan, *target);
+  for (const CpuFacts *level : *levels) {
+    FailureOr<CodeImage> image = generateCpuCode(plan, *level);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});

@@ -38,7 +38,7 @@ bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();
       })
-      .Case([&](MatmulOp matmul) {
+      .Case([&](hydra::MatmulOp matmul) {
         return value == matmul.getAccumulator() && value != matmul.getA() && value != matmul.getB();
       })
       // A row of the result is a row of x or the same row of the cache.
@@ -53,12 +53,7 @@ bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
 
 } // namespace
 
-bool mlir::plan::mayOverwrite(Operation *op, unsigned operand, unsigned result) {
-  auto fusion = dyn_cast<FusionOp>(op);
-  if (!fusion)
-    return primitiveMayOverwrite(op, operand, result);
-
-  Block &body = fusion.getBody().front();
+static bool bodyMayOverwrite(Block &body, unsigned operand, unsigned result) {
   Value argument = body.getArgument(operand);
   Value yielded = body.getTerminator()->getOperand(result);
   if (!sameStorage(argument.getType(), yielded.getType()))
@@ -80,4 +75,14 @@ bool mlir::plan::mayOverwrite(Operation *op, unsigned operand, unsigned result) 
            return isElementwise(use.getOwner()) &&
                   sameStorage(argument.getType(), use.getOwner()->getResult(0).getType());
          });
+}
+
+bool mlir::plan::mayOverwrite(Operation *op, unsigned operand, unsigned result) {
+  if (auto fusion = dyn_cast<FusionOp>(op))
+    return bodyMayOverwrite(fusion.getBody().front(), operand, result);
+  return primitiveMayOverwrite(op, operand, result);
+}
+
+bool mlir::plan::mayOverwrite(KernelOp kernel, unsigned operand, unsigned result) {
+  return bodyMayOverwrite(kernel.getBody().front(), operand, result);
 }

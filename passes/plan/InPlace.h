@@ -2,7 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_INPLACE_H
 #define HYDRA_PASSES_PLAN_INPLACE_H
 
-#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/PlanDialect.h"
 
 namespace mlir::plan {
 
@@ -12,6 +12,8 @@ namespace mlir::plan {
 // they write, and they finish the reductions of a row (or head) before they write to it. The facts
 // are listed in InPlace.cpp.
 bool mayOverwrite(Operation *op, unsigned operand, unsigned result);
+// The same of a kernel's argument and yielded value.
+bool mayOverwrite(KernelOp kernel, unsigned operand, unsigned result);
 
 } // namespace mlir::plan
 

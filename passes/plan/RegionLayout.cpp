@@ -144,7 +144,7 @@ void SharedLayout::emit(OpBuilder &builder, Location location) const {
   });
   for (const NamedPlace &buffer : sorted)
     BufferOp::create(builder, location, buffer.binding, buffer.place, TypeAttr::get(buffer.type),
-                     buffer.initial);
+                     buffer.initial, buffer.reduce);
 }
 
 RefAttr ConstantPool::add(ElementsAttr value) {

@@ -31,17 +31,23 @@ const artifact::EntryInfo* FindByName(const artifact::ArtifactInfo& info, absl::
   return nullptr;
 }
 
+absl::StatusOr<Session> OpenSession(const std::string& path, const VerifyOptions& options,
+                                    bool validate) {
+  SessionOptions session;
+  session.device = options.target;
+  session.threads = options.threads;
+  session.validate = validate;
+  return Session::Open(path, session);
+}
+
 // One artifact, opened on a device, for one case of a golden file.
 class CaseRunner {
  public:
   // `validate`: under the checks of runtime/hal/validation, or as it is shipped.
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options,
                                          bool validate) {
-    SessionOptions session;
-    session.device = options.target;
-    session.threads = options.threads;
-    session.validate = validate;
-    HYDRA_ASSIGN_OR_RETURN(Session opened, Session::Open(path, session));
+    HYDRA_ASSIGN_OR_RETURN(Session opened, options.open ? options.open(path)
+                                                        : OpenSession(path, options, validate));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
     return CaseRunner(std::move(opened), std::move(control));
   }
@@ -215,7 +221,8 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   shipped_check.verdict.pass = plain_check.verdict.pass = true;
   for (const GoldenCase& item : golden.cases()) {
     std::vector<std::string> common = {spec, "--target=" + options.target,
-                                       "--precision=" + options.precision};
+                                       "--precision=" + options.precision,
+                                       "--arch=" + options.arch};
     common.insert(common.end(), entries.begin(), entries.end());
     std::string name = golden.training() ? "accumulate" : "eval";
     if (golden.is_module()) {

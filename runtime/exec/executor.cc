@@ -41,8 +41,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
   HYDRA_RETURN_IF_ERROR(
       Annotate(executor->LoadKernels(options.isa_level), absl::StrCat("artifact ", path)));
+  // Before anything is touched: what is mapped and untouched is still available.
+  const AvailableMemory available = device.available_memory();
   HYDRA_ASSIGN_OR_RETURN(executor->regions_,
                          MemoryRegions::Create(info, device, options.micro_batches));
+  executor->demand_ = MemoryDemand(available, executor->regions_->sizes());
   HYDRA_RETURN_IF_ERROR(
       device.Write(executor->regions_->buffer(Region::kConstants), 0,
                    executor->artifact_->Section(artifact::SectionKind::kConstants)));
@@ -178,6 +181,11 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts,
                                                          const LaunchOptions& options) {
+  MemoryDemand demand = demand_;
+  for (const Launch::Part& part : parts) demand.Add(part.entry->body);
+  HYDRA_RETURN_IF_ERROR(demand.Check(
+      absl::StrCat("artifact ", artifact_->path(), ", entry ", parts.front().entry->Label())));
+  demand_ = demand;
   std::unique_ptr<Launch> launch(new Launch(device_, info(), std::move(parts)));
   std::vector<hal::Recording> recordings;
   std::vector<hal::Slot> slots;
@@ -191,8 +199,8 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
   };
   for (int part = 0; part < launch->parts(); ++part) {
     const Launch::Part& from = launch->parts_[part];
-    recordings.push_back(
-        {&from.entry->body, from.bindings, {}, from.runs, from.input_stride, from.output_stride});
+    recordings.push_back({&from.entry->body, from.bindings, from.entry->dead, from.runs,
+                          from.input_stride, from.output_stride});
   }
   for (const NamedBuffer& input : launch->entry(0).inputs) add(input, 0, true);
   for (const std::string& name : options.fetch) {

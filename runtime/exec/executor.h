@@ -15,6 +15,7 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/exec/control_block.h"
 #include "runtime/exec/launch.h"
+#include "runtime/exec/memory_demand.h"
 #include "runtime/exec/memory_regions.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
@@ -41,6 +42,7 @@ class Executor {
   const artifact::Artifact& artifact() const { return *artifact_; }
   const artifact::ArtifactInfo& info() const { return artifact_->info(); }
   hal::Device& device() { return device_; }
+  const hal::Device& device() const { return device_; }
   const std::string& isa_level() const { return isa_level_; }
   int micro_batches() const { return regions_->micro_batches(); }
 
@@ -133,6 +135,7 @@ class Executor {
   std::string isa_level_;
   std::unique_ptr<hal::Executable> executable_;
   std::unique_ptr<MemoryRegions> regions_;
+  MemoryDemand demand_;  // of all launches
 };
 
 }  // namespace hydra

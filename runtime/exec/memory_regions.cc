@@ -84,6 +84,12 @@ hal::RegionBindings MemoryRegions::Bindings(Use use) const {
   return bindings;
 }
 
+std::array<uint64_t, hal::kRegionCount> MemoryRegions::sizes() const {
+  std::array<uint64_t, hal::kRegionCount> sizes;
+  for (int i = 0; i < hal::kRegionCount; ++i) sizes[i] = buffers_[i]->bytes();
+  return sizes;
+}
+
 std::vector<MemoryLine> MemoryRegions::Report(const hal::Device& device) const {
   std::vector<MemoryLine> lines;
   for (int i = 0; i < hal::kRegionCount; ++i) {

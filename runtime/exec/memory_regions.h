@@ -34,6 +34,8 @@ class MemoryRegions {
 
   int micro_batches() const { return micro_batches_; }
   hal::Buffer& buffer(hal::Region region) { return *buffers_[static_cast<int>(region)]; }
+  // Bytes of every region.
+  std::array<uint64_t, hal::kRegionCount> sizes() const;
 
   // What is to run in the memory.
   enum class Use {

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "runtime/base/available_memory.h"
 #include "runtime/hal/command.h"
 
 namespace hydra::hal {
@@ -61,13 +62,6 @@ struct RegionBinding {
   uint64_t bytes = 0;
 };
 using RegionBindings = std::array<RegionBinding, kRegionCount>;
-
-// A range that holds no value from command number `before_command` of a sequence (top level) until
-// something writes it. Only `--validate` uses it: it fills the range with NaN.
-struct DeadRange {
-  uint64_t before_command = 0;
-  BufferRef range;
-};
 
 // One command sequence with the memory it works on, run `repeat` times. Run i sees the regions
 // inputs and outputs moved by i times their stride; every other region is the same in each run.
@@ -172,6 +166,12 @@ struct MemoryUse {
   uint64_t bytes = 0;
 };
 
+// Something that decides the bits of results, for people and for comparison.
+struct RuntimeFact {
+  std::string name;
+  std::string value;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -182,6 +182,10 @@ class Device {
   virtual const Capabilities& capabilities() const = 0;
   // Instruction-set levels whose code this device runs, best first, by their `--arch` names.
   virtual const std::vector<std::string>& isa_levels() const = 0;
+  // What beyond the artifact decides the bits of a result here: processor, libraries and what they
+  // are held to. Never anything that depends on threads. A checkpoint records them, and a resume
+  // names each that differs. Complete once kernels are loaded.
+  virtual std::vector<RuntimeFact> RuntimeFacts() const = 0;
 
   // Out of memory with what was asked for if there is no memory. Zero bytes are allowed.
   virtual absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
@@ -220,6 +224,8 @@ class Device {
 
   // Bytes obtained so far per purpose; workspaces and rings of the driver included.
   virtual std::vector<MemoryUse> memory_use() const = 0;
+  // What can still be touched of the device's memory now, and what bounds it.
+  virtual AvailableMemory available_memory() const = 0;
 };
 
 }  // namespace hydra::hal

@@ -4,12 +4,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/base/cpu_detection.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
@@ -45,15 +45,6 @@ absl::StatusOr<std::string> CacheDirectory() {
         "; set XDG_CACHE_HOME to a directory that can be written"));
   }
   return directory.string();
-}
-
-// What code generation for "native" may depend on.
-std::string ProcessorFeatures() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (absl::StartsWith(line, "flags") || absl::StartsWith(line, "Features")) return line;
-  }
-  return "unknown";
 }
 
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
@@ -102,7 +93,8 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   Hasher hasher;
   hasher.AddField(fs::path(request.spec).extension().string()).AddField(spec);
   hasher.AddField(absl::StrJoin(flags, "\n")).AddField(version.output);
-  hasher.AddField(ProcessorFeatures());
+  // What --arch=native stands for here.
+  hasher.AddField(absl::StrJoin(RunnableLevels(HostCpu()), " "));
   const std::string key = hasher.Digest().ToHex();
   HYDRA_ASSIGN_OR_RETURN(const std::string directory, CacheDirectory());
   const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");

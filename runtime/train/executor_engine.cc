@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -90,18 +91,6 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
                    accumulate.batch, "x", accumulate.seq));
 }
 
-absl::Status Stage(Launch& launch, InputSlot<int32_t> input, int64_t piece,
-                   absl::Span<const int32_t> values) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> target,
-                         launch.Stage(input, static_cast<int>(piece)));
-  if (values.size() != target.size()) {
-    return FailureError(
-        absl::StrCat("a batch of ", target.size(), " tokens expected, got ", values.size()));
-  }
-  std::copy(values.begin(), values.end(), target.begin());
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 EngineFacts FactsOf(const Executor& executor) {
@@ -114,6 +103,9 @@ EngineFacts FactsOf(const Executor& executor) {
   facts.isa_level = executor.isa_level();
   facts.compiler_build = info.compiler_build;
   facts.library_versions = {{"hydra", HYDRA_VERSION}};
+  for (const hal::RuntimeFact& fact : executor.device().RuntimeFacts()) {
+    facts.runtime[fact.name] = fact.value;
+  }
   facts.vocab_size = info.vocab_size;
   for (const artifact::ParameterInfo& parameter : info.parameters) {
     facts.parameter_count += static_cast<int64_t>(parameter.buffer.elements());
@@ -128,36 +120,71 @@ absl::StatusOr<std::unique_ptr<ExecutorEngine>> ExecutorEngine::Create(
   engine->facts_ = FactsOf(executor);
   engine->micro_batches_ = options.micro_batches;
   engine->DescribeState();
-  if (options.training) HYDRA_RETURN_IF_ERROR(engine->PrepareTraining(options));
+  if (options.training) HYDRA_RETURN_IF_ERROR(engine->FindTraining(options));
   HYDRA_RETURN_IF_ERROR(engine->FindEvaluation(options));
   return engine;
 }
 
-absl::Status ExecutorEngine::PrepareTraining(const ExecutorEngineOptions& options) {
+absl::Status ExecutorEngine::FindTraining(const ExecutorEngineOptions& options) {
   HYDRA_ASSIGN_OR_RETURN(const EntryInfo* accumulate, FindAccumulate(executor_, options));
-  HYDRA_ASSIGN_OR_RETURN(const EntryInfo* apply, FindApply(executor_, *accumulate));
+  HYDRA_ASSIGN_OR_RETURN(apply_, FindApply(executor_, *accumulate));
   batch_ = accumulate->batch;
   seq_ = accumulate->seq;
-  LaunchOptions launch;
-  launch.fetch = {"grad_norm", "clip_scale"};
-  launch.record.profile = options.profile;
-  for (const NamedBuffer& output : accumulate->outputs) {
-    absl::string_view name = output.name;
-    if (!absl::ConsumePrefix(&name, "loss.")) continue;
-    terms_.emplace_back(name);
-    launch.fetch.push_back(output.name);
+  for (const EntryInfo& entry : executor_.info().entries) {
+    if (entry.name != kAccumulate || entry.batch != batch_ || entry.seq != seq_) continue;
+    plans_.push_back({.accumulate = &entry});
+    for (const NamedBuffer& output : entry.outputs) {
+      absl::string_view name = output.name;
+      if (!absl::ConsumePrefix(&name, "loss.")) continue;
+      if (std::find(terms_.begin(), terms_.end(), name) == terms_.end()) terms_.emplace_back(name);
+    }
+  }
+  record_.profile = options.profile;
+  // A step may be staged while all of them are in flight.
+  record_.ring = static_cast<int>(options.steps_in_flight) + 1;
+  flight_.resize(static_cast<size_t>(options.steps_in_flight));
+  return UseVariant(accumulate->variant);
+}
+
+absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
+  if (plan_ != nullptr && (variant.empty() || plan_->accumulate->variant == variant)) {
+    return absl::OkStatus();
+  }
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const StepPlan& plan) {
+    return variant.empty() || plan.accumulate->variant == variant;
+  });
+  if (found == plans_.end()) {
+    std::vector<std::string> present;
+    for (const StepPlan& plan : plans_) present.push_back(plan.accumulate->Label());
+    return InputError(absl::StrCat(executor_.artifact().path(), ": no training entry of variant '",
+                                   variant, "'; present: ", absl::StrJoin(present, ", ")));
+  }
+  if (found->launch == nullptr) HYDRA_RETURN_IF_ERROR(PreparePlan(*found));
+  plan_ = &*found;
+  return absl::OkStatus();
+}
+
+absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
+  LaunchOptions options;
+  options.record = record_;
+  options.fetch = {"grad_norm", "clip_scale"};
+  for (const NamedBuffer& output : plan.accumulate->outputs) {
+    if (absl::StartsWith(output.name, "loss.")) options.fetch.push_back(output.name);
   }
   HYDRA_ASSIGN_OR_RETURN(
-      step_,
-      executor_.PrepareStep(*accumulate, static_cast<int>(options.micro_batches), *apply, launch));
-  HYDRA_ASSIGN_OR_RETURN(slots_.tokens, step_->FindInput<int32_t>("tokens"));
-  HYDRA_ASSIGN_OR_RETURN(slots_.targets, step_->FindInput<int32_t>("targets"));
-  for (const std::string& term : terms_) {
-    HYDRA_ASSIGN_OR_RETURN(slots_.losses.emplace_back(),
-                           step_->FindOutput<float>(absl::StrCat("loss.", term)));
+      std::unique_ptr<Launch> launch,
+      executor_.PrepareStep(*plan.accumulate, static_cast<int>(micro_batches_), *apply_, options));
+  HYDRA_ASSIGN_OR_RETURN(plan.tokens, launch->FindInput<int32_t>("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(plan.targets, launch->FindInput<int32_t>("targets"));
+  HYDRA_ASSIGN_OR_RETURN(plan.grad_norm, launch->FindOutput<float>("grad_norm", 1));
+  HYDRA_ASSIGN_OR_RETURN(plan.clip_scale, launch->FindOutput<float>("clip_scale", 1));
+  plan.losses.resize(terms_.size());
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    const std::string name = absl::StrCat("loss.", terms_[term]);
+    if (std::count(options.fetch.begin(), options.fetch.end(), name) == 0) continue;
+    HYDRA_ASSIGN_OR_RETURN(plan.losses[term], launch->FindOutput<float>(name));
   }
-  HYDRA_ASSIGN_OR_RETURN(slots_.grad_norm, step_->FindOutput<float>("grad_norm", 1));
-  HYDRA_ASSIGN_OR_RETURN(slots_.clip_scale, step_->FindOutput<float>("clip_scale", 1));
+  plan.launch = std::move(launch);
   return absl::OkStatus();
 }
 
@@ -224,35 +251,53 @@ std::vector<std::string> ExecutorEngine::aliases(size_t index) const {
   return executor_.info().parameters[index].aliases;
 }
 
-absl::Status ExecutorEngine::SetControl(absl::string_view name, double value) {
-  if (control_.Set(name, value)) return absl::OkStatus();
-  return FindBuffer(executor_.info().control, name, "control value").status();
+absl::StatusOr<TrainEngine::BatchMemory> ExecutorEngine::StageBatch(int64_t micro_batch) {
+  const int piece = static_cast<int>(micro_batch);
+  BatchMemory memory;
+  HYDRA_ASSIGN_OR_RETURN(memory.tokens, plan_->launch->Stage(plan_->tokens, piece));
+  HYDRA_ASSIGN_OR_RETURN(memory.targets, plan_->launch->Stage(plan_->targets, piece));
+  return memory;
 }
 
-bool ExecutorEngine::HasControl(absl::string_view name) const {
-  return control_.Find(name).has_value();
+absl::StatusOr<int64_t> ExecutorEngine::SubmitStep() {
+  HYDRA_RETURN_IF_ERROR(plan_->launch->StageControl(control_));
+  HYDRA_ASSIGN_OR_RETURN(const hal::Ticket ticket, plan_->launch->Submit());
+  flight_[static_cast<size_t>(submitted_) % flight_.size()] = {plan_, ticket};
+  return submitted_++;
 }
 
-absl::Status ExecutorEngine::SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
-                                      absl::Span<const int32_t> targets) {
-  HYDRA_RETURN_IF_ERROR(Stage(*step_, slots_.tokens, micro_batch, tokens));
-  return Stage(*step_, slots_.targets, micro_batch, targets);
+absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
+  if (number < 0 || number >= submitted_ || number + steps_in_flight() < submitted_) {
+    return FailureError(absl::StrCat("step ", number, " of ", submitted_, "; only the last ",
+                                     steps_in_flight(), " can be read"));
+  }
+  const InFlight& step = flight_[static_cast<size_t>(number) % flight_.size()];
+  Launch& launch = *step.plan->launch;
+  results.losses.resize(terms_.size());
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    results.losses[term] = 0;
+    if (!step.plan->losses[term]) continue;
+    HYDRA_ASSIGN_OR_RETURN(results.losses[term], MeanLoss(step, *step.plan->losses[term]));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> norm,
+                         launch.Fetch(step.ticket, step.plan->grad_norm));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> scale,
+                         launch.Fetch(step.ticket, step.plan->clip_scale));
+  results.grad_norm = norm[0];
+  results.clip_scale = scale[0];
+  HYDRA_ASSIGN_OR_RETURN(results.seconds, launch.Seconds(step.ticket));
+  return absl::OkStatus();
 }
 
-absl::Status ExecutorEngine::RunStep() {
-  HYDRA_RETURN_IF_ERROR(step_->StageControl(control_));
-  HYDRA_ASSIGN_OR_RETURN(last_step_, step_->Submit());
-  return step_->Await(last_step_);
-}
-
-absl::StatusOr<double> ExecutorEngine::Loss(size_t term, int64_t micro_batch) {
-  return Fetch(slots_.losses[term], micro_batch);
-}
-
-absl::StatusOr<double> ExecutorEngine::Fetch(OutputSlot<float> output, int64_t micro_batch) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
-                         step_->Fetch(last_step_, output, static_cast<int>(micro_batch)));
-  return value[0];
+absl::StatusOr<double> ExecutorEngine::MeanLoss(const InFlight& step, OutputSlot<float> output) {
+  // Micro-batches in order, in float64: the mean does not depend on who finished first.
+  double sum = 0;
+  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
+                           step.plan->launch->Fetch(step.ticket, output, static_cast<int>(micro)));
+    sum += value[0];
+  }
+  return sum / static_cast<double>(micro_batches_);
 }
 
 absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,

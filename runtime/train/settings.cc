@@ -30,7 +30,7 @@ constexpr SettingRange kAutoWeight{.least = 0, .automatic = true};
 constexpr SettingRange kShare{.least = 0, .most = 1};
 // Every micro-batch of a step has inputs and outputs of its own in device memory.
 constexpr SettingRange kMicroBatches{.least = 1, .most = 65536};
-constexpr SettingRange kLag{.least = 1, .most = 1024};
+constexpr SettingRange kLag{.least = 1, .most = 1024, .automatic = true};
 
 constexpr SettingSpec kTable[] = {
     // The run.
@@ -73,8 +73,9 @@ constexpr SettingSpec kTable[] = {
     {"mod_aux_weight", kNum, kRun, "auto", kAutoWeight,
      "weight of the depth-router balance loss; auto: the model's"},
     // Host decisions that depend on results.
-    {"record_lag", kInt, kRun, "1", kLag,
-     "steps between a result and the host decision that may use it"},
+    {"record_lag", kInt, kRun, "auto", kLag,
+     "steps between a result and the host decision that may use it; auto: 2, or 1 for rules = "
+     "pytorch"},
     // Bookkeeping.
     {"save_interval", kInt, kRun, "500", kCount, "steps between checkpoints; 0: only at the end"},
     {"keep_checkpoints", kInt, kRun, "3", kCount, "checkpoints to keep; 0: all"},
@@ -84,7 +85,8 @@ constexpr SettingSpec kTable[] = {
     {"log_interval", kInt, kRun, "25", kPositive, "steps between log lines"},
     // The program.
     {"target", kText, kCompile, "", kAny, "device to compile for: cpu"},
-    {"arch", kText, kCompile, "", kAny, "native, x86-64-v3, x86-64-v4 or sapphirerapids"},
+    {"arch", kText, kCompile, "", kAny,
+     "native or an instruction-set level that hydra-opt --help lists"},
     {"precision", kText, kCompile, "", kAny, "element type: f32"},
     {"routing", kText, kCompile, "", kAny, "fixed, static or dynamic"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},

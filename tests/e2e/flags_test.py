@@ -212,6 +212,10 @@ class FlagsTest(support.EndToEndTest):
             "--seed": lambda: self.assertNotEqual(self.latest(self.trained("--seed", "9")),
                                                   self.latest(self.base)),
             "--resume": lambda: self.fails(3, *self.train(fresh(), "--resume"), says="resume"),
+            "--weights": lambda: self.assertIn(
+                "starting from the weights of", self.errors("--weights", self.weights)),
+            "--resume-from": lambda: self.fails(3, *self.train(fresh(), "--resume-from", "3"),
+                                                says="resume"),
             "--stop-at": lambda: self.assertEqual(
                 len(self.journal(self.trained("--steps", "3", "--stop-at", "2"))), 2),
             "--dry-run": lambda: self.assertIn("planned", self.run_ok(*dry).out),
@@ -271,6 +275,7 @@ class FlagsTest(support.EndToEndTest):
             "--validation-fraction": lambda: self.assertIn(
                 ", 0 held out", self.run_ok(*text, "--out", fresh(), "--validation-fraction",
                                             "0").out),
+            "--force": lambda: self.replaces(text, fresh(), "--out"),
             "--json": lambda: self.json_of(*text, "--out", fresh()),
         }
         rows["inspect"] = {
@@ -283,6 +288,7 @@ class FlagsTest(support.EndToEndTest):
                                              says="checkpoint"),
             "--output": lambda: self.assertTrue(os.path.isfile(
                 self.made(["checkpoint", "export", self.base], fresh(), "-o"))),
+            "--force": lambda: self.replaces(["checkpoint", "export", self.base], fresh(), "-o"),
             "--json": lambda: self.json_of("checkpoint", "export", self.base, "-o", fresh()),
         }
         rows["checkpoint import"] = {
@@ -291,6 +297,7 @@ class FlagsTest(support.EndToEndTest):
             "--model": lambda: self.fails(3, "checkpoint", "import", self.weights, "--model",
                                           self.path("none"), "-o", fresh(), says="none"),
             "--output": lambda: self.assertTrue(os.path.isdir(self.made(imported, fresh(), "-o"))),
+            "--force": lambda: self.replaces(imported, fresh(), "-o"),
             "--json": lambda: self.json_of(*imported, "-o", fresh()),
         }
         rows["verify"] = {
@@ -298,6 +305,8 @@ class FlagsTest(support.EndToEndTest):
             "--precision": lambda: self.fails(2, "verify", golden, "--precision", "fp7",
                                               says="'fp7'"),
             "--target": lambda: self.fails(2, "verify", golden, "--target", "gpu", says="'gpu'"),
+            "--arch": lambda: self.fails(2, "verify", golden, "--arch", "pentium",
+                                         says=["native", "'pentium'"]),
             "--threads": lambda: self.fails(2, "verify", golden, "--target", "interpreter",
                                             "--threads", "2", says="--threads has no effect"),
             "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
@@ -324,6 +333,12 @@ class FlagsTest(support.EndToEndTest):
     def made(self, arguments, out, flag="--out"):
         self.run_ok(*arguments, flag, out)
         return out
+
+    def replaces(self, arguments, out, flag):
+        """What is there stays without --force and is replaced with it."""
+        self.made(arguments, out, flag)
+        self.fails(2, *arguments, flag, out, says="--force")
+        self.run_ok(*arguments, flag, out, "--force")
 
     def check_stop(self, generate):
         whole = self.run_ok(*generate, "--json").json()

@@ -1,4 +1,4 @@
-// The recorded artifact of format 1.0 computes the recorded logits: whole sequences by `eval`,
+// The recorded artifact of format 2.0 computes the recorded logits: whole sequences by `eval`,
 // piece by piece by `extend`. What was recorded is the interpreter's, in float64.
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/status.h"
 #include "runtime/exec/executor.h"
 #include "runtime/hal/registry.h"
 #include "runtime/io/safetensors.h"
@@ -17,7 +18,7 @@
 namespace hydra {
 namespace {
 
-std::string GoldenBase() { return testing::SourceDir() + "/tests/golden/artifact-1.0"; }
+std::string GoldenBase() { return testing::SourceDir() + "/tests/golden/artifact-2.0"; }
 constexpr char kLevel[] = "x86-64-v3";
 // Of the largest recorded value (at least 1): a few roundings of float32.
 constexpr float kTolerance = 1e-6f;
@@ -140,6 +141,16 @@ TEST_F(GoldenArtifactTest, ExtendGivesTheSameLogitsPieceByPiece) {
       position += count;
     }
   }
+}
+
+TEST(OldArtifactTest, Format1IsRefusedWithBothVersions) {
+  const auto old =
+      artifact::Artifact::Open(testing::SourceDir() + "/tests/golden/artifact-1.0.hydra");
+  ASSERT_FALSE(old.ok());
+  EXPECT_EQ(KindOf(old.status()), ErrorKind::kInput);
+  const std::string message(old.status().message());
+  EXPECT_NE(message.find("artifact version 1.0, expected 2.x"), std::string::npos) << message;
+  EXPECT_NE(message.find("hydra-opt MODEL"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ TEST_P(AllocationTest, MatmulLeavesNothingBehind) {
   MatmulCommand bounded = matmul;
   bounded.rows = world_->Put<int32_t>({400}, Region::kControl);
   bounded.rows_bound_k = true;
+  bounded.k_slice = 256;
   auto list = world_->Record({{matmul, 0}, {bounded, 0}});
   ASSERT_TRUE(list.ok()) << list.status();
   for (int i = 0; i < 20; ++i)

@@ -194,6 +194,8 @@ class LateDevice final : public Device {
   std::string description() const override { return absl::StrCat(inner_->description(), ", late"); }
   const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return inner_->isa_levels(); }
+  std::vector<RuntimeFact> RuntimeFacts() const override { return inner_->RuntimeFacts(); }
+  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {

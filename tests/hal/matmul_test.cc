@@ -164,6 +164,7 @@ TEST_P(MatmulTest, RowsBoundK) {
         world_->Set(p.command.b, b);
         p.command.rows = world_->Put<int32_t>({rows}, Region::kControl);
         p.command.rows_bound_k = true;
+        p.command.k_slice = 256;
         const absl::Status status = world_->Run({{p.command, 0}});
         ASSERT_TRUE(status.ok()) << status;
         ExpectProduct(p, world_->Get<float>(p.command.c), p.command.m, valid, false,
@@ -179,7 +180,7 @@ TEST_P(MatmulTest, RowsBoundK) {
 
 TEST_P(MatmulTest, OtherTypesAreRefused) {
   Problem p = Make(*world_, {8, 8, 8, 8, 8});
-  p.command.type = ElementType::kBf16;
+  p.command.a_type = p.command.b_type = ElementType::kBf16;
   const auto list = world_->Record({{p.command, 3}});
   EXPECT_EQ(KindOf(list.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(list.status().message()),
@@ -199,6 +200,7 @@ TEST(MatmulDeterminismTest, SameBitsForEveryThreadCount) {
       Problem bounded = Make(*world, {100, 70, 700, 32, 32, true, false, true});
       bounded.command.rows = world->Put<int32_t>({601}, Region::kControl);
       bounded.command.rows_bound_k = true;
+      bounded.command.k_slice = 256;
       const absl::Status status = world->Run({{plain.command, 0}, {bounded.command, 0}});
       ASSERT_TRUE(status.ok()) << status;
       results.push_back(world->Get<float>(plain.command.c));

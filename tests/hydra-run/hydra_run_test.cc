@@ -103,9 +103,19 @@ TEST_F(HydraRunTest, ADamagedCheckpointIsRefusedAndThePreviousOneUsed) {
   const std::string newest = directory_ / "run/checkpoints/step-00000012/weights.safetensors";
   const std::string good = ReadFile(newest);
   WriteFile(newest, good.substr(0, good.size() - 1));
-  EXPECT_EQ(Run("inspect $D/run"), 3);
+  const std::string named = "$D/run/checkpoints/step-00000012 ";
+  EXPECT_EQ(Run("inspect " + named), 3);
   EXPECT_THAT(errors_, HasSubstr("torn"));
-  EXPECT_EQ(Run("generate $D/run --prompt a"), 3);
+  EXPECT_EQ(Run("generate " + named + "--prompt a"), 3);
+  // The run as a whole stands for its newest good one, for readers as for --resume.
+  for (const char* reader :
+       {"inspect $D/run", "generate $D/run --prompt a", "eval $D/run --data $D/data",
+        "inspect $D/run/checkpoints/latest", "checkpoint export $D/run -o $D/fallen.safetensors"}) {
+    EXPECT_EQ(Run(reader), 0) << reader << errors_;
+    EXPECT_THAT(errors_, HasSubstr("a newer checkpoint is refused")) << reader;
+    EXPECT_THAT(errors_, HasSubstr("torn")) << reader;
+    EXPECT_THAT(errors_, HasSubstr("(step 8)")) << reader;
+  }
   EXPECT_EQ(Run(std::string(kTrain) + "--out $D/run --resume"), 0) << errors_;
   EXPECT_THAT(errors_, HasSubstr("a newer checkpoint is refused"));
   EXPECT_THAT(errors_, HasSubstr("resuming at step 8"));

@@ -1,5 +1,6 @@
 #include "tools/hydra-opt/CommandLine.h"
 
+#include "dialects/target/Architecture.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -35,8 +36,8 @@ CommandLine::CommandLine()
                   cl::cat(category)),
       function("function", cl::desc("compile only this function of a spec without a model"),
                cl::cat(category)),
-      arch("arch", cl::desc("native (default), x86-64-v3, x86-64-v4, sapphirerapids; repeatable"),
-           cl::cat(category)),
+      archHelp(cpuArchitectureNames() + " (default native); repeatable, all in one artifact"),
+      arch("arch", cl::desc(archHelp), cl::cat(category)),
       entries("entry", cl::desc("NAME@BxS with NAME train, eval or extend; repeatable"),
               cl::cat(category)),
       cache("cache", cl::desc("positions of the decoding cache"), cl::init(0), cl::cat(category)),
@@ -78,11 +79,9 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
                              std::to_string(cache));
   options.cacheLength = cache;
   for (const std::string &level : arch) {
-    if (Error error =
-            expectOneOf("arch", level, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}))
-      return std::move(error);
-    if (level != "native")
-      options.isaLevels.push_back(level);
+    if (Error error = checkCpuLevel(level))
+      return createStringError("--arch: " + toString(std::move(error)));
+    options.architectures.push_back(level);
   }
   for (const std::string &text : entries) {
     Expected<EntryShape> entry = parseEntryShape(text);

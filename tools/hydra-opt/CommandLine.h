@@ -12,6 +12,7 @@ struct CommandLine {
   llvm::cl::OptionCategory category;
   llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, inputs, interpretAs,
       function;
+  std::string archHelp; // refers to the list of levels; LLVM keeps the text by reference
   llvm::cl::list<std::string> arch, entries;
   llvm::cl::opt<int64_t> cache;
   llvm::cl::opt<bool> interpret;

@@ -97,8 +97,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
                                                        .seq = wanted.seq,
                                                        .micro_batches = micro_batches,
                                                        .profile = flags.profile}));
-  HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(*engine));
-  HYDRA_RETURN_IF_ERROR(engine->RunStep());  // its batch and control values stay for later runs
+  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
   HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), flags, result));

@@ -1,11 +1,15 @@
 // hydra-run checkpoint: weights out of and into checkpoints.
 #include "runtime/train/checkpoint.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
+#include "runtime/io/output_guard.h"
+#include "runtime/io/safetensors.h"
 #include "runtime/train/executor_engine.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
@@ -14,18 +18,32 @@
 namespace hydra::tools {
 namespace {
 
+constexpr uint64_t kPiece = 1 << 20;
+
 struct CheckpointFlags {
   std::string model;
   std::string weights;
   std::string output;
+  bool force = false;
 };
+
+const DirectoryKind kCheckpointKind{"a checkpoint", train::IsCheckpointFile};
+const FileKind kSafetensorsKind{
+    "a safetensors file", [](const std::string& path) { return SafetensorsFile::Open(path).ok(); }};
 
 // The file inside the checkpoint already has the state-dict names; it was checked by Open.
 absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, train::Checkpoint::Open(flags.model));
+  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kSafetensorsKind, flags.force));
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
+                         OpenCheckpointWithWarnings(flags.model));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
-  HYDRA_RETURN_IF_ERROR(file.Append(weights.bytes()));
+  std::vector<uint8_t> piece;
+  for (uint64_t done = 0; done < weights.bytes().size(); done += piece.size()) {
+    piece.resize(std::min<uint64_t>(kPiece, weights.bytes().size() - done));
+    HYDRA_RETURN_IF_ERROR(weights.Read(done, absl::MakeSpan(piece)));
+    HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(piece)));
+  }
   HYDRA_RETURN_IF_ERROR(file.Commit());
   if (json) {
     PrintJson({{"checkpoint", checkpoint.path()},
@@ -40,6 +58,7 @@ absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
 }
 
 absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
+  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kCheckpointKind, flags.force));
   ModelRequest request;
   request.command = "checkpoint import";
   request.model = flags.model;
@@ -53,6 +72,7 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
   record.facts = engine->facts();
   record.settings = request.settings.RunValues();
   HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
+  HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(flags.output)));
   HYDRA_RETURN_IF_ERROR(
       train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));
   if (json) {
@@ -72,12 +92,14 @@ void AddCheckpoint(CommandLine& line) {
   auto exported = std::make_shared<CheckpointFlags>();
   out.Positional("checkpoint", exported->model, "checkpoint or run directory");
   out.RequiredText("-o,--output", exported->output, "safetensors file to write");
+  out.Flag("--force", exported->force, "replace a safetensors file");
   out.Run([exported](bool json) { return Export(*exported, json); });
   Command in = command.Subcommand("import", "A checkpoint from safetensors");
   auto imported = std::make_shared<CheckpointFlags>();
   in.Positional("file", imported->weights, "safetensors file under state-dict names");
   in.RequiredText("--model", imported->model, "model spec or artifact");
   in.RequiredText("-o,--output", imported->output, "checkpoint directory to write");
+  in.Flag("--force", imported->force, "replace a checkpoint; never a directory with other files");
   in.Run([imported](bool json) { return Import(*imported, json); });
 }
 

@@ -135,6 +135,10 @@ void Command::Flag(const std::string& name, bool& value, const std::string& help
   app_.add_flag(name, value, help);
 }
 
+void Command::FlagOrText(const std::string& name, std::string& value, const std::string& help) {
+  app_.add_flag(name, value, help);
+}
+
 void Command::Text(const std::string& name, std::string& value, const std::string& help,
                    const std::vector<std::string>& choices) {
   const auto take = [&value, name, choices](const std::string& text) {

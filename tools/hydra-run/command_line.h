@@ -48,6 +48,8 @@ class Command {
   void Positionals(const std::string& name, std::vector<std::string>& values,
                    const std::string& help);
   void Flag(const std::string& name, bool& value, const std::string& help);
+  // A flag that may have a value after an equals sign: "true" without one.
+  void FlagOrText(const std::string& name, std::string& value, const std::string& help);
   // `value` holds the default; `choices` empty: any text.
   void Text(const std::string& name, std::string& value, const std::string& help,
             const std::vector<std::string>& choices = {});

@@ -34,6 +34,7 @@ void AddData(CommandLine& line) {
   auto options = std::make_shared<data::TextOptions>();
   text.Positionals("files", options->files, "text files, joined in this order");
   text.RequiredText("--out", options->out, "directory to make");
+  text.Flag("--force", options->force, "replace a data directory; never one with other files");
   text.Text("--tokenizer", options->tokenizer, "how text becomes token ids", {"byte"});
   text.Number("--validation-fraction", options->validation_fraction, {.least = 0, .most = 0.999},
               "share held out, from the end");

@@ -12,9 +12,8 @@ namespace hydra::tools {
 absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
                            const train::Settings& settings, bool json) {
   HYDRA_RETURN_IF_ERROR(engine.InitializeParameters(settings.Integer("seed")));
-  HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(engine));
   // The first run touches memory for the first time; the second is what training repeats.
-  HYDRA_RETURN_IF_ERROR(engine.RunStep());
+  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(engine));
   HYDRA_RETURN_IF_ERROR(engine.step_launch()->Run());
   const double seconds = engine.step_launch()->seconds();
   const uint64_t flops = engine.step_launch()->flops();

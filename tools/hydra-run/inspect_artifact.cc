@@ -2,31 +2,23 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/artifact/artifact.h"
+#include "runtime/base/buffer_ref.h"
+#include "runtime/base/command_walk.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
 namespace {
-
-constexpr const char* kRegionNames[hal::kRegionCount] = {
-    "arena", "parameters", "gradients", "optimizer", "control", "control_state",
-    "cache", "inputs",     "outputs",   "constants", "scratch"};
 
 struct Counts {
   int64_t commands = 0, kernels = 0, matmuls = 0;
 };
 
 void Count(const hal::CommandSequence& commands, Counts& counts) {
-  for (const hal::Command& command : commands) {
+  hal::ForEachCommand(commands, [&](const hal::Command& command) {
     ++counts.commands;
     if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
     if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
-    if (const auto* choice = std::get_if<hal::SwitchCommand>(&command.body)) {
-      for (const hal::CommandSequence& sequence : choice->cases) Count(sequence, counts);
-    }
-    if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
-      Count(capture->body, counts);
-    }
-  }
+  });
 }
 
 std::string Shape(const std::vector<int64_t>& shape) {
@@ -64,10 +56,11 @@ std::string RegionsText(const artifact::ArtifactInfo& info, Json& json) {
   Table table({"memory", "planned"}, "lr");
   uint64_t total = 0;
   for (int i = 0; i < hal::kRegionCount; ++i) {
-    json[kRegionNames[i]] = info.region_bytes[i];
+    const absl::string_view name = hal::RegionName(static_cast<hal::Region>(i));
+    json[std::string(name)] = info.region_bytes[i];
     if (info.region_bytes[i] == 0) continue;
     total += info.region_bytes[i];
-    table.Add({kRegionNames[i], HumanBytes(info.region_bytes[i])});
+    table.Add({std::string(name), HumanBytes(info.region_bytes[i])});
   }
   table.Add({"total", HumanBytes(total)});
   return table.Text();

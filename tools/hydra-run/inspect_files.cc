@@ -8,6 +8,7 @@
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/hydra-run/inspect.h"
+#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 
@@ -43,6 +44,7 @@ absl::StatusOr<Inspection> InspectSafetensors(const std::string& path) {
 
 absl::StatusOr<Inspection> InspectTokens(const std::string& path) {
   HYDRA_ASSIGN_OR_RETURN(const data::TokenFile file, data::TokenFile::Open(path));
+  HYDRA_RETURN_IF_ERROR(file.Verify());
   Inspection result;
   absl::StrAppend(&result.text, "tokens      ", path, "\ncount       ",
                   WithCommas(static_cast<int64_t>(file.size())), "\nvocabulary  ",
@@ -78,7 +80,7 @@ absl::StatusOr<Inspection> InspectData(const std::string& directory) {
 }
 
 absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, train::Checkpoint::Open(path));
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, OpenCheckpointWithWarnings(path));
   const train::RunRecord& run = checkpoint.run();
   Inspection result;
   Json files = Json::array();
@@ -113,6 +115,7 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
                  {"isa_level", run.facts.isa_level},
                  {"compiler", run.facts.compiler_build},
                  {"libraries", run.facts.library_versions},
+                 {"runtime", run.facts.runtime},
                  {"data_fingerprint", run.data_fingerprint},
                  {"tokenizer", run.tokenizer},
                  {"settings", run.settings},

@@ -11,6 +11,7 @@
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/model_facts.h"
+#include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/weights.h"
 #include "tools/hydra-run/console.h"
@@ -19,6 +20,8 @@ namespace hydra::tools {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kLargestArtifact = uint64_t{1} << 36;
 
 // The entries as flags of hydra-opt. Sequences that the user did not choose are no longer than the
 // model's, which is said.
@@ -84,11 +87,15 @@ absl::StatusOr<std::shared_ptr<const artifact::Artifact>> OpenArtifact(const std
   return std::shared_ptr<const artifact::Artifact>(std::move(opened));
 }
 
-absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
-  HYDRA_ASSIGN_OR_RETURN(model.checkpoint, train::Checkpoint::Open(request.model));
+absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
+  if (request.checkpoint) {
+    model.checkpoint = request.checkpoint;
+  } else {
+    HYDRA_ASSIGN_OR_RETURN(model.checkpoint, OpenCheckpointWithWarnings(request.model));
+  }
   model.spec_path = model.checkpoint->spec_path();
   HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(
-      request.settings, request.model,
+      request.settings, request.checkpoint ? request.checkpoint->path() : request.model,
       absl::StrCat("compile its model anew and take its weights along:\n  hydra-opt ",
                    model.spec_path.empty() ? "MODEL" : model.spec_path,
                    " FLAGS -o NEW.hydra\n  hydra-run ", request.command, " NEW.hydra --weights ",
@@ -112,6 +119,7 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
 }
 
 absl::Status OpenModel(const ModelRequest& request, Model& model) {
+  if (request.checkpoint) return OpenFromCheckpoint(request, model);
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
     return InputError(
@@ -119,7 +127,7 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
                      ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));
   }
-  if (fs::is_directory(request.model, ignored)) return OpenCheckpoint(request, model);
+  if (fs::is_directory(request.model, ignored)) return OpenFromCheckpoint(request, model);
   if (toolchain::IsModelSpec(request.model)) {
     model.spec_path = request.model;
     HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
@@ -158,6 +166,17 @@ std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {
   return entries;
 }
 
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(train::Checkpoint checkpoint, train::OpenCheckpoint(path));
+  for (const std::string& reason : checkpoint.refused()) {
+    PrintWarning(absl::StrCat("a newer checkpoint is refused: ", reason));
+  }
+  if (!checkpoint.refused().empty()) {
+    PrintWarning(absl::StrCat("using ", checkpoint.path(), " (step ", checkpoint.run().step, ")"));
+  }
+  return checkpoint;
+}
+
 absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   Model model;
   HYDRA_RETURN_IF_ERROR(OpenModel(request, model));
@@ -189,17 +208,24 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
     return engine->InitializeParameters(seed);
   }
   HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  return train::LoadTensors(
-      file, engine->state(train::StateKind::kParameters),
-      [&](size_t index) { return engine->aliases(index); },
-      [&](size_t index, absl::Span<const uint8_t> bytes) {
-        return engine->WriteState(train::StateKind::kParameters, index, bytes);
-      });
+  HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(file, *engine));
+  if (converted > 0) {
+    PrintNote(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
   train::CheckpointAttachments attachments;
-  attachments.artifact = model.artifact_path;
+  HYDRA_ASSIGN_OR_RETURN(attachments.artifact,
+                         ReadWholeFile(model.artifact_path, kLargestArtifact));
+  const absl::Span<const uint8_t> read(
+      reinterpret_cast<const uint8_t*>(attachments.artifact.data()), attachments.artifact.size());
+  const auto again = artifact::Artifact::FromMemory(read, model.artifact_path);
+  if (!again.ok() || (*again)->content_hash() != model.artifact->content_hash()) {
+    return InputError(
+        absl::StrCat(model.artifact_path, ": was replaced while it was loaded; start again"));
+  }
   if (!model.spec_path.empty()) {
     attachments.spec_extension = fs::path(model.spec_path).extension().string();
     HYDRA_ASSIGN_OR_RETURN(attachments.spec_contents,

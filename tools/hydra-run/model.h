@@ -43,6 +43,7 @@ std::vector<EntryRequest> DefaultEntries(int64_t batch = 0, int64_t seq = 0);
 struct ModelRequest {
   std::string command;  // for messages
   std::string model;    // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::optional<train::Checkpoint> checkpoint;  // opened already; instead of `model`
   // For specs: what to compile. For checkpoints: what the artifact must have, or else the
   // checkpoint's spec is compiled.
   std::vector<EntryRequest> entries;
@@ -69,6 +70,9 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 // Weights for inference: from `weights_file` if given, else from the checkpoint, else initial
 // values from `seed` with a warning.
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
+
+// train::OpenCheckpoint, with a warning for each newer checkpoint that was passed over.
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path);
 
 // What a checkpoint of this model should carry along.
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);

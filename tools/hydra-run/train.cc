@@ -3,10 +3,11 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "runtime/io/posix_file.h"
+#include "runtime/train/checkpoint_start.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/metrics_observer.h"
 #include "runtime/train/trainer.h"
@@ -24,8 +25,10 @@ struct TrainFlags {
   ModelFlags model;
   std::string data;
   std::string out;
+  std::string weights;
   std::optional<int64_t> stop_at;
-  bool resume = false;
+  std::string resume;  // "", "true" (the flag alone) or "auto"
+  std::optional<int64_t> resume_from;
   bool dry_run = false;
   bool list_settings = false;
 };
@@ -52,15 +55,68 @@ int PrintSettings(bool json) {
   return 0;
 }
 
-// The shape must be known before the model is loaded, so a resumed run's is read from its
-// checkpoint.
-absl::Status TakeSavedSettings(const std::string& out, train::Settings& settings) {
-  HYDRA_ASSIGN_OR_RETURN(
-      const train::CheckpointStore store,
-      train::CheckpointStore::Open((std::filesystem::path(out) / "checkpoints").string()));
-  HYDRA_ASSIGN_OR_RETURN(const auto newest, store.OpenNewest());
-  if (!newest) return absl::OkStatus();
-  return settings.Restore(newest->checkpoint.run().settings).status();
+absl::StatusOr<train::StartRequest> StartOf(const TrainFlags& flags) {
+  train::StartRequest request{.out = flags.out, .step = flags.resume_from};
+  if (flags.resume == "auto") {
+    request.mode = train::StartMode::kResumeIfPresent;
+  } else if (flags.resume == "true" || flags.resume_from) {
+    request.mode = train::StartMode::kResume;
+  }
+  if (!flags.resume.empty() && flags.resume != "true" && flags.resume != "auto") {
+    return UsageError(absl::StrCat(
+        "--resume expects no value, or =auto to begin where there is nothing yet; found '",
+        flags.resume, "'"));
+  }
+  if (flags.resume == "auto" && flags.resume_from) {
+    return UsageError(
+        "--resume=auto and --resume-from STEP contradict each other: the step has to be there");
+  }
+  const bool resumes = request.mode != train::StartMode::kNew;
+  if (flags.dry_run && (resumes || !flags.weights.empty())) {
+    return UsageError(
+        "--dry-run begins nothing, so --resume, --resume-from and --weights have no effect; drop "
+        "them, or --dry-run");
+  }
+  if (request.mode == train::StartMode::kResume && !flags.weights.empty()) {
+    return UsageError(
+        "a resumed run has its checkpoint's weights, so --weights has no effect; drop it, or start "
+        "a new run with another --out");
+  }
+  return request;
+}
+
+// Whoever resumes with a model of his own means the one that the run has. Equal shapes would let
+// any other pass.
+absl::Status CheckSameModel(const std::string& named, const train::CheckpointAttachments& model,
+                            const train::Checkpoint& checkpoint) {
+  if (checkpoint.spec_path().empty() || model.spec_extension.empty()) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const std::string saved,
+                         ReadWholeFile(checkpoint.spec_path(), uint64_t{1} << 28));
+  if (saved == model.spec_contents) return absl::OkStatus();
+  return UsageError(absl::StrCat(
+      named, ": expected the model of the run, as in ", checkpoint.spec_path(),
+      ", found another one; leave MODEL away to resume with the run's own, or start a new run of "
+      "this model from its weights with --weights ",
+      checkpoint.weights_path(), " and another --out"));
+}
+
+// The data directory: as named, or the one that the run was started with.
+absl::StatusOr<data::Dataset> OpenData(const TrainFlags& flags, bool resumed, std::string& path) {
+  path = flags.data;
+  if (path.empty() && resumed) {
+    const absl::StatusOr<train::RunInputs> inputs = train::ReadRunInputs(flags.out);
+    if (!inputs.ok()) {
+      return Annotate(inputs.status(), "the run does not say where its data are; pass --data DIR");
+    }
+    path = inputs->data;
+  }
+  absl::StatusOr<data::Dataset> dataset = data::Dataset::Open(path);
+  if (!dataset.ok() && flags.data.empty()) {
+    return Annotate(dataset.status(),
+                    "the data that the run was started with (pass --data DIR if "
+                    "they have moved)");
+  }
+  return dataset;
 }
 
 // What this run will go without, if the model or the data lack something.
@@ -108,14 +164,28 @@ Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const s
 absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.list_settings) return PrintSettings(json);
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
+  HYDRA_ASSIGN_OR_RETURN(const train::StartRequest start_request, StartOf(flags));
   if (flags.out.empty() && !flags.dry_run) {
     return UsageError("train needs --out DIR for checkpoints and metrics");
   }
-  if (flags.data.empty() && !flags.dry_run) {
+  // A new run leaves nothing behind if its request is refused; one that goes on is opened first,
+  // since its checkpoint has the settings.
+  std::optional<train::StartingPoint> start;
+  if (start_request.mode != train::StartMode::kNew &&
+      (start_request.mode == train::StartMode::kResume || PathExists(flags.out))) {
+    HYDRA_ASSIGN_OR_RETURN(start, train::OpenStartingPoint(start_request));
+  }
+  const bool resumed = start && start->checkpoint;
+  train::Settings settings = request.settings;
+  if (resumed) {
+    HYDRA_RETURN_IF_ERROR(settings.Restore(start->checkpoint->run().settings).status());
+    if (request.model.empty()) request.checkpoint = start->checkpoint;
+  } else if (request.model.empty()) {
+    return UsageError("train: expected a MODEL, found none (see hydra-run train --help)");
+  }
+  if (flags.data.empty() && !flags.dry_run && !resumed) {
     return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
-  train::Settings settings = request.settings;
-  if (flags.resume) HYDRA_RETURN_IF_ERROR(TakeSavedSettings(flags.out, settings));
   HYDRA_RETURN_IF_ERROR(train::CheckSettings(settings));
   if (flags.stop_at && *flags.stop_at > settings.Integer("steps")) {
     return UsageError(absl::StrCat("--stop-at: expected at most --steps, ",
@@ -125,26 +195,33 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   request.entries = DefaultEntries(settings.Integer("batch"), settings.Integer("seq"));
   request.micro_batches = settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(model.executor(), {.batch = settings.Integer("batch"),
-                                                       .seq = settings.Integer("seq"),
-                                                       .micro_batches = request.micro_batches,
-                                                       .variant = settings.Text("variant")}));
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
+                         train::ExecutorEngine::Create(
+                             model.executor(), {.batch = settings.Integer("batch"),
+                                                .seq = settings.Integer("seq"),
+                                                .micro_batches = request.micro_batches,
+                                                .variant = settings.Text("variant"),
+                                                .steps_in_flight = train::RecordLag(
+                                                    settings, model.artifact->info().rules)}));
   if (flags.dry_run) return DryRun(model, *engine, settings, json);
 
-  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
-  HYDRA_RETURN_IF_ERROR(CheckEvaluation(*engine, dataset, request.settings, flags.model.model));
-  std::error_code error;
-  std::filesystem::create_directories(flags.out, error);
-  if (error) {
-    return FailureError(absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
-  }
+  std::string data_path;
+  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, OpenData(flags, resumed, data_path));
+  HYDRA_RETURN_IF_ERROR(CheckEvaluation(*engine, dataset, request.settings, model.artifact_path));
   train::TrainerOptions options;
-  options.out = flags.out;
   options.stop_at = flags.stop_at;
-  options.resume = flags.resume;
   HYDRA_ASSIGN_OR_RETURN(options.attachments, AttachmentsOf(model));
+  if (resumed) {
+    HYDRA_RETURN_IF_ERROR(CheckSameModel(request.model, options.attachments, *start->checkpoint));
+  } else {
+    options.weights = flags.weights;
+    if (options.weights.empty() && model.checkpoint) {
+      options.weights = model.checkpoint->weights_path();
+    }
+  }
+  if (!start) {
+    HYDRA_ASSIGN_OR_RETURN(start, train::OpenStartingPoint(start_request));
+  }
   CatchStopSignals();
   options.interrupted = [] { return CaughtSignal() != 0; };
   const int64_t steps = settings.Integer("steps");
@@ -155,7 +232,17 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
       [&progress](const std::string& message) { progress.OnWarning(message); });
   HYDRA_ASSIGN_OR_RETURN(train::Trainer trainer,
                          train::Trainer::Create(*engine, dataset, request.settings,
-                                                std::move(options), {&metrics, &progress}));
+                                                *std::move(start), options, {&metrics, &progress}));
+  if (!options.weights.empty()) {
+    PrintNote(absl::StrCat("starting from the weights of ", options.weights,
+                           "; the optimizer begins afresh"));
+  }
+  const std::string absolute_data =
+      std::filesystem::absolute(data_path).lexically_normal().string();
+  if (const absl::Status written = train::WriteRunInputs(flags.out, {.data = absolute_data});
+      !written.ok()) {
+    PrintWarning(absl::StrCat("--resume will need --data: ", written.message()));
+  }
   HYDRA_ASSIGN_OR_RETURN(const train::TrainOutcome outcome, trainer.Run());
   const Json summary = Summary(trainer, outcome, flags.out, metrics);
   if (json) {
@@ -187,25 +274,29 @@ void AddTrain(CommandLine& line) {
   for (const train::SettingSpec& spec : train::SettingTable()) {
     if (spec.scope == train::SettingScope::kRun) settings.emplace_back(spec.key);
   }
-  // --help-settings needs no model, so the positional is checked by hand.
-  flags->model.Declare(command, "train", "model spec (.mlir, .json) or artifact (.hydra)", settings,
-                       /*model_required=*/false);
+  // --help-settings and --resume need no model, so the positional is checked by hand.
+  flags->model.Declare(command, "train",
+                       "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from",
+                       settings, /*model_required=*/false);
   command.Text("--data", flags->data, "data directory made by 'hydra-run data'");
   command.Text("--out", flags->out, "where checkpoints and metrics go");
   for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {
     flags->model.DeclareSetting(command, key);
   }
-  command.Flag("--resume", flags->resume, "continue from the newest usable checkpoint of --out");
+  command.Text("--weights", flags->weights,
+               "safetensors file to start from, of any float type; with a checkpoint as MODEL its "
+               "own weights are the default");
+  command.FlagOrText("--resume", flags->resume,
+                     "continue from the newest usable checkpoint of --out; model, data and "
+                     "settings are the run's. --resume=auto: begin if there is none");
+  command.Integer("--resume-from", flags->resume_from, {.least = 0},
+                  "continue from the checkpoint of this step; later ones move to OUT/abandoned");
   command.Integer("--stop-at", flags->stop_at, {.least = 1},
                   "end after this step with a checkpoint; the schedule still counts to --steps");
   command.Flag("--dry-run", flags->dry_run,
                "print parameters, planned bytes, FLOPs and speed, and stop");
   command.Flag("--help-settings", flags->list_settings, "list every setting for --set");
-  command.Run([flags](bool json) -> absl::StatusOr<int> {
-    if (flags->model.model.empty() && !flags->list_settings) {
-      return UsageError("train: expected a MODEL, found none (see hydra-run train --help)");
-    }
-    return Train(*flags, json);
+  command.Run([flags](bool json) { return Train(*flags, json);
   });
 }
 

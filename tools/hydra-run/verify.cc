@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "runtime/io/posix_file.h"
+#include "runtime/base/cpu_level.h"
 #include "runtime/toolchain/process.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
@@ -22,6 +24,7 @@ struct VerifyFlags {
   std::vector<std::string> files;
   std::string target = "cpu";
   std::string precision = "f32";
+  std::string arch = "native";
   std::string dump;
   int64_t threads = 0;
 };
@@ -125,6 +128,9 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
     return UsageError("--dump takes the tensors of one golden file; give one");
   if (flags.target == "interpreter" && flags.threads != 0)
     return UsageError("--threads has no effect on the interpreter, which has one; drop it");
+  if (flags.target == "interpreter" && flags.arch != "native")
+    return UsageError(
+        "--arch chooses generated code, which --target=interpreter does not run; leave it out");
   HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
   // So that a signal, too, leaves through the end of the temporary directory's owner.
   CatchStopSignals();
@@ -136,6 +142,7 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
     VerifyOptions options;
     options.target = flags.target;
     options.precision = flags.precision;
+    options.arch = flags.arch;
     options.threads = static_cast<int>(flags.threads);
     options.work_directory = directory.path();
     options.hydra_opt = [&](const std::vector<std::string>& arguments) {
@@ -167,6 +174,9 @@ void AddVerify(CommandLine& line) {
   command.Positionals("files", flags->files, "golden files");
   command.Text("--target", flags->target, "what computes", {"cpu", "interpreter"});
   command.Text("--precision", flags->precision, "element type", {"f32"});
+  std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
+  levels.insert(levels.begin(), "native");
+  command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
   command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
   command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");

@@ -22,34 +22,67 @@ struct KernelJob {
 void RunKernel(void* context, int worker, uint64_t begin, uint64_t end) {
   const auto& job = *static_cast<const KernelJob*>(context);
   const KernelStep& step = *job.step;
-  step.function(job.args, step.scalars.data(),
-                step.scratch == nullptr ? nullptr : step.scratch + worker * step.scratch_stride,
-                static_cast<int64_t>(begin), static_cast<int64_t>(end));
+  const KernelContext kernel{
+      step.scalars.data(),
+      step.scratch == nullptr ? nullptr : step.scratch + worker * step.scratch_stride, worker,
+      nullptr};
+  step.function(job.args, &kernel, static_cast<int64_t>(begin), static_cast<int64_t>(end));
 }
 
+// Items of copies and fills are bytes, or rows where there is more than one.
 struct CopyJob {
+  const CopyStep* step;
   const uint8_t* source;
   uint8_t* target;
 };
 
 void RunCopy(void* context, int, uint64_t begin, uint64_t end) {
   const auto& job = *static_cast<const CopyJob*>(context);
-  std::memcpy(job.target + begin, job.source + begin, end - begin);
+  const CopyStep& step = *job.step;
+  if (step.rows == 1) {
+    std::memcpy(job.target + begin, job.source + begin, end - begin);
+    return;
+  }
+  for (uint64_t row = begin; row < end; ++row) {
+    std::memcpy(job.target + row * step.target_pitch, job.source + row * step.source_pitch,
+                step.row_bytes);
+  }
 }
 
 struct FillJob {
+  const FillStep* step;
   uint8_t* target;
-  uint32_t pattern;
 };
+
+void FillWords(uint8_t* target, uint64_t bytes, uint32_t pattern) {
+  if (pattern == 0) {
+    std::memset(target, 0, bytes);
+    return;
+  }
+  auto* words = reinterpret_cast<uint32_t*>(target);
+  std::fill(words, words + bytes / 4, pattern);
+}
 
 void RunFill(void* context, int, uint64_t begin, uint64_t end) {
   const auto& job = *static_cast<const FillJob*>(context);
-  if (job.pattern == 0) {
-    std::memset(job.target + begin, 0, end - begin);
+  const FillStep& step = *job.step;
+  if (step.rows == 1) {
+    FillWords(job.target + begin, end - begin, step.pattern);
     return;
   }
-  auto* words = reinterpret_cast<uint32_t*>(job.target);
-  std::fill(words + begin / 4, words + end / 4, job.pattern);
+  for (uint64_t row = begin; row < end; ++row) {
+    FillWords(job.target + row * step.pitch, step.row_bytes, step.pattern);
+  }
+}
+
+void RunRows(ThreadPool& pool, void (*run)(void*, int, uint64_t, uint64_t), void* job,
+             uint64_t rows, uint64_t row_bytes) {
+  if (row_bytes == 0) return;
+  if (rows == 1) {
+    pool.Run(run, job, row_bytes, kMoveGrain);
+  } else {
+    pool.Run(run, job, rows, std::max(kMoveGrain / row_bytes, uint64_t{1}));
+  }
 }
 
 struct MatmulJob {
@@ -138,18 +171,18 @@ absl::Status CpuCommandList::RunStep(const Step& step, void* const* addresses, T
                                        profile_[step.profile].scope));
     }
   } else if (const auto* copy = std::get_if<CopyStep>(&step.body)) {
-    CopyJob job{static_cast<const uint8_t*>(addresses[copy->first]),
+    CopyJob job{copy, static_cast<const uint8_t*>(addresses[copy->first]),
                 static_cast<uint8_t*>(addresses[copy->first + 1])};
-    if (job.source != job.target) pool.Run(RunCopy, &job, copy->bytes, kMoveGrain);
+    if (job.source != job.target) RunRows(pool, RunCopy, &job, copy->rows, copy->row_bytes);
   } else if (const auto* fill = std::get_if<FillStep>(&step.body)) {
-    FillJob job{static_cast<uint8_t*>(addresses[fill->first]), fill->pattern};
-    pool.Run(RunFill, &job, fill->bytes, kMoveGrain);
+    FillJob job{fill, static_cast<uint8_t*>(addresses[fill->first])};
+    RunRows(pool, RunFill, &job, fill->rows, fill->row_bytes);
   } else if (const auto* choice = std::get_if<SwitchStep>(&step.body)) {
     const int64_t last = static_cast<int64_t>(choice->cases.size()) - 1;
     const int32_t selector = *static_cast<const int32_t*>(addresses[choice->first]);
     return RunSteps(choice->cases[std::clamp<int64_t>(selector, 0, last)], addresses, pool, memory);
-  } else if (const auto* capture = std::get_if<CaptureStep>(&step.body)) {
-    return RunSteps(capture->body, addresses, pool, memory);
+  } else if (const auto* list = std::get_if<ListStep>(&step.body)) {
+    return RunSteps(list->body, addresses, pool, memory);
   }
   return absl::OkStatus();
 }

@@ -41,11 +41,12 @@ struct MatmulCall {
 };
 struct CopyStep {
   size_t first = 0;  // source, target
-  uint64_t bytes = 0;
+  uint64_t rows = 1, row_bytes = 0;
+  uint64_t source_pitch = 0, target_pitch = 0;
 };
 struct FillStep {
   size_t first = 0;  // target
-  uint64_t bytes = 0;
+  uint64_t rows = 1, row_bytes = 0, pitch = 0;
   uint32_t pattern = 0;
 };
 struct CollectiveStep {};  // a world of one has nothing to add
@@ -54,11 +55,12 @@ struct SwitchStep {
   size_t first = 0;  // selector
   std::vector<std::vector<Step>> cases;
 };
-struct CaptureStep {
+// The body of a capture, or all iterations of a repeat one after the other.
+struct ListStep {
   std::vector<Step> body;
 };
 struct Step {
-  std::variant<KernelStep, MatmulCall, CopyStep, FillStep, CollectiveStep, SwitchStep, CaptureStep>
+  std::variant<KernelStep, MatmulCall, CopyStep, FillStep, CollectiveStep, SwitchStep, ListStep>
       body;
   size_t profile = 0;  // index into the list's profile
 };

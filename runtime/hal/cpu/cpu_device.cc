@@ -1,6 +1,7 @@
 #include "runtime/hal/cpu/cpu_device.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -9,12 +10,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/cpu_detection.h"
+#include "runtime/base/cpu_level.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/cpu/command_list.h"
-#include "runtime/hal/cpu/isa.h"
 #include "runtime/hal/cpu/kernel_image.h"
 #include "runtime/hal/cpu/matmul_primitive.h"
 #include "runtime/hal/cpu/memory.h"
+#include "runtime/hal/cpu/onednn_level.h"
 #include "runtime/hal/cpu/recorder.h"
 #include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
@@ -29,13 +32,24 @@ int AvailableProcessors() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+std::string CLibrary() {
+  char text[64] = {};
+  return confstr(_CS_GNU_LIBC_VERSION, text, sizeof(text)) == 0 ? "unknown" : text;
+}
+
+// oneDNN divides its work by the sizes of these.
+std::string DataCaches() {
+  const auto kib = [](int name) { return std::max<long>(sysconf(name), 0) / 1024; };
+  return absl::StrCat("L1 ", kib(_SC_LEVEL1_DCACHE_SIZE), " KiB, L2 ", kib(_SC_LEVEL2_CACHE_SIZE),
+                      " KiB, L3 ", kib(_SC_LEVEL3_CACHE_SIZE), " KiB");
+}
+
 class CpuDevice final : public Device {
  public:
-  CpuDevice(int threads, std::unique_ptr<MatmulContext> matmul)
+  explicit CpuDevice(int threads)
       : account_(std::make_shared<MemoryAccount>()),
         queue_(std::make_shared<SubmissionQueue>()),
-        levels_(SupportedIsaLevels()),
-        matmul_(std::move(matmul)),
+        levels_(RunnableLevels(HostCpu())),
         pool_(MatmulContext::PrepareThread) {
     memory_.tiles.resize(threads);
     capabilities_.asynchronous_host = true;
@@ -53,11 +67,18 @@ class CpuDevice final : public Device {
 
   absl::string_view name() const override { return "cpu"; }
   std::string description() const override {
-    return absl::StrCat(ProcessorName(), ", ", capabilities_.workers, " threads, ",
+    return absl::StrCat(ProcessorName(HostCpu()), ", ", capabilities_.workers, " threads, ",
                         levels_.empty() ? "no supported level" : levels_.front());
   }
   const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return levels_; }
+  std::vector<RuntimeFact> RuntimeFacts() const override {
+    return {{"processor", ProcessorName(HostCpu())},
+            {"data caches", DataCaches()},
+            {"C library", CLibrary()},
+            {"oneDNN", OneDnnVersion()},
+            {"oneDNN level", std::string(loaded_ == nullptr ? "" : loaded_->onednn_isa)}};
+  }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {
@@ -83,17 +104,25 @@ class CpuDevice final : public Device {
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernels(
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) override {
-    if (std::find(levels_.begin(), levels_.end(), isa_level) == levels_.end()) {
+    const CpuLevel* level = FindCpuLevel(isa_level);
+    const std::string why_not = level == nullptr ? absl::StrCat("the levels are ", CpuLevelNames())
+                                                 : WhyNot(*level, HostCpu());
+    if (!why_not.empty()) {
       return InputError(absl::StrCat(
-          "kernels for ", isa_level, " do not run on this processor, which has: ",
+          "kernels for ", isa_level, " do not run on this processor: ", why_not, "; it runs ",
           levels_.empty() ? "none of the levels" : absl::StrJoin(levels_, ", "),
           levels_.empty() ? "" : absl::StrCat("; compile with --arch=", levels_.front())));
     }
-    return KernelImage::FromCode(code, entries);
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<KernelImage> image,
+                           KernelImage::FromCode(*level, code, entries));
+    loaded_ = level;
+    return image;
   }
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernelFunctions(
       absl::Span<const NamedKernelFunction> functions) override {
-    return KernelImage::FromFunctions(functions);
+    // This program's own code runs wherever it does; matmuls beside it are of the best level.
+    loaded_ = levels_.empty() ? &CpuLevels().front() : FindCpuLevel(levels_.front());
+    return KernelImage::FromFunctions(*loaded_, functions);
   }
 
   absl::StatusOr<std::unique_ptr<CommandList>> Record(const Executable& executable,
@@ -118,8 +147,9 @@ class CpuDevice final : public Device {
         std::unique_ptr<HostBuffer> memory,
         HostBuffer::Create(list->ring().bytes(), "staging rings", account_, nullptr));
     list->set_ring_memory(std::move(memory));
-    Recorder recorder(*image, capabilities_.workers,
-                      [this](const MatmulShape& shape) { return FindPrimitive(shape); });
+    Recorder recorder(*image, capabilities_.workers, [this, image](const MatmulShape& shape) {
+      return FindPrimitive(image->level(), shape);
+    });
     HYDRA_RETURN_IF_ERROR(recorder.Record(recordings, *list));
     HYDRA_RETURN_IF_ERROR(Grow(recorder.workspace_bytes(), recorder.staging_bytes()));
     return list;
@@ -151,6 +181,7 @@ class CpuDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
+  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
 
  private:
   static absl::Status RunSubmission(void* context, void* item, uint64_t entry) {
@@ -175,7 +206,12 @@ class CpuDevice final : public Device {
     return data + offset;
   }
 
-  absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const MatmulShape& shape) {
+  absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const CpuLevel& level,
+                                                       const MatmulShape& shape) {
+    HYDRA_RETURN_IF_ERROR(HoldOneDnn(level));
+    if (matmul_ == nullptr) {
+      HYDRA_ASSIGN_OR_RETURN(matmul_, MatmulContext::Create(capabilities_.workers));
+    }
     auto found = primitives_.find(shape);
     if (found == primitives_.end()) {
       HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
@@ -213,7 +249,8 @@ class CpuDevice final : public Device {
   std::shared_ptr<SubmissionQueue> queue_;  // buffers and lists wait for it
   std::vector<std::string> levels_;
   Capabilities capabilities_;
-  std::unique_ptr<MatmulContext> matmul_;
+  const CpuLevel* loaded_ = nullptr;       // of the kernels loaded last
+  std::unique_ptr<MatmulContext> matmul_;  // null until a matmul is recorded
   std::map<MatmulShape, std::unique_ptr<MatmulPrimitive>> primitives_;
   std::unique_ptr<HostBuffer> workspace_;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
@@ -228,8 +265,7 @@ absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads) {
     return UsageError(absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
   }
   if (threads == 0) threads = AvailableProcessors();
-  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulContext> matmul, MatmulContext::Create(threads));
-  auto device = std::make_unique<CpuDevice>(threads, std::move(matmul));
+  auto device = std::make_unique<CpuDevice>(threads);
   HYDRA_RETURN_IF_ERROR(device->Start());
   return device;
 }

@@ -25,13 +25,19 @@ void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t c
 
 absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
                                               const Primitives& primitives) {
-  if (command.type != ElementType::kF32) {
-    return InputError(absl::StrCat("the cpu driver multiplies f32, found ",
-                                   ElementTypeName(command.type),
-                                   "; compile with --precision=f32"));
+  for (ElementType type : {command.a_type, command.b_type, command.c_type}) {
+    if (type != ElementType::kF32) {
+      return InputError(absl::StrCat("the cpu driver multiplies f32, found ", ElementTypeName(type),
+                                     "; compile with --precision=f32"));
+    }
   }
+  if (command.b_layout != MatrixLayout::kPlain) {
+    return InputError("the cpu driver multiplies plain matrices, found a packed one");
+  }
+  if (command.offsets) return InputError("the cpu driver does not take row offsets yet");
   MatmulStep step;
   step.command_ = command;
+  step.slice_ = command.k_slice == 0 ? command.k : std::min(command.k_slice, command.k);
   step.row_tiles_ = (command.m + command.tile_m - 1) / command.tile_m;
   step.column_tiles_ = (command.n + command.tile_n - 1) / command.tile_n;
   const uint64_t edge_m = command.m % command.tile_m, edge_n = command.n % command.tile_n;
@@ -68,16 +74,17 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
     }
     return primitive;
   };
-  if (!command_.rows_bound_k) {
+  if (!command_.rows_bound_k && slice_ == command_.k) {
     HYDRA_ASSIGN_OR_RETURN(variant.whole, get(command_.k, command_.accumulate, false));
     return absl::OkStatus();
   }
-  const uint64_t lengths[2] = {kContractionSlice, command_.k % kContractionSlice};
+  const uint64_t lengths[2] = {slice_, command_.k % slice_};
   for (int i = 0; i < 2; ++i) {
     const uint64_t length = lengths[i];
-    if (length == 0 || length > command_.k) continue;
+    if (length == 0) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.slice[i], get(length, command_.accumulate, false));
     HYDRA_ASSIGN_OR_RETURN(variant.slice_add[i], get(length, true, false));
+    if (!command_.rows_bound_k) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.staged[i], get(length, command_.accumulate, true));
     HYDRA_ASSIGN_OR_RETURN(variant.staged_add[i], get(length, true, true));
     staging_bytes_ = std::max(staging_bytes_, length * (m + n + 16) * sizeof(float));
@@ -107,22 +114,23 @@ bool MatmulStep::RunTile(const Operands& operands, uint64_t tile, int worker,
       operands.b + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
   float* c = operands.c + group * command.group_c + row * command.ldc + column;
   if (variant.whole != nullptr) return variant.whole->Execute(worker, a, b, c, memory.workspace);
-  return RunBounded(variant, a, b, c, m, n, bound, worker, memory);
+  return RunSlices(variant, a, b, c, m, n, command.rows_bound_k ? bound : command.k, worker,
+                   memory);
 }
 
-bool MatmulStep::RunBounded(const Variant& variant, const float* a, const float* b, float* c,
-                            uint64_t m, uint64_t n, uint64_t rows, int worker,
-                            const TileMemory& memory) const {
+bool MatmulStep::RunSlices(const Variant& variant, const float* a, const float* b, float* c,
+                           uint64_t m, uint64_t n, uint64_t rows, int worker,
+                           const TileMemory& memory) const {
   const MatmulCommand& command = command_;
   if (rows == 0) {
     if (command.accumulate) return true;
     for (uint64_t r = 0; r < m; ++r) std::memset(c + r * command.ldc, 0, n * sizeof(float));
     return true;
   }
-  for (uint64_t begin = 0; begin < rows; begin += kContractionSlice) {
-    const uint64_t length = std::min(kContractionSlice, command.k - begin);
+  for (uint64_t begin = 0; begin < rows; begin += slice_) {
+    const uint64_t length = std::min(slice_, command.k - begin);
     const uint64_t valid = std::min(length, rows - begin);
-    const int tail = length < kContractionSlice;
+    const int tail = length < slice_;
     const bool first = begin == 0;
     const float* a_slice = a + (command.transpose_a ? begin * command.lda : begin);
     const float* b_slice = b + (command.transpose_b ? begin : begin * command.ldb);

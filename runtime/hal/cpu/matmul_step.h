@@ -12,11 +12,6 @@
 
 namespace hydra::hal::cpu {
 
-// Rows of a contraction taken at once when a row count bounds it. Slices are added in ascending
-// order; the one that the count cuts is staged with zeros below it, so that its shape, too, is a
-// planned one.
-inline constexpr uint64_t kContractionSlice = 256;
-
 // Memory that a worker lends to the tile it executes. Contents do not outlive the tile.
 struct TileMemory {
   void* workspace = nullptr;
@@ -36,7 +31,7 @@ class MatmulStep {
   };
 
   // `command` was checked. `primitives` returns the primitive of a shape, which must outlive the
-  // step. Unimplemented for other element types than f32.
+  // step. An input error for other element types than f32, packed matrices and row offsets.
   static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command,
                                            const Primitives& primitives);
 
@@ -48,8 +43,9 @@ class MatmulStep {
   bool RunTile(const Operands& operands, uint64_t tile, int worker, const TileMemory& memory) const;
 
  private:
-  // The primitives of one tile shape. Either `whole`, or the slices of a bounded contraction; there
-  // index 0 is a full slice and 1 the shorter last one.
+  // The primitives of one tile shape. Either `whole`, or the slices of the contraction; there index
+  // 0 is a full slice and 1 the shorter last one. A slice that a row count cuts is staged with
+  // zeros below it, so that its shape, too, is a planned one.
   struct Variant {
     const MatmulPrimitive* whole = nullptr;
     const MatmulPrimitive* slice[2] = {};      // the first slice
@@ -58,8 +54,8 @@ class MatmulStep {
     const MatmulPrimitive* staged_add[2] = {};
   };
 
-  bool RunBounded(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
-                  uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
+  bool RunSlices(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+                 uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
   bool RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b, float* c,
                  uint64_t m, uint64_t n, uint64_t length, uint64_t valid, int worker,
                  const TileMemory& memory) const;
@@ -67,6 +63,7 @@ class MatmulStep {
                              const Primitives& primitives);
 
   MatmulCommand command_;
+  uint64_t slice_ = 0;  // of the contraction; k if it is not sliced
   uint64_t row_tiles_ = 0, column_tiles_ = 0;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
   Variant variants_[2][2];  // [edge in m][edge in n]

@@ -1,16 +1,33 @@
 #include "runtime/hal/cpu/recorder.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/recording_check.h"
 
 namespace hydra::hal::cpu {
+namespace {
+
+// A copy whose places are entered from `first` on.
+CopyStep CopyOf(const CopyCommand& copy, size_t first) {
+  CopyStep step;
+  step.first = first;
+  step.rows = std::max(RowCount(copy.source), RowCount(copy.target));
+  step.row_bytes = PayloadBytes(copy.source) / step.rows;
+  step.source_pitch = copy.source.pitch == 0 ? step.row_bytes : copy.source.pitch;
+  step.target_pitch = copy.target.pitch == 0 ? step.row_bytes : copy.target.pitch;
+  return step;
+}
+
+}  // namespace
 
 absl::Status Recorder::Record(absl::Span<const Recording> recordings, CpuCommandList& list) {
   list_ = &list;
+  next_profile_ = list.profile_.size();
   for (size_t i = 0; i < recordings.size(); ++i) {
     recording_ = &recordings[i];
     index_ = static_cast<uint32_t>(i);
@@ -48,9 +65,11 @@ absl::StatusOr<std::vector<Step>> Recorder::RecordSequence(const CommandSequence
 
 absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
   Step step;
-  step.profile = list_->profile_.size();
-  list_->profile_.push_back(
-      {index_, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+  step.profile = next_profile_++;
+  if (step.profile == list_->profile_.size()) {
+    list_->profile_.push_back(
+        {index_, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+  }
   if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
     KernelStep resolved;
     resolved.function = image_.function(kernel->kernel);
@@ -64,7 +83,7 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     if (resolved.scratch_stride > 0) {
       resolved.scratch = static_cast<HostBuffer*>(scratch.buffer)->data() + scratch.offset;
     }
-    list_->profile_.back().kernel = image_.name(kernel->kernel);
+    list_->profile_[step.profile].kernel = image_.name(kernel->kernel);
     step.body = std::move(resolved);
   } else if (const auto* matmul = std::get_if<MatmulCommand>(&command.body)) {
     HYDRA_ASSIGN_OR_RETURN(MatmulStep resolved, MatmulStep::Create(*matmul, primitives_));
@@ -82,9 +101,11 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
   } else if (const auto* copy = std::get_if<CopyCommand>(&command.body)) {
     const size_t first = Resolve(copy->source);
     Resolve(copy->target);
-    step.body = CopyStep{first, copy->source.bytes};
+    step.body = CopyOf(*copy, first);
   } else if (const auto* fill = std::get_if<FillCommand>(&command.body)) {
-    step.body = FillStep{Resolve(fill->target), fill->target.bytes, fill->pattern};
+    const uint64_t rows = RowCount(fill->target);
+    step.body = FillStep{Resolve(fill->target), rows, PayloadBytes(fill->target) / rows,
+                         fill->target.pitch, fill->pattern};
   } else if (const auto* choice = std::get_if<SwitchCommand>(&command.body)) {
     SwitchStep resolved;
     resolved.first = Resolve(choice->selector);
@@ -95,9 +116,21 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     step.body = std::move(resolved);
   } else if (const auto* capture = std::get_if<CaptureCommand>(&command.body)) {
     HYDRA_ASSIGN_OR_RETURN(std::vector<Step> steps, RecordSequence(capture->body));
-    step.body = CaptureStep{std::move(steps)};
-  } else {
+    step.body = ListStep{std::move(steps)};
+  } else if (const auto* repeat = std::get_if<RepeatCommand>(&command.body)) {
+    ListStep resolved;
+    const size_t first = next_profile_;
+    for (uint64_t i = 0; i < repeat->count; ++i) {
+      next_profile_ = first;  // every iteration profiles into the lines of the first
+      HYDRA_ASSIGN_OR_RETURN(std::vector<Step> steps, RecordSequence(AtIteration(repeat->body, i)));
+      std::move(steps.begin(), steps.end(), std::back_inserter(resolved.body));
+    }
+    step.body = std::move(resolved);
+  } else if (std::holds_alternative<CollectiveCommand>(command.body)) {
     step.body = CollectiveStep{};
+  } else {
+    return InputError(
+        absl::StrCat("the cpu driver does not know the command ", CommandKindName(command)));
   }
   return step;
 }

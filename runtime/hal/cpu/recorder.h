@@ -38,7 +38,8 @@ class Recorder {
   CpuCommandList* list_ = nullptr;
   const Recording* recording_ = nullptr;
   RecordedPart* part_ = nullptr;
-  uint32_t index_ = 0;  // of the recording
+  uint32_t index_ = 0;       // of the recording
+  size_t next_profile_ = 0;  // line of the next command
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
 };
 

@@ -1,10 +1,12 @@
 #include "runtime/hal/validation/checked_list.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/recording_check.h"
 
@@ -63,7 +65,7 @@ absl::Status CheckedList::RecordRuns(const Executable& executable, const Recordi
   }
   HYDRA_RETURN_IF_ERROR(CheckCommands(*recording.commands, limits));
   for (const DeadRange& dead : recording.dead) {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits), "dead range"));
+    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits.region_bytes), "dead range"));
   }
   const size_t first_command = profile_.size();
   for (uint32_t run = 0; run < recording.repeat; ++run) {
@@ -105,6 +107,16 @@ absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
       HYDRA_ASSIGN_OR_RETURN(std::vector<Node> nested,
                              RecordNodes(capture->body, place, node.path));
       node.nested.push_back(std::move(nested));
+    } else if (const auto* repeat = std::get_if<RepeatCommand>(&command.body)) {
+      std::vector<Node>& all = node.nested.emplace_back();
+      const size_t first_line = place.profile;
+      for (uint64_t step = 0; step < repeat->count; ++step) {
+        place.profile = first_line;  // every iteration counts in the lines of the first
+        HYDRA_ASSIGN_OR_RETURN(std::vector<Node> nested,
+                               RecordNodes(AtIteration(repeat->body, step), place,
+                                           absl::StrCat(node.path, ", iteration ", step)));
+        std::move(nested.begin(), nested.end(), std::back_inserter(all));
+      }
     } else {
       if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
         node.shared = FindShared(*kernel);
@@ -130,7 +142,7 @@ std::vector<CheckedList::SharedBytes> CheckedList::FindShared(const KernelComman
   for (size_t i = 0; i < kernel.args.size(); ++i) {
     for (size_t j = i + 1; j < kernel.args.size(); ++j) {
       const BufferRef &a = kernel.args[i], &b = kernel.args[j];
-      if (!Overlap(a, b) || (a.offset == b.offset && a.bytes == b.bytes)) continue;
+      if (!Overlap(a, b) || a == b) continue;
       SharedBytes bytes;
       bytes.first = i;
       bytes.second = j;

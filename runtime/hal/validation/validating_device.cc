@@ -28,6 +28,7 @@ class ValidatingDevice final : public Device {
   }
   const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return inner_->isa_levels(); }
+  std::vector<RuntimeFact> RuntimeFacts() const override { return inner_->RuntimeFacts(); }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {
@@ -101,6 +102,7 @@ class ValidatingDevice final : public Device {
   }
 
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
