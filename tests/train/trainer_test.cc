@@ -60,8 +60,8 @@ class TrainerTest : public testing::Test {
     ASSERT_TRUE(
         data::PrepareText({.files = {directory_ / "text.txt"}, .out = directory_ / "data"}).ok());
     dataset_.emplace(*data::Dataset::Open(directory_ / "data"));
-    for (const char* assignment : {"steps=40", "lr=0.05", "save_interval=10", "eval_interval=20",
-                                   "seed=3", "keep_checkpoints=0"}) {
+    for (const char* assignment :
+         {"steps=40", "lr=0.05", "save_interval=10", "eval_interval=20", "keep_checkpoints=0"}) {
       ASSERT_TRUE(settings_.SetAssignment(assignment).ok());
     }
   }
@@ -259,12 +259,12 @@ TEST_F(TrainerTest, ReportsWhatDiffersOnResume) {
   ASSERT_TRUE(settings_.Set("weight_decay", "0.2").ok());
   Recorder recorder;
   ASSERT_TRUE(Train(second, {.out = Out("run"), .resume = true}, &recorder).ok());
-  EXPECT_THAT(recorder.warnings, testing::UnorderedElementsAre(HasSubstr("instruction-set level"),
-                                                               HasSubstr("weight_decay")));
+  EXPECT_THAT(recorder.warnings, testing::IsSupersetOf({HasSubstr("instruction-set level"),
+                                                        HasSubstr("weight_decay")}));
 }
 
 TEST_F(TrainerTest, RefusesSettingsThatMakeNoSense) {
-  for (const char* assignment : {"accum=0", "record_lag=-1", "weight_decay=-1", "min_lr=1"}) {
+  for (const char* assignment : {"min_lr=1", "clip_max=1", "size=big", "mod_aux_weight=1"}) {
     Settings settings = settings_;
     ASSERT_TRUE(settings.SetAssignment(assignment).ok());
     UnigramEngine engine(2, 8, 1);
