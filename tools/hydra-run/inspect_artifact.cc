@@ -4,6 +4,7 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
 #include "runtime/base/command_walk.h"
+#include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
@@ -102,23 +103,51 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// How the compiler was told to compile: the settings section, an object; null if there is none.
-Json Settings(const artifact::Artifact& artifact) {
-  for (const artifact::SectionInfo& section : artifact.info().sections) {
-    if (section.kind != artifact::SectionKind::kSettings) continue;
-    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
-    Json settings = Json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-    if (settings.is_object()) return settings;
+// What a JSON document says, as a value to be written; texts for kinds that settings do not have.
+Json ValueOf(const JsonView& view) {
+  if (view.is_object()) {
+    Json object = Json::object();
+    const auto members = view.Object();
+    if (members.ok()) {
+      for (const auto& [key, value] : *members) object[key] = ValueOf(value);
+    }
+    return object;
   }
+  if (view.is_array()) {
+    Json array = Json::array();
+    const auto elements = view.Array();
+    if (elements.ok()) {
+      for (const JsonView& element : *elements) array.push_back(ValueOf(element));
+    }
+    return array;
+  }
+  if (const auto integer = view.Int(); integer.ok()) return *integer;
+  if (const auto number = view.Double(); number.ok()) return *number;
+  if (const auto boolean = view.Bool(); boolean.ok()) return *boolean;
+  if (const auto text = view.String(); text.ok()) return *text;
   return nullptr;
 }
 
+// How the compiler was told to compile: the settings section, an object; nothing if there is none.
+absl::StatusOr<std::optional<JsonDocument>> Settings(const artifact::Artifact& artifact) {
+  for (const artifact::SectionInfo& section : artifact.info().sections) {
+    if (section.kind != artifact::SectionKind::kSettings) continue;
+    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
+    HYDRA_ASSIGN_OR_RETURN(
+        JsonDocument document,
+        JsonDocument::Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                            absl::StrCat(artifact.path(), ", section settings")));
+    return document;
+  }
+  return std::nullopt;
+}
+
 // "routing     fixed (why)\n", or "" where there is nothing to route.
-std::string RoutingText(const Json& settings) {
+std::string RoutingText(const JsonView& settings) {
   const auto text = [&](const char* key) {
-    return settings.is_object() && settings.contains(key) && settings[key].is_string()
-               ? settings[key].get<std::string>()
-               : std::string();
+    const std::optional<JsonView> value = settings.Find(key);
+    const auto found = value ? value->String() : absl::string_view();
+    return std::string(found.ok() ? *found : absl::string_view());
   };
   const std::string mode = text("routing"), note = text("routing_note");
   if (mode.empty()) return "";
@@ -142,7 +171,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
-  const Json settings = Settings(*artifact);
+  HYDRA_ASSIGN_OR_RETURN(const std::optional<JsonDocument> settings, Settings(*artifact));
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -150,8 +179,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
                   absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
                   "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
-                  " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
-                  "\n");
+                  " positions\nkernels     ", info.kernels.size(), "\n",
+                  settings ? RoutingText(settings->root()) : "", "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
                   parameter_text, "\n", SectionsText(info, sections));
   result.json = {{"kind", "artifact"},
@@ -162,7 +191,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
-                 {"settings", settings},
+                 {"settings", settings ? ValueOf(settings->root()) : Json()},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

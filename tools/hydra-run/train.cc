@@ -183,9 +183,6 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.out.empty() && !flags.dry_run) {
     return UsageError("train needs --out DIR for checkpoints and metrics");
   }
-  if (flags.stop_at && *flags.stop_at < 1) {
-    return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
-  }
   // Where there is a directory, its state decides first: a run that goes on has the settings, and
   // one that is in the way is no reason to compile. A new directory is made last, so that a request
   // that is refused leaves none behind.
