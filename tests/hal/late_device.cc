@@ -265,7 +265,6 @@ class LateDevice final : public Device {
     return worker_->Seconds(ticket.sequence);
   }
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
-  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
  private:
   absl::Status Settle() { return worker_->Await(worker_->pushed()); }
