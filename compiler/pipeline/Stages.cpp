@@ -111,7 +111,7 @@ void mlir::hydra::registerStagePipelines() {
           info.append(manager, CompileOptions());
           return success();
         },
-        [](function_ref<void(const detail::PassOptions &)>) {});
+        [](function_ref<void(const mlir::detail::PassOptions &)>) {});
   }
 }
 

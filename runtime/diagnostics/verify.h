@@ -9,6 +9,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/diagnostics/golden.h"
+#include "runtime/exec/session.h"
 
 namespace hydra {
 
@@ -22,6 +23,8 @@ struct VerifyOptions {
   int threads = 0;              // of the device; 0: all
   std::string work_directory;   // existing; receives intermediate files
   RunHydraOpt hydra_opt;
+  // Opens an artifact; empty: on `target` with `threads`, every command checked (--validate).
+  std::function<absl::StatusOr<Session>(const std::string& path)> open = nullptr;
 };
 
 // One comparison: a stage of the interpreter, or a device.

@@ -36,15 +36,20 @@ const artifact::EntryInfo* FindByName(const artifact::ArtifactInfo& info, absl::
   return nullptr;
 }
 
+absl::StatusOr<Session> OpenValidated(const std::string& path, const VerifyOptions& options) {
+  SessionOptions session;
+  session.device = options.target;
+  session.threads = options.threads;
+  session.validate = true;
+  return Session::Open(path, session);
+}
+
 // One artifact, opened on a device, for one case of a golden file.
 class CaseRunner {
  public:
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options) {
-    SessionOptions session;
-    session.device = options.target;
-    session.threads = options.threads;
-    session.validate = true;
-    HYDRA_ASSIGN_OR_RETURN(Session opened, Session::Open(path, session));
+    HYDRA_ASSIGN_OR_RETURN(Session opened,
+                           options.open ? options.open(path) : OpenValidated(path, options));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
     return CaseRunner(std::move(opened), std::move(control));
   }

@@ -50,8 +50,14 @@ absl::Status Launch::Run() {
   return absl::OkStatus();
 }
 
-absl::Status Launch::ReadBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
-                               absl::Span<uint8_t> target, int part, int piece) {
+absl::Status Launch::SetInputBytes(const artifact::NamedBuffer& input,
+                                   absl::Span<const uint8_t> bytes, int piece) {
+  HYDRA_ASSIGN_OR_RETURN(const size_t slot, FindSlot(true, input.name, 0, input.type));
+  return StageBytes(slot, bytes, piece);
+}
+
+absl::Status Launch::ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
+                                     absl::Span<uint8_t> target, int part, int piece) {
   const Part& from = parts_[part];
   if (piece < 0 || piece >= pieces(part) || offset > buffer.ref.bytes ||
       target.size() > buffer.ref.bytes - offset) {

@@ -136,8 +136,15 @@ class Launch {
                           int part = 0, int piece = 0) {
     absl::Status status = CheckType(buffer, ElementTypeOf<T>::value);
     if (!status.ok()) return status;
-    return ReadBytes(buffer, first * sizeof(T), AsWritableBytes(values), part, piece);
+    return ReadOutputBytes(buffer, first * sizeof(T), AsWritableBytes(values), part, piece);
   }
+
+  // The same whatever the type: an input of part 0 as a whole, an output of a part from byte
+  // `offset` on.
+  absl::Status SetInputBytes(const artifact::NamedBuffer& input, absl::Span<const uint8_t> bytes,
+                             int piece = 0);
+  absl::Status ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
+                               absl::Span<uint8_t> target, int part = 0, int piece = 0);
 
   // What was captured in graphs, and why not.
   absl::Span<const hal::Segment> segments() const { return list_->segments(); }
@@ -165,8 +172,6 @@ class Launch {
   absl::StatusOr<size_t> FindSlot(bool input, absl::string_view name, int part,
                                   hal::ElementType type) const;
   absl::Status StageBytes(size_t slot, absl::Span<const uint8_t> bytes, int piece);
-  absl::Status ReadBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
-                         absl::Span<uint8_t> target, int part, int piece);
 
   hal::Device& device_;
   const artifact::ArtifactInfo& info_;

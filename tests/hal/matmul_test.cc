@@ -178,6 +178,23 @@ TEST_P(MatmulTest, RowsBoundK) {
   }
 }
 
+// A sliced contraction is the same product, without any row count.
+TEST_P(MatmulTest, SlicedContraction) {
+  for (uint64_t slice : {64, 256, 600, 1000}) {
+    for (bool accumulate : {false, true}) {
+      Problem p = Make(*world_, {20, 17, 600, 16, 16, false, true, accumulate});
+      p.command.k_slice = slice;
+      ASSERT_TRUE(world_->Run({{p.command, 0}}).ok());
+      ExpectProduct(p, world_->Get<float>(p.command.c), 20, 600, false,
+                    "slice " + std::to_string(slice));
+    }
+    world_.reset();  // the regions are full
+    std::string reason;
+    world_ = World::Create(GetParam(), &reason);
+    ASSERT_NE(world_, nullptr) << reason;
+  }
+}
+
 TEST_P(MatmulTest, OtherTypesAreRefused) {
   Problem p = Make(*world_, {8, 8, 8, 8, 8});
   p.command.a_type = p.command.b_type = ElementType::kBf16;

@@ -147,10 +147,9 @@ class CpuDevice final : public Device {
         std::unique_ptr<HostBuffer> memory,
         HostBuffer::Create(list->ring().bytes(), "staging rings", account_, nullptr));
     list->set_ring_memory(std::move(memory));
-    Recorder recorder(*image, capabilities_.workers,
-                      [this, image](const MatmulShape& shape) {
-                        return FindPrimitive(image->level(), shape);
-                      });
+    Recorder recorder(*image, capabilities_.workers, [this, image](const MatmulShape& shape) {
+      return FindPrimitive(image->level(), shape);
+    });
     HYDRA_RETURN_IF_ERROR(recorder.Record(recordings, *list));
     HYDRA_RETURN_IF_ERROR(Grow(recorder.workspace_bytes(), recorder.staging_bytes()));
     return list;
