@@ -6,7 +6,7 @@
 // RUN: not hydra-opt %s --arch=sm_70 -o %t.hydra 2>&1 | FileCheck %s --check-prefix=OLD
 // OLD: --arch: 'sm_70' is none of the NVIDIA architectures that HYDRA knows, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
 // RUN: hydra-opt --help-hidden | FileCheck %s --check-prefix=HELP
-// HELP: --arch=<string>
+// HELP: --arch=<LEVEL>
 // HELP-SAME: native, x86-64-v3, x86-64-v4, x86-64-v4-bf16, sapphirerapids
 
 // Every level is a section of its own, native beside others is not dropped, and none appears twice.
