@@ -121,7 +121,8 @@ private:
 
   void emitMatmul(hydra::MatmulOp op) {
     MatmulShape shape = matmulShape(op);
-    Tile tile = chooseTile(shape, hydra::cpuMatmulLibrary());
+    const hydra::MatmulLibrary &library = hydra::cpuMatmulLibrary();
+    Tile tile = chooseTile(shape, library);
     RefAttr result = storage.placeOf(op.getResult());
     if (Value accumulator = op.getAccumulator()) {
       RefAttr place = storage.placeOf(accumulator);
@@ -140,7 +141,7 @@ private:
                      op.getTransposeA(), op.getTransposeB(), op.getAccumulator() != nullptr, tile.m,
                      tile.n, rows, boundK, element(op.getA()), element(op.getB()),
                      element(op.getResult()), shape.groups, shape.groupA, shape.groupB,
-                     shape.groupC, /*offsets=*/RefAttr(), boundK ? kContractionSlice : 0,
+                     shape.groupC, /*offsets=*/RefAttr(), boundK ? library.contractionSlice : 0,
                      MatrixLayout::plain, scopeOf(op).getValue());
   }
 

@@ -16,11 +16,6 @@ struct MatmulShape {
 
 MatmulShape matmulShape(hydra::MatmulOp op);
 
-// Rows of a contraction taken at once where a row count bounds it. Slices are added in ascending
-// order; the one that the count cuts is padded with zeros, so that its shape, too, is a planned
-// one.
-inline constexpr int64_t kContractionSlice = 256;
-
 struct Tile {
   int64_t m = 0, n = 0;
 };

@@ -28,11 +28,11 @@ class ArtifactTest(support.EndToEndTest):
         text = self.run_ok("inspect", self.artifact).out
         for part in ("format      2.0", "accumulate@2x32", "tok_emb.weight", "x86-64-v3", "spec"):
             self.assertIn(part, text)
-        self.assertLess(os.path.getsize(self.artifact), 200_000)
+        self.assertLess(os.path.getsize(self.artifact), 250_000)
 
     def test_an_older_format_is_refused_with_both_versions(self):
         old = self.source("tests", "golden", "artifact-1.0.hydra")
-        for command in (("inspect", old), ("eval", old, "--data", self.make_data())):
+        for command in (("inspect", old), ("bench", old)):
             result = self.call("hydra-run", *command)
             self.assertEqual(result.status, 3, result)
             for part in (old, "artifact version 1.0", "expected 2.x", "hydra-opt MODEL"):

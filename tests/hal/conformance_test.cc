@@ -77,6 +77,56 @@ TEST_P(ConformanceTest, CopyAndFillMoveExactlyTheirBytes) {
   EXPECT_EQ(world_->Get<uint32_t>(words), filled);
 }
 
+// Rows of matrices are copied and filled, and what lies between them stays.
+TEST_P(ConformanceTest, CopyAndFillKeepToTheRowsOfViews) {
+  std::vector<uint32_t> matrix(6 * 8);
+  for (uint32_t i = 0; i < matrix.size(); ++i) matrix[i] = i;
+  const BufferRef all = world_->Put(matrix, Region::kParameters);
+  const auto window = [&](uint64_t column, uint64_t columns) {
+    BufferRef view = all;
+    view.offset += column * 4;
+    view.row_bytes = columns * 4;
+    view.pitch = 32;
+    view.bytes = 5 * view.pitch + view.row_bytes;
+    return view;
+  };
+  const BufferRef packed = world_->Reserve(Region::kOutputs, 6 * 3 * 4);
+  ASSERT_TRUE(world_
+                  ->Run({{CopyCommand{window(2, 3), packed}, 0},
+                         {CopyCommand{window(0, 2), window(6, 2)}, 0},
+                         {FillCommand{window(2, 1), 77}, 0}})
+                  .ok());
+  std::vector<uint32_t> expected = matrix, gathered;
+  for (uint32_t row = 0; row < 6; ++row) {
+    for (uint32_t c = 2; c < 5; ++c) gathered.push_back(row * 8 + c);
+    expected[row * 8 + 6] = row * 8;
+    expected[row * 8 + 7] = row * 8 + 1;
+    expected[row * 8 + 2] = 77;
+  }
+  EXPECT_EQ(world_->Get<uint32_t>(packed), gathered);
+  EXPECT_EQ(world_->Get<uint32_t>(all), expected);
+}
+
+TEST_P(ConformanceTest, RepeatMovesReferencesByTheirSteps) {
+  const BufferRef from = world_->Put(std::vector<uint32_t>{1, 2, 3, 4}, Region::kParameters);
+  const BufferRef to = world_->Put(std::vector<uint32_t>(4, 9), Region::kOutputs);
+  BufferRef source{from.region, from.offset, 4}, target{to.region, to.offset + 12, 4};
+  source.repeat_step = 4;
+  target.repeat_step = -4;
+  // A repeat inside moves its own references only.
+  BufferRef inner{Region::kGradients, 0, 4};
+  inner.repeat_step = 8;
+  const RepeatCommand nested{2, {{FillCommand{inner, 5}, 3}}};
+  auto list =
+      world_->Record({{RepeatCommand{3, {{CopyCommand{source, target}, 1}, {nested, 2}}}, 0}});
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_TRUE(world_->Submit(**list).ok());
+  EXPECT_EQ(world_->Get<uint32_t>(to), (std::vector<uint32_t>{9, 3, 2, 1}));
+  EXPECT_EQ(world_->Get<uint32_t>({Region::kGradients, 0, 16}),
+            (std::vector<uint32_t>{5, 0, 5, 0}));
+  EXPECT_EQ((*list)->profile().size(), 4u);  // one line per command, whatever the iterations
+}
+
 TEST_P(ConformanceTest, CollectiveInAWorldOfOneChangesNothing) {
   const std::vector<float> values = {1, 2, 3};
   const BufferRef buffer = world_->Put(values);
