@@ -60,8 +60,8 @@ class TrainerTest : public testing::Test {
     ASSERT_TRUE(
         data::PrepareText({.files = {directory_ / "text.txt"}, .out = directory_ / "data"}).ok());
     dataset_.emplace(*data::Dataset::Open(directory_ / "data"));
-    for (const char* assignment :
-         {"steps=40", "lr=0.05", "save_interval=10", "eval_interval=20", "keep_checkpoints=0"}) {
+    for (const char* assignment : {"steps=40", "lr=0.05", "save_interval=10", "eval_interval=20",
+                                   "seed=3", "keep_checkpoints=0"}) {
       ASSERT_TRUE(settings_.SetAssignment(assignment).ok());
     }
   }
