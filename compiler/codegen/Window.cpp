@@ -138,11 +138,13 @@ LogicalResult emitFold(FoldOp op, KernelEmitter &e) {
         Value inside = e.less(offset, e.index(sequence));
         Value source = e.add(e.mul(batch, sequence), e.min(offset, e.index(sequence - 1)));
         Value start = e.add(e.mul(source, channels * width), e.mul(channel, width));
-        SmallVector<Value> vectors;
+        // Null values first: g++ cannot know that width >= 1 and warns of the first element.
+        SmallVector<Value> vectors(width);
         for (int64_t part = 0; part < width; ++part) {
           int64_t left = count * width - part * kLanes;
-          vectors.push_back(left <= 0 ? e.splat(0.0)
-                                      : e.load(y, e.add(start, part * kLanes), e.staticMask(left)));
+          vectors[part] = left <= 0
+                              ? e.splat(0.0)
+                              : e.load(y, e.add(start, part * kLanes), e.staticMask(left));
         }
         Value term = deinterleaveLanes(e, vectors, m);
         sum = e.addf(sum, e.select(inside, term, e.splat(0.0)));

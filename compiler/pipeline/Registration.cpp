@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/CpuCode.h"
 #include "compiler/interpreter/Interpreter.h"
+#include "compiler/pipeline/Stages.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
 #include "mlir/InitAllDialects.h"
@@ -11,6 +12,7 @@
 #include "passes/fusion/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
+#include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -22,7 +24,9 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
 
   mlir::registerAllPasses();
   mlir::hydra::registerHydraLoweringPasses();
+  mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
-  mlir::hydra::registerFusionPasses();
-  mlir::plan::registerPlanPasses();
+  mlir::hydra::registerHydraFusionPasses();
+  mlir::plan::registerHydraPlanPasses();
+  mlir::hydra::registerStagePipelines();
 }

@@ -11,13 +11,21 @@ static bool isKernelScalar(Operation *op, NamedAttribute attribute) {
   return isa<FloatAttr>(attribute.getValue());
 }
 
-// Inherent attributes live in properties; the dictionary view is sorted by name.
-static DictionaryAttr attributesOf(Operation *op) { return op->getAttrDictionary(); }
+// The attributes that `op` declares and has, by name. Discardable ones (a scope, a note of some
+// pass) say nothing about what a kernel computes and come and go.
+static SmallVector<NamedAttribute> declaredAttributes(Operation *op) {
+  SmallVector<NamedAttribute> attributes;
+  for (StringAttr name : op->getName().getAttributeNames())
+    if (std::optional<Attribute> value = op->getInherentAttr(name); value && *value)
+      attributes.emplace_back(name, *value);
+  llvm::sort(attributes);
+  return attributes;
+}
 
 SmallVector<KernelScalar> mlir::hydra::collectKernelScalars(Block &body) {
   SmallVector<KernelScalar> scalars;
   for (Operation &op : body)
-    for (NamedAttribute attribute : attributesOf(&op))
+    for (NamedAttribute attribute : declaredAttributes(&op))
       if (isKernelScalar(&op, attribute))
         scalars.push_back({&op, attribute.getName()});
   return scalars;

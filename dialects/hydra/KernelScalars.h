@@ -14,7 +14,8 @@ struct KernelScalar {
 };
 
 // The scalars of a kernel body, in the order in which they appear in a launch: ops in block order,
-// and within an op the FloatAttr attributes and AdamW's `index` by ascending attribute name.
+// and within an op the FloatAttr attributes that it declares and AdamW's `index`, by ascending
+// attribute name. Discardable attributes are none of them, whatever their type.
 SmallVector<KernelScalar> collectKernelScalars(Block &body);
 
 // The 64 bits a launch passes for a scalar: an integer, or those of a double.

@@ -70,8 +70,8 @@ void ApplyFunction::appendArguments() {
   };
   appendEach(&Slot::value, BindingKind::parameter, "");
   appendEach(&Slot::gradient, BindingKind::gradient, "");
-  appendEach(&Slot::m, BindingKind::optimizer, "m/");
-  appendEach(&Slot::v, BindingKind::optimizer, "v/");
+  appendEach(&Slot::m, BindingKind::optimizer, kFirstMomentPrefix);
+  appendEach(&Slot::v, BindingKind::optimizer, kSecondMomentPrefix);
   auto perParameter = RankedTensorType::get({table.size()}, builder.getI32Type());
   steps = appendArgument(function, perParameter, BindingKind::optimizer, "steps");
   present = appendArgument(function, perParameter, BindingKind::optimizer, "present");
@@ -141,8 +141,8 @@ void ApplyFunction::build() {
   };
   appendEach([](AdamWOp op) { return op.getNewParameter(); }, BindingKind::parameter, "");
   appendEach([](AdamWOp op) { return op.getCleared(); }, BindingKind::gradient, "");
-  appendEach([](AdamWOp op) { return op.getNewM(); }, BindingKind::optimizer, "m/");
-  appendEach([](AdamWOp op) { return op.getNewV(); }, BindingKind::optimizer, "v/");
+  appendEach([](AdamWOp op) { return op.getNewM(); }, BindingKind::optimizer, kFirstMomentPrefix);
+  appendEach([](AdamWOp op) { return op.getNewV(); }, BindingKind::optimizer, kSecondMomentPrefix);
   appendResult(function, newSteps, BindingKind::optimizer, "steps");
   Value none =
       ConstantOp::create(builder, function.getLoc(),

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 
 namespace hydra {
 namespace {
@@ -33,31 +34,27 @@ absl::string_view Remedy(Region region) {
 
 }  // namespace
 
-void MemoryDemand::Touch(const hal::BufferRef& ref) {
+void MemoryDemand::Touch(const hal::BufferRef& ref, uint64_t iterations) {
   const auto region = static_cast<size_t>(ref.region);
-  const bool whole = ref.region == Region::kInputs || ref.region == Region::kOutputs;
-  touched_[region] = std::max(touched_[region], whole ? obtained_[region] : ref.offset + ref.bytes);
+  uint64_t end = ref.offset + ref.bytes;
+  if (ref.repeat_step > 0) end += static_cast<uint64_t>(ref.repeat_step) * (iterations - 1);
+  if (ref.region == Region::kInputs || ref.region == Region::kOutputs) end = obtained_[region];
+  touched_[region] = std::max(touched_[region], end);
 }
 
-void MemoryDemand::Add(const hal::CommandSequence& commands) {
+void MemoryDemand::Add(const hal::CommandSequence& commands, uint64_t iterations) {
   for (const hal::Command& command : commands) {
-    if (const auto* kernel = std::get_if<hal::KernelCommand>(&command.body)) {
-      for (const hal::BufferRef& ref : kernel->args) Touch(ref);
+    hal::ForEachRef(command, [&](const hal::BufferRef& ref) { Touch(ref, iterations); });
+    if (std::holds_alternative<hal::KernelCommand>(command.body)) {
       const auto scratch = static_cast<size_t>(Region::kScratch);
       touched_[scratch] = obtained_[scratch];
-    } else if (const auto* matmul = std::get_if<hal::MatmulCommand>(&command.body)) {
-      for (const hal::BufferRef& ref : {matmul->a, matmul->b, matmul->c}) Touch(ref);
-    } else if (const auto* copy = std::get_if<hal::CopyCommand>(&command.body)) {
-      for (const hal::BufferRef& ref : {copy->source, copy->target}) Touch(ref);
-    } else if (const auto* fill = std::get_if<hal::FillCommand>(&command.body)) {
-      Touch(fill->target);
-    } else if (const auto* collective = std::get_if<hal::CollectiveCommand>(&command.body)) {
-      Touch(collective->buffer);
-    } else if (const auto* branch = std::get_if<hal::SwitchCommand>(&command.body)) {
-      for (const hal::CommandSequence& body : branch->cases) Add(body);
-    } else if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
-      Add(capture->body);
     }
+    // References move with the innermost repeat around them.
+    const auto* repeat = std::get_if<hal::RepeatCommand>(&command.body);
+    if (repeat != nullptr && repeat->count == 0) continue;
+    hal::ForEachList(command, [&](const hal::CommandSequence& inner) {
+      Add(inner, repeat != nullptr ? repeat->count : iterations);
+    });
   }
 }
 

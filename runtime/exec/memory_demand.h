@@ -24,7 +24,7 @@ class MemoryDemand {
 
   // Adds what the commands refer to; inputs, outputs and scratch, which exist once per micro-batch
   // or worker, as a whole.
-  void Add(const hal::CommandSequence& commands);
+  void Add(const hal::CommandSequence& commands) { Add(commands, 1); }
 
   // Bytes that all lists so far touch.
   uint64_t bytes() const;
@@ -34,7 +34,9 @@ class MemoryDemand {
   absl::Status Check(absl::string_view label) const;
 
  private:
-  void Touch(const hal::BufferRef& ref);
+  // `iterations`: of the innermost repeat around them.
+  void Add(const hal::CommandSequence& commands, uint64_t iterations);
+  void Touch(const hal::BufferRef& ref, uint64_t iterations);
 
   AvailableMemory available_;
   std::array<uint64_t, hal::kRegionCount> obtained_{};

@@ -94,7 +94,7 @@ bool CompilerHarness::compile(const std::string& spec, const CompileOptions& opt
 }
 
 NamedTensors CompilerHarness::interpret(func::FuncOp function, const NamedTensors& inputs,
-                                        Precision precision) {
+                                        Precision precision, uint64_t perturbation) {
   NamedTensors bindings;
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     std::string key = argumentKey(function, i);
@@ -109,6 +109,7 @@ NamedTensors CompilerHarness::interpret(func::FuncOp function, const NamedTensor
   }
   InterpretOptions options;
   options.precision = precision;
+  options.perturbation = perturbation;
   FailureOr<NamedTensors> results = interpretFunction(function, bindings, options);
   if (failed(results)) {
     ADD_FAILURE() << function.getSymName().str() << " cannot be interpreted";

@@ -97,7 +97,12 @@ class StartTest(support.EndToEndTest):
         out = self.copy("same-shapes")
         self.fails(2, "train", other, "--out", out, "--resume", "--batch", 2, "--seq", 32,
                    says=[other, "expected the model of the run", "--weights"])
-        self.run_ok("train", self.artifact, "--out", out, "--resume")
+        # As a spec, as an artifact, with other comments: the same model.
+        same = self.path("same.mlir")
+        support.write(same, spec + b"// the same\n")
+        for model in (self.artifact, self.source("tests", "e2e", "tiny.mlir"), same):
+            self.run_ok("train", model, "--out", out, "--resume", "--batch", 2, "--seq", 32,
+                        "--resume-from", 4)
 
     # Starting from weights.
 

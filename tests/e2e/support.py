@@ -137,7 +137,7 @@ class EndToEndTest(unittest.TestCase):
         words = "the quick brown fox jumps over one lazy dog and some other animals".split()
         text = "".join(" ".join(chance.choices(words, k=8)) + ".\n" for _ in range(600))
         write(cls.path(name + ".txt"), text.encode())
-        cls.run_ok("data", "text", cls.path(name + ".txt"), "--out", cls.path(name))
+        cls.run_ok("data", "text", cls.path(name + ".txt"), "--out", cls.path(name), "--force")
         return cls.path(name)
 
 

@@ -58,6 +58,17 @@ TEST(MemoryDemandTest, CommandsInsideCommandsCount) {
   EXPECT_EQ(demand.bytes(), 600u);
 }
 
+TEST(MemoryDemandTest, ARepeatReachesAsFarAsItsLastIteration) {
+  hal::BufferRef moving{Region::kArena, 0, 10};
+  moving.repeat_step = 100;
+  hal::RepeatCommand repeat;
+  repeat.count = 5;
+  repeat.body = {Copy(moving, {Region::kCache, 0, 10})};
+  MemoryDemand demand = Demand(kWhole);
+  demand.Add({{repeat}});
+  EXPECT_EQ(demand.bytes(), 410u + 10u);
+}
+
 TEST(MemoryDemandTest, RefusesWithNeedSupplyAndRemedy) {
   MemoryDemand demand = Demand(499);
   demand.Add({Copy({Region::kParameters, 0, 100}, {Region::kArena, 0, 399})});

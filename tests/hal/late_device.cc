@@ -195,7 +195,6 @@ class LateDevice final : public Device {
   const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return inner_->isa_levels(); }
   std::vector<RuntimeFact> RuntimeFacts() const override { return inner_->RuntimeFacts(); }
-  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {
@@ -265,6 +264,7 @@ class LateDevice final : public Device {
     return worker_->Seconds(ticket.sequence);
   }
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  AvailableMemory available_memory() const override { return inner_->available_memory(); }
 
  private:
   absl::Status Settle() { return worker_->Await(worker_->pushed()); }

@@ -89,7 +89,8 @@ TEST_F(HydraRunTest, SigtermEndsWithACheckpoint) {
   const int status = Shell(
       "\"$RUN\" train $D/m.hydra --data $D/data --steps 100000000 --out $D/run "
       "--set save_interval=0 --set eval_interval=0 & "
-      "pid=$!; while [ ! -s $D/run/steps.jsonl ]; do sleep 0.05; done; kill -TERM $pid; wait $pid");
+      "pid=$!; while kill -0 $pid && [ ! -s $D/run/steps.jsonl ]; do sleep 0.05; done; "
+      "kill -TERM $pid; wait $pid");
   EXPECT_EQ(status, 143) << errors_;
   EXPECT_THAT(errors_, HasSubstr("checkpoint"));
   EXPECT_EQ(Run("inspect $D/run"), 0) << errors_;

@@ -102,6 +102,30 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
+// How the compiler was told to compile: the settings section, an object; null if there is none.
+Json Settings(const artifact::Artifact& artifact) {
+  for (const artifact::SectionInfo& section : artifact.info().sections) {
+    if (section.kind != artifact::SectionKind::kSettings) continue;
+    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
+    Json settings = Json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+    if (settings.is_object()) return settings;
+  }
+  return nullptr;
+}
+
+// "routing     fixed (why)\n", or "" where there is nothing to route.
+std::string RoutingText(const Json& settings) {
+  const auto text = [&](const char* key) {
+    return settings.is_object() && settings.contains(key) && settings[key].is_string()
+               ? settings[key].get<std::string>()
+               : std::string();
+  };
+  const std::string mode = text("routing"), note = text("routing_note");
+  if (mode.empty()) return "";
+  return absl::StrCat("routing     ", mode, note.empty() ? "" : absl::StrCat(" (", note, ")"),
+                      "\n");
+}
+
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
   Json names = Json::array();
   for (const artifact::NamedBuffer& buffer : buffers) names.push_back(buffer.name);
@@ -118,6 +142,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
+  const Json settings = Settings(*artifact);
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -125,7 +150,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
                   absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
                   "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
-                  " positions\nkernels     ", info.kernels.size(), "\n\n");
+                  " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
+                  "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
                   parameter_text, "\n", SectionsText(info, sections));
   result.json = {{"kind", "artifact"},
@@ -136,6 +162,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
+                 {"settings", settings},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

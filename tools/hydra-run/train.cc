@@ -81,16 +81,31 @@ absl::StatusOr<train::StartRequest> StartOf(const TrainFlags& flags) {
   return request;
 }
 
+// The spec as the compiler prints it, without comments and layout; "" if the artifact has none.
+std::string PrintedSpec(const artifact::Artifact& artifact) {
+  const absl::Span<const uint8_t> bytes = artifact.Section(artifact::SectionKind::kSpec);
+  return std::string(bytes.begin(), bytes.end());
+}
+
 // Whoever resumes with a model of his own means the one that the run has. Equal shapes would let
-// any other pass.
-absl::Status CheckSameModel(const std::string& named, const train::CheckpointAttachments& model,
+// any other pass. Specs are compared as written or, since an artifact has no other, as printed;
+// between different compilers a difference in print proves nothing and is left to the warnings.
+absl::Status CheckSameModel(const std::string& named, const Model& model,
+                            const train::CheckpointAttachments& attachments,
                             const train::Checkpoint& checkpoint) {
-  if (checkpoint.spec_path().empty() || model.spec_extension.empty()) return absl::OkStatus();
-  HYDRA_ASSIGN_OR_RETURN(const std::string saved,
-                         ReadWholeFile(checkpoint.spec_path(), uint64_t{1} << 28));
-  if (saved == model.spec_contents) return absl::OkStatus();
+  if (!checkpoint.spec_path().empty()) {
+    HYDRA_ASSIGN_OR_RETURN(const std::string saved,
+                           ReadWholeFile(checkpoint.spec_path(), uint64_t{1} << 28));
+    if (saved == attachments.spec_contents) return absl::OkStatus();
+  }
+  if (checkpoint.artifact_path().empty()) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const auto artifact, artifact::Artifact::Open(checkpoint.artifact_path()));
+  if (artifact->info().compiler_build != model.artifact->info().compiler_build ||
+      PrintedSpec(*artifact) == PrintedSpec(*model.artifact)) {
+    return absl::OkStatus();
+  }
   return UsageError(absl::StrCat(
-      named, ": expected the model of the run, as in ", checkpoint.spec_path(),
+      named, ": expected the model of the run, as in ", checkpoint.path(),
       ", found another one; leave MODEL away to resume with the run's own, or start a new run of "
       "this model from its weights with --weights ",
       checkpoint.weights_path(), " and another --out"));
@@ -155,10 +170,11 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.stop_at && *flags.stop_at < 1) {
     return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
   }
-  // A new run leaves nothing behind if its request is refused; one that goes on is opened first,
-  // since its checkpoint has the settings.
+  // Where there is a directory, its state decides first: a run that goes on has the settings, and
+  // one that is in the way is no reason to compile. A new directory is made last, so that a request
+  // that is refused leaves none behind.
   std::optional<train::StartingPoint> start;
-  if (start_request.mode != train::StartMode::kNew &&
+  if (!flags.dry_run &&
       (start_request.mode == train::StartMode::kResume || PathExists(flags.out))) {
     HYDRA_ASSIGN_OR_RETURN(start, train::OpenStartingPoint(start_request));
   }
@@ -193,7 +209,12 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   options.stop_at = flags.stop_at;
   HYDRA_ASSIGN_OR_RETURN(options.attachments, AttachmentsOf(model));
   if (resumed) {
-    HYDRA_RETURN_IF_ERROR(CheckSameModel(request.model, options.attachments, *start->checkpoint));
+    HYDRA_RETURN_IF_ERROR(
+        CheckSameModel(request.model, model, options.attachments, *start->checkpoint));
+    if (!flags.weights.empty()) {
+      PrintNote(absl::StrCat("the run has begun already: its checkpoint's weights are taken, not ",
+                             flags.weights));
+    }
   } else {
     options.weights = flags.weights;
     if (options.weights.empty() && model.checkpoint) {
