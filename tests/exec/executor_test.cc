@@ -82,6 +82,35 @@ struct DeviceKind {
 };
 constexpr DeviceKind kDevices[] = {{false, false}, {true, false}, {false, true}};
 
+// The artifact says when a value is dead. A plan that reads it later computes NaN under --validate;
+// one whose lifetimes are right computes the same.
+TEST_F(ExecutorTest, ValidationPutsThePlansLifetimesToTheTest) {
+  for (bool validate : {false, true}) {
+    for (uint64_t dead_before : {0, 1}) {
+      ASSERT_TRUE(UseDevice({2, validate}));
+      const auto artifact = Sample({level_}, [&](ArtifactInfo& info) {
+        // Command 0 writes arena[0, 64), command 1 reads it.
+        info.entries[1].dead = {{dead_before, {Region::kArena, 0, 64}}};
+      });
+      ASSERT_NE(artifact, nullptr);
+      auto executor = Executor::Create(artifact, *device_, {1, ""});
+      ASSERT_TRUE(executor.ok()) << executor.status();
+      std::vector<float> ones(16, 1.0f);
+      ASSERT_TRUE((*executor)->Write<float>(Region::kParameters, "weight", ones).ok());
+      auto entry = (*executor)->FindEntry("forward", 1, 4);
+      ASSERT_TRUE(entry.ok()) << entry.status();
+      auto launch = (*executor)->Prepare(**entry);
+      ASSERT_TRUE(launch.ok()) << launch.status();
+      ASSERT_TRUE((*launch)->SetInput<float>("x", ones).ok());
+      ASSERT_TRUE((*launch)->Run().ok());
+      auto y = (*launch)->ReadOutput<float>("y");
+      ASSERT_TRUE(y.ok()) << y.status();
+      const bool caught = validate && dead_before == 1;
+      for (float value : *y) EXPECT_EQ(std::isnan(value), caught) << value;
+    }
+  }
+}
+
 TEST_F(ExecutorTest, RunsAnEntryOfGeneratedCode) {
   for (const DeviceKind& kind : kDevices) {
     ASSERT_TRUE(UseDevice({2, kind.validate}, kind.late));

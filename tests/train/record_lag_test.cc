@@ -96,7 +96,7 @@ TEST_F(RecordLagTest, AHaltedRunLeavesTheStateOfTheFailedStepForEveryLag) {
     EXPECT_EQ(ExitCodeFor(failure), 5);
     EXPECT_THAT(std::string(failure.message()), HasSubstr(absl::StrCat("step ", kFailing)));
     EXPECT_TRUE(engine.halted());
-    const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(Out(out));
+    const absl::StatusOr<Checkpoint> checkpoint = OpenCheckpoint(Out(out));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
     EXPECT_EQ(checkpoint->run().step, kFailing);
     EXPECT_EQ(Files(out, kFailing, false), Files("halted1", kFailing, false)) << "lag " << lag;
@@ -120,7 +120,7 @@ TEST_F(RecordLagTest, WithoutTheLatchALaggedFailureSavesNothing) {
     engine.PoisonStep(kFailing);
     const std::string out = absl::StrCat("open", lag);
     EXPECT_EQ(ExitCodeFor(Train(engine, lag, out).status()), 5);
-    EXPECT_EQ(Checkpoint::Open(Out(out))->run().step, lag == 1 ? kFailing : 20);
+    EXPECT_EQ(OpenCheckpoint(Out(out))->run().step, lag == 1 ? kFailing : 20);
   }
 }
 
@@ -131,7 +131,7 @@ TEST_F(RecordLagTest, FailuresAtBoundariesAreNotMissed) {
     engine.PoisonStep(step);
     const std::string out = absl::StrCat("boundary", step);
     EXPECT_EQ(ExitCodeFor(Train(engine, 4, out).status()), 5);
-    EXPECT_EQ(Checkpoint::Open(Out(out))->run().step, step);
+    EXPECT_EQ(OpenCheckpoint(Out(out))->run().step, step);
   }
 }
 

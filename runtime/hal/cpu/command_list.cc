@@ -163,7 +163,8 @@ absl::Status CpuCommandList::RunStep(const Step& step, void* const* addresses, T
     void* const* operands = addresses + matmul->first;
     MatmulJob job{&matmul->step,
                   {static_cast<const float*>(operands[0]), static_cast<const float*>(operands[1]),
-                   static_cast<float*>(operands[2]), static_cast<const int32_t*>(operands[3])},
+                   static_cast<float*>(operands[2]), static_cast<const int32_t*>(operands[3]),
+                   static_cast<const int32_t*>(operands[4])},
                   &memory};
     pool.Run(RunMatmul, &job, matmul->step.tiles(), 1);
     if (job.failed.load()) {

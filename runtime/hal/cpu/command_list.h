@@ -37,7 +37,7 @@ struct KernelStep {
 };
 struct MatmulCall {
   MatmulStep step;
-  size_t first = 0;  // a, b, c, rows
+  size_t first = 0;  // a, b, c, rows, offsets
 };
 struct CopyStep {
   size_t first = 0;  // source, target

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,14 +29,20 @@ class MatmulStep {
     const float* b = nullptr;
     float* c = nullptr;
     const int32_t* rows = nullptr;
+    const int32_t* offsets = nullptr;  // null without row offsets
   };
 
   // `command` was checked. `primitives` returns the primitive of a shape, which must outlive the
-  // step. An input error for other element types than f32, packed matrices and row offsets.
+  // step. An input error for other element types than f32, packed matrices, and row offsets with a
+  // sliced contraction that they do not bound.
   static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command,
                                            const Primitives& primitives);
 
-  uint64_t tiles() const { return row_tiles_ * column_tiles_ * command_.groups; }
+  uint64_t tiles() const {
+    // Every group that offsets cut off may end in a tile of its own.
+    const bool cut = command_.offsets && !command_.rows_bound_k;
+    return (cut ? row_tiles_ + command_.groups : row_tiles_ * command_.groups) * column_tiles_;
+  }
   uint64_t workspace_bytes() const { return workspace_bytes_; }
   uint64_t staging_bytes() const { return staging_bytes_; }
 
@@ -52,10 +59,20 @@ class MatmulStep {
     const MatmulPrimitive* slice_add[2] = {};  // later slices, added to C
     const MatmulPrimitive* staged[2] = {};     // the same with operands in staging memory
     const MatmulPrimitive* staged_add[2] = {};
+    const MatmulPrimitive* packed = nullptr;  // `whole` with A and C in staging memory
   };
 
   bool RunSlices(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
                  uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
+  // A tile of a product whose rows the offsets on the device say.
+  bool RunGroupedTile(const Operands& operands, uint64_t tile, int worker,
+                      const TileMemory& memory) const;
+  // The rows of group `group`, clamped to [0, limit] and to ascending order.
+  std::pair<uint64_t, uint64_t> RowsOf(const Operands& operands, uint64_t group,
+                                       uint64_t limit) const;
+  // `valid` of the tile's m rows, the rest computed on zeros and dropped.
+  bool RunPartialRows(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+                      uint64_t n, uint64_t valid, int worker, const TileMemory& memory) const;
   bool RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b, float* c,
                  uint64_t m, uint64_t n, uint64_t length, uint64_t valid, int worker,
                  const TileMemory& memory) const;

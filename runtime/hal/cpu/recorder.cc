@@ -92,10 +92,12 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
     const size_t first = Resolve(matmul->a);
     Resolve(matmul->b);
     Resolve(matmul->c);
-    if (matmul->rows) {
-      Resolve(*matmul->rows);
-    } else {
-      part_->addresses.push_back(nullptr);
+    for (const std::optional<BufferRef>& numbers : {matmul->rows, matmul->offsets}) {
+      if (numbers) {
+        Resolve(*numbers);
+      } else {
+        part_->addresses.push_back(nullptr);
+      }
     }
     step.body = MatmulCall{std::move(resolved), first};
   } else if (const auto* copy = std::get_if<CopyCommand>(&command.body)) {
