@@ -42,9 +42,11 @@ struct VerifyReport {
 
 // interpreter: the program after every stage up to fusion; gradients from autodiff on.
 // A device: the program with every named value as an output, compared with the file; then the
-// program as it is shipped, which must give the same losses, logits and, after one optimizer step,
-// parameters, bit for bit. Errors are those of the compiler, the artifact and the device; a
-// deviation is a verdict, not an error.
+// program as it is shipped, under validation and without it, which must give the same losses,
+// logits and, after one optimizer step, parameters, bit for bit. A check that compared nothing
+// fails, and a file that lacks a parameter or input of its own configuration is an input error.
+// Errors are those of the compiler, the artifact and the device; a deviation is a verdict, not an
+// error.
 absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOptions& options);
 
 }  // namespace hydra

@@ -18,6 +18,7 @@ class ExecutorDecodeEngine final : public DecodeEngine {
 
   int64_t vocab_size() const override { return executor_.info().vocab_size; }
   int64_t cache_len() const override { return executor_.info().cache_len; }
+  int64_t max_seq_len() const override { return executor_.info().max_seq_len; }
   int64_t largest_chunk() const override { return chunks_.back().entry->seq; }
   absl::Status Reset() override { return executor_.ResetCache(); }
   absl::StatusOr<absl::Span<const float>> Extend(absl::Span<const int32_t> tokens,

@@ -21,9 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kCompiler[] = "hydra-opt";
-constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
-
 absl::StatusOr<std::string> CacheDirectory() {
   fs::path base;
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -43,16 +40,11 @@ absl::StatusOr<std::string> CacheDirectory() {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return FailureError(
-        absl::StrCat(directory.string(), ": cannot make the cache: ", error.message()));
+    return FailureError(absl::StrCat(
+        directory.string(), ": cannot make the cache of compiled models: ", error.message(),
+        "; set XDG_CACHE_HOME to a directory that can be written"));
   }
   return directory.string();
-}
-
-absl::Status CompilerError(int exit_status, const std::string& spec) {
-  const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
-                                           exit_status, "; its messages are above");
-  return MakeError(KindOfExitCode(exit_status), message);
 }
 
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
@@ -66,6 +58,12 @@ bool IsIntact(const std::string& artifact) {
 }
 
 }  // namespace
+
+absl::Status CompilerError(int exit_status, const std::string& spec) {
+  const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
+                                           exit_status, "; its messages are above");
+  return MakeError(KindOfExitCode(exit_status), message);
+}
 
 bool IsModelSpec(const std::string& path) {
   return absl::EndsWith(path, ".mlir") || absl::EndsWith(path, ".json");

@@ -32,6 +32,26 @@ DType TypeOf(hal::ElementType type) {
   return DType::kU8;
 }
 
+// "8x256" of an entry, or of what a user asked for with --batch and --seq; 0 is "any".
+std::string ShapeText(int64_t batch, int64_t seq) {
+  const auto text = [](int64_t size) { return size == 0 ? "any" : absl::StrCat(size); };
+  return absl::StrCat(text(batch), "x", text(seq));
+}
+
+// The refusal of a shape that no entry has: `what` is the entry's name on command lines.
+absl::Status NoSuchShape(const Executor& executor, const ExecutorEngineOptions& options,
+                         absl::string_view what, const std::vector<std::string>& present) {
+  const std::string variant =
+      options.variant.empty() ? "" : absl::StrCat(" of variant '", options.variant, "'");
+  return UsageError(
+      absl::StrCat(executor.artifact().path(), ": expected an entry ", what, "@",
+                   ShapeText(options.batch, options.seq), variant, " for --batch and --seq, found ",
+                   present.empty() ? absl::StrCat("no entry ", what) : absl::StrJoin(present, ", "),
+                   "; choose one of these, or compile the model with --entry=", what, "@",
+                   options.batch == 0 ? "B" : absl::StrCat(options.batch), "x",
+                   options.seq == 0 ? "S" : absl::StrCat(options.seq)));
+}
+
 // The accumulate entry of exactly this shape; 0 stands for "whatever the largest one has". The
 // trainer fills whole batches, so a larger entry than asked for would not do.
 absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
@@ -40,21 +60,15 @@ absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
   std::vector<std::string> present;
   for (const EntryInfo& entry : executor.info().entries) {
     if (entry.name != kAccumulate) continue;
-    present.push_back(entry.Label());
+    present.push_back(absl::StrCat("train@", ShapeText(entry.batch, entry.seq),
+                                   entry.variant.empty() ? "" : " of variant ", entry.variant));
     if (options.batch != 0 && entry.batch != options.batch) continue;
     if (options.seq != 0 && entry.seq != options.seq) continue;
     if (!options.variant.empty() && entry.variant != options.variant) continue;
     if (best == nullptr || entry.batch * entry.seq > best->batch * best->seq) best = &entry;
   }
   if (best != nullptr) return best;
-  const std::string wanted =
-      absl::StrCat(options.batch == 0 ? std::string("B") : absl::StrCat(options.batch), "x",
-                   options.seq == 0 ? std::string("S") : absl::StrCat(options.seq));
-  return UsageError(absl::StrCat(
-      executor.artifact().path(), ": no training entry for --batch x --seq = ", wanted,
-      options.variant.empty() ? "" : absl::StrCat(" and variant '", options.variant, "'"),
-      "; present: ", present.empty() ? std::string("none") : absl::StrJoin(present, ", "),
-      "; compile with --entry=train@", wanted));
+  return NoSuchShape(executor, options, "train", present);
 }
 
 // `apply` does not depend on the batch: one of the same shape and variant if there is, else any.
@@ -107,7 +121,7 @@ absl::StatusOr<std::unique_ptr<ExecutorEngine>> ExecutorEngine::Create(
   engine->micro_batches_ = options.micro_batches;
   engine->DescribeState();
   if (options.training) HYDRA_RETURN_IF_ERROR(engine->FindTraining(options));
-  engine->FindEvaluation();
+  HYDRA_RETURN_IF_ERROR(engine->FindEvaluation(options));
   return engine;
 }
 
@@ -174,15 +188,24 @@ absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
   return absl::OkStatus();
 }
 
-void ExecutorEngine::FindEvaluation() {
+absl::Status ExecutorEngine::FindEvaluation(const ExecutorEngineOptions& options) {
+  std::vector<std::string> present;
   for (const EntryInfo& entry : executor_.info().entries) {
     if (entry.name != "eval") continue;
-    const bool same_shape = entry.batch == batch_ && entry.seq == seq_;
+    present.push_back(absl::StrCat("eval@", ShapeText(entry.batch, entry.seq)));
+    if (!options.training && options.batch != 0 && entry.batch != options.batch) continue;
+    if (!options.training && options.seq != 0 && entry.seq != options.seq) continue;
+    if (options.training && entry.batch == batch_ && entry.seq == seq_) {
+      eval_entry_ = &entry;
+      break;
+    }
     const bool larger =
         eval_entry_ == nullptr || entry.batch * entry.seq > eval_entry_->batch * eval_entry_->seq;
-    if (same_shape || larger) eval_entry_ = &entry;
-    if (same_shape) return;
+    if (larger) eval_entry_ = &entry;
   }
+  const bool asked = !options.training && (options.batch != 0 || options.seq != 0);
+  if (asked && eval_entry_ == nullptr) return NoSuchShape(executor_, options, "eval", present);
+  return absl::OkStatus();
 }
 
 void ExecutorEngine::DescribeState() {

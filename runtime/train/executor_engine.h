@@ -16,7 +16,7 @@
 namespace hydra::train {
 
 struct ExecutorEngineOptions {
-  int64_t batch = 0;  // 0: that of the largest training entry
+  int64_t batch = 0;  // 0: that of the largest entry
   int64_t seq = 0;
   int64_t micro_batches = 1;
   std::string variant = {};  // "": the first one of the artifact
@@ -28,9 +28,9 @@ struct ExecutorEngineOptions {
 // Owns the launches; borrows the executor, which must have memory for the micro-batches.
 class ExecutorEngine final : public TrainEngine {
  public:
-  // kInvalidArgument or kNotFound if no entry has exactly that shape, listing those present.
-  // Training needs no exact match for evaluation: the evaluation entry nearest to the training
-  // shape is taken.
+  // A usage error if no entry has exactly that shape, listing those present. Training needs no
+  // exact match for evaluation: the entry of the training shape is taken, else the largest. Without
+  // training the shape is that of the evaluation entry, which need not exist if none is asked for.
   static absl::StatusOr<std::unique_ptr<ExecutorEngine>> Create(
       Executor& executor, const ExecutorEngineOptions& options);
 
@@ -83,7 +83,7 @@ class ExecutorEngine final : public TrainEngine {
       : executor_(executor), control_(std::move(control)) {}
   absl::Status FindTraining(const ExecutorEngineOptions& options);
   absl::Status PreparePlan(StepPlan& plan);
-  void FindEvaluation();
+  absl::Status FindEvaluation(const ExecutorEngineOptions& options);
   void DescribeState();
   absl::StatusOr<double> MeanLoss(const InFlight& step, OutputSlot<float> output);
 

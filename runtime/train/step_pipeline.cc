@@ -7,41 +7,25 @@
 namespace hydra::train {
 
 int64_t RecordLag(const Settings& settings, absl::string_view rules) {
-  const int64_t lag = settings.Integer("record_lag");
-  if (lag != 0) return lag;
+  if (!settings.automatic("record_lag")) return settings.Integer("record_lag");
   return rules == "pytorch" ? 1 : 2;
 }
 
-absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, const Settings& settings,
-                                                  const Schedule& schedule,
+absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, Recipe recipe,
                                                   const data::TrainingBatches& batches,
                                                   int64_t lag) {
   if (engine.steps_in_flight() < lag) {
     return FailureError(absl::StrCat("a record lag of ", lag, " steps; the engine keeps ",
                                      engine.steps_in_flight(), " in flight"));
   }
-  StepPipeline pipeline(engine, schedule, batches, lag);
-  const bool dynamic = settings.Boolean("clip_dynamic");
-  const double grad_clip = settings.Number("grad_clip");
-  const double spike = settings.Number("spike_norm");
-  const double aux = settings.Number("mod_aux_weight");
-  const std::pair<absl::string_view, double> values[] = {
-      {"loss_scale", 1.0 / static_cast<double>(engine.micro_batches())},
-      {"weight_decay", settings.Number("weight_decay")},
-      {"clip_min", dynamic ? settings.Number("clip_min") : grad_clip},
-      {"clip_max", dynamic ? settings.Number("clip_max") : grad_clip},
-      {"clip_factor", settings.Number("clip_factor")},
-      {"clip_ema_decay", settings.Number("clip_ema_decay")},
-      {"spike_norm", spike == 0 ? DefaultSpikeNorm(engine.facts().parameter_count) : spike},
-      {"spike_lr_factor", settings.Number("spike_lr_factor")},
-      {"mod_aux_weight", aux},
-  };
+  StepPipeline pipeline(engine, std::move(recipe), batches, lag);
   // A program may not need all of them: a model without depth routing has no mod_aux_weight.
-  for (const auto& [name, value] : values) {
-    if (name == "mod_aux_weight" && aux < 0) continue;  // the model's own
+  const auto keep = [&](absl::string_view name, double value) {
     const std::optional<size_t> index = engine.FindControl(name);
     if (index) pipeline.constants_.push_back({*index, value});
-  }
+  };
+  keep("loss_scale", 1.0 / static_cast<double>(engine.micro_batches()));
+  for (const auto& [name, value] : pipeline.recipe_.controls()) keep(name, value);
   pipeline.learning_rate_ = engine.FindControl("lr");
   StepReport& report = pipeline.report_;
   report.batch = engine.batch();
@@ -54,7 +38,7 @@ absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, const Set
 
 absl::Status StepPipeline::Submit(int64_t step) {
   for (const Control& control : constants_) engine_->SetControl(control.index, control.value);
-  if (learning_rate_) engine_->SetControl(*learning_rate_, schedule_.LearningRate(step));
+  if (learning_rate_) engine_->SetControl(*learning_rate_, recipe_.schedule().LearningRate(step));
   for (int64_t micro = 0; micro < engine_->micro_batches(); ++micro) {
     HYDRA_ASSIGN_OR_RETURN(const TrainEngine::BatchMemory memory, engine_->StageBatch(micro));
     HYDRA_RETURN_IF_ERROR(batches_.Fill(step, micro, memory.tokens, memory.targets));
@@ -77,7 +61,7 @@ absl::StatusOr<StepReport*> StepPipeline::ReadOldest() {
       std::chrono::duration<double>(now - std::max(oldest.submitted, last_read_)).count();
   last_read_ = now;
   report_.step = oldest.step + 1;
-  report_.lr = schedule_.LearningRate(oldest.step);
+  report_.lr = recipe_.EffectiveLearningRate(oldest.step, results_.grad_norm);
   report_.grad_norm = results_.grad_norm;
   report_.clip_scale = results_.clip_scale;
   for (size_t term = 0; term < report_.losses.size(); ++term) {

@@ -6,13 +6,14 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
 #include "runtime/data/batches.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/observer.h"
-#include "runtime/train/schedule.h"
+#include "runtime/train/recipe.h"
 #include "runtime/train/settings.h"
 
 namespace hydra::train {
@@ -26,10 +27,10 @@ class StepPipeline {
  public:
   // Resolves every control value that a step writes, once. A failure if the engine keeps fewer
   // steps in flight than `lag`.
-  static absl::StatusOr<StepPipeline> Create(TrainEngine& engine, const Settings& settings,
-                                             const Schedule& schedule,
+  static absl::StatusOr<StepPipeline> Create(TrainEngine& engine, Recipe recipe,
                                              const data::TrainingBatches& batches, int64_t lag);
 
+  const Recipe& recipe() const { return recipe_; }
   int64_t lag() const { return lag_; }
   // Steps that were submitted and not read, at most `lag`.
   int64_t pending() const { return submitted_ - read_; }
@@ -54,12 +55,12 @@ class StepPipeline {
     Clock::time_point submitted;
   };
 
-  StepPipeline(TrainEngine& engine, const Schedule& schedule, const data::TrainingBatches& batches,
+  StepPipeline(TrainEngine& engine, Recipe recipe, const data::TrainingBatches& batches,
                int64_t lag)
-      : engine_(&engine), schedule_(schedule), batches_(batches), lag_(lag), pending_(lag) {}
+      : engine_(&engine), recipe_(std::move(recipe)), batches_(batches), lag_(lag), pending_(lag) {}
 
   TrainEngine* engine_;
-  Schedule schedule_;
+  Recipe recipe_;
   data::TrainingBatches batches_;
   int64_t lag_;
   std::vector<Control> constants_;       // the same in every step

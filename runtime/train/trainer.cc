@@ -32,16 +32,6 @@ std::string MakeRunId(const EngineFacts& facts, const Settings& settings,
                       hasher.Digest().ToHex().substr(0, 8));
 }
 
-absl::StatusOr<Schedule> MakeSchedule(const Settings& settings, const EngineFacts& facts) {
-  const double lr = settings.Number("lr");
-  return Schedule::Create({.steps = settings.Integer("steps"),
-                           .max_lr = lr == 0 ? DefaultMaxLearningRate(facts.parameter_count) : lr,
-                           .min_lr = settings.Number("min_lr"),
-                           .warmup_steps = settings.Integer("warmup_steps"),
-                           .stable_fraction = settings.Number("stable_fraction"),
-                           .floor_warmup = settings.Boolean("lr_floor_in_warmup")});
-}
-
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
@@ -79,31 +69,6 @@ absl::Status SetControlState(TrainEngine& engine, absl::string_view name, double
 
 }  // namespace
 
-absl::Status CheckSettings(const Settings& settings) {
-  const auto require = [&](absl::string_view key, int64_t least) {
-    if (settings.Integer(key) >= least) return absl::OkStatus();
-    return UsageError(absl::StrCat("setting '", key, "' must be at least ", least, ", found ",
-                                   settings.Integer(key)));
-  };
-  HYDRA_RETURN_IF_ERROR(require("steps", 1));
-  HYDRA_RETURN_IF_ERROR(require("accum", 1));
-  HYDRA_RETURN_IF_ERROR(require("record_lag", 0));
-  HYDRA_RETURN_IF_ERROR(require("log_interval", 1));
-  for (const absl::string_view key : {"batch", "seq", "seed", "save_interval", "keep_checkpoints",
-                                      "eval_interval", "eval_batches", "warmup_steps"}) {
-    HYDRA_RETURN_IF_ERROR(require(key, 0));
-  }
-  for (const absl::string_view key :
-       {"lr", "weight_decay", "grad_clip", "clip_min", "clip_max", "clip_factor", "clip_ema_decay",
-        "spike_norm", "spike_lr_factor"}) {
-    if (settings.Number(key) < 0) {
-      return UsageError(
-          absl::StrCat("setting '", key, "' must not be negative, found ", settings.Text(key)));
-    }
-  }
-  return absl::OkStatus();
-}
-
 Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
                  TrainerOptions options, std::vector<TrainObserver*> observers,
                  CheckpointStore store, StepPipeline pipeline, StepRecords records)
@@ -125,20 +90,24 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   if (start.checkpoint) {
     HYDRA_ASSIGN_OR_RETURN(differences, settings.Restore(start.checkpoint->run().settings));
   }
-  HYDRA_RETURN_IF_ERROR(CheckSettings(settings));
   HYDRA_RETURN_IF_ERROR(CheckVocabulary(engine.facts(), dataset));
-  HYDRA_ASSIGN_OR_RETURN(Schedule schedule, MakeSchedule(settings, engine.facts()));
+  if (!settings.automatic("mod_aux_weight") && !engine.FindControl("mod_aux_weight")) {
+    return UsageError(absl::StrCat("setting 'mod_aux_weight' has no effect: the program of ",
+                                   engine.facts().model, " has no depth router that learns"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
   HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
                          data::TrainingBatches::Create(dataset.train(), engine.batch(),
                                                        engine.seq(), settings.Integer("seed")));
   const int64_t lag = RecordLag(settings, engine.facts().rules);
   HYDRA_ASSIGN_OR_RETURN(StepPipeline pipeline,
-                         StepPipeline::Create(engine, settings, schedule, batches, lag));
+                         StepPipeline::Create(engine, std::move(recipe), batches, lag));
   HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(lag));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
                   std::move(start.store), std::move(pipeline), std::move(records));
   HYDRA_RETURN_IF_ERROR(trainer.Start(start.checkpoint));
   for (const std::string& line : differences) trainer.Warn(line);
+  for (const std::string& line : trainer.pipeline_.recipe().warnings()) trainer.Warn(line);
   return trainer;
 }
 
@@ -146,7 +115,7 @@ absl::Status Trainer::StartNew() {
   HYDRA_RETURN_IF_ERROR(engine_.InitializeParameters(settings_.Integer("seed")));
   // model.md 13.
   HYDRA_RETURN_IF_ERROR(
-      SetControlState(engine_, "grad_norm_ema", settings_.Number("grad_clip") / 2));
+      SetControlState(engine_, "grad_norm_ema", pipeline_.recipe().initial_grad_norm()));
   if (!options_.weights.empty()) {
     HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(options_.weights));
     HYDRA_RETURN_IF_ERROR(LoadWeights(file, engine_).status());
@@ -329,6 +298,7 @@ absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
       .parameter_count = engine_.facts().parameter_count,
       .start_step = record_.step,
       .total_steps = steps,
+      .lines = pipeline_.recipe().lines(),
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   for (TrainObserver* observer : observers_) observer->OnStart(start);

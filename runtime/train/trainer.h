@@ -18,8 +18,8 @@
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/observer.h"
+#include "runtime/train/recipe.h"
 #include "runtime/train/records.h"
-#include "runtime/train/schedule.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_pipeline.h"
 
@@ -101,9 +101,6 @@ class Trainer {
   std::string last_checkpoint_;
   std::optional<Evaluation> last_evaluation_;
 };
-
-// Checks the settings that no other part checks: counts, weights, intervals.
-absl::Status CheckSettings(const Settings& settings);
 
 }  // namespace hydra::train
 

@@ -34,6 +34,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
+               {"device", model.device().description()},
                {"parameters", engine.facts().parameter_count},
                {"batch", engine.batch()},
                {"seq", engine.seq()},
@@ -44,9 +45,9 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
                {"resident_bytes", resident.current},
                {"peak_resident_bytes", resident.peak},
                {"flops_per_step", flops},
-               {"seconds_per_step", JsonNumber(seconds)},
-               {"tokens_per_second", JsonNumber(tokens_per_second)},
-               {"seconds", JsonNumber(seconds * static_cast<double>(steps))},
+               {"seconds_per_step", seconds},
+               {"tokens_per_second", tokens_per_second},
+               {"seconds", seconds * static_cast<double>(steps)},
                {"settings", settings.RunValues()}});
     return 0;
   }

@@ -1,9 +1,12 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
+#include <optional>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
 #include "runtime/base/command_walk.h"
+#include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
@@ -102,23 +105,57 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// How the compiler was told to compile: the settings section, an object; null if there is none.
-Json Settings(const artifact::Artifact& artifact) {
-  for (const artifact::SectionInfo& section : artifact.info().sections) {
-    if (section.kind != artifact::SectionKind::kSettings) continue;
-    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
-    Json settings = Json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-    if (settings.is_object()) return settings;
+// What was read, to be printed again.
+Json ToJson(const JsonView& view) {
+  switch (view.kind()) {
+    case JsonKind::kBool:
+      return view.Bool().value_or(false);
+    case JsonKind::kInteger:
+      return view.Int().value_or(0);
+    case JsonKind::kUnsigned:
+      return view.Uint().value_or(0);
+    case JsonKind::kNumber:
+      return view.Double().value_or(0);
+    case JsonKind::kString:
+      return view.String().value_or("");
+    case JsonKind::kArray: {
+      Json list = Json::array();
+      if (const auto elements = view.Array(); elements.ok()) {
+        for (const JsonView& element : *elements) list.push_back(ToJson(element));
+      }
+      return list;
+    }
+    case JsonKind::kObject: {
+      Json object = Json::object();
+      if (const auto members = view.Object(); members.ok()) {
+        for (const auto& [key, value] : *members) object[key] = ToJson(value);
+      }
+      return object;
+    }
+    case JsonKind::kNull:
+      break;
   }
   return nullptr;
 }
 
+// How the compiler was told to compile: the settings section; nothing if there is none.
+std::optional<JsonDocument> Settings(const artifact::Artifact& artifact) {
+  for (const artifact::SectionInfo& section : artifact.info().sections) {
+    if (section.kind != artifact::SectionKind::kSettings) continue;
+    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
+    const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    absl::StatusOr<JsonDocument> document = JsonDocument::Parse(text, section.name);
+    if (document.ok() && document->root().is_object()) return *std::move(document);
+  }
+  return std::nullopt;
+}
+
 // "routing     fixed (why)\n", or "" where there is nothing to route.
-std::string RoutingText(const Json& settings) {
-  const auto text = [&](const char* key) {
-    return settings.is_object() && settings.contains(key) && settings[key].is_string()
-               ? settings[key].get<std::string>()
-               : std::string();
+std::string RoutingText(const std::optional<JsonDocument>& settings) {
+  const auto text = [&](const char* key) -> std::string {
+    if (!settings) return "";
+    const std::optional<JsonView> value = settings->root().Find(key);
+    return value ? std::string(value->String().value_or("")) : "";
   };
   const std::string mode = text("routing"), note = text("routing_note");
   if (mode.empty()) return "";
@@ -142,7 +179,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
-  const Json settings = Settings(*artifact);
+  const std::optional<JsonDocument> settings = Settings(*artifact);
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -162,7 +199,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
-                 {"settings", settings},
+                 {"settings", settings ? ToJson(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "absl/strings/str_join.h"
+#include "runtime/data/dataset.h"
 #include "runtime/data/token_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
@@ -55,6 +56,26 @@ absl::StatusOr<Inspection> InspectTokens(const std::string& path) {
                  {"vocab_size", file.vocab_size()},
                  {"token_width", file.token_width()},
                  {"hash", file.hash().ToHex()}};
+  return result;
+}
+
+absl::StatusOr<Inspection> InspectData(const std::string& directory) {
+  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(directory));
+  const data::TokenFile* held_out = dataset.validation();
+  const uint64_t validation = held_out == nullptr ? 0 : held_out->size();
+  Inspection result;
+  absl::StrAppend(&result.text, "data        ", directory, " (every file intact)\ntokenizer   ",
+                  dataset.tokenizer(), ", vocabulary ", dataset.vocab_size(), "\ntraining    ",
+                  WithCommas(static_cast<int64_t>(dataset.train().size())), " tokens\nheld out    ",
+                  WithCommas(static_cast<int64_t>(validation)), " tokens\nfingerprint ",
+                  dataset.fingerprint(), "\n");
+  result.json = {{"kind", "data"},
+                 {"path", directory},
+                 {"tokenizer", dataset.tokenizer()},
+                 {"vocab_size", dataset.vocab_size()},
+                 {"train_tokens", dataset.train().size()},
+                 {"validation_tokens", validation},
+                 {"fingerprint", dataset.fingerprint()}};
   return result;
 }
 

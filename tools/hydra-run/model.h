@@ -19,12 +19,34 @@
 
 namespace hydra::tools {
 
+// An entry that a command needs.
+struct EntryRequest {
+  std::string name;  // train, eval, extend
+  int64_t batch = 0;
+  int64_t seq = 0;
+  // What the user named: nothing else will do. A sequence that nobody named is shortened for a
+  // model with a smaller max_seq_len.
+  bool batch_chosen = false;
+  bool seq_chosen = false;
+
+  // 0: the default, 8 sequences of 256 tokens.
+  static EntryRequest Of(const std::string& name, int64_t batch, int64_t seq);
+  // As hydra-opt's --entry takes it.
+  std::string Text() const;
+};
+
+// A prompt in chunks of 64, then token by token.
+std::vector<EntryRequest> DecodingEntries();
+// Training, evaluation and decoding, so that a checkpoint needs nothing else.
+std::vector<EntryRequest> DefaultEntries(int64_t batch = 0, int64_t seq = 0);
+
 struct ModelRequest {
-  std::string model;  // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::string command;  // for messages
+  std::string model;    // .mlir, .json, .hydra, a checkpoint or a run directory
   std::optional<train::Checkpoint> checkpoint;  // opened already; instead of `model`
   // For specs: what to compile. For checkpoints: what the artifact must have, or else the
   // checkpoint's spec is compiled.
-  std::vector<std::string> entries;
+  std::vector<EntryRequest> entries;
   train::Settings settings;  // compile settings are refused on artifacts and checkpoints
   int threads = 0;
   bool validate = false;

@@ -33,17 +33,25 @@ struct TrainFlags {
   bool list_settings = false;
 };
 
-// Shape of a training entry when neither a flag nor a setting names one.
-constexpr int64_t kDefaultBatch = 8, kDefaultSeq = 256;
-
-int PrintSettings() {
-  Table table({"setting", "default", "kind", "meaning"}, "llll");
+int PrintSettings(bool json) {
+  Json list = Json::array();
+  Table table({"setting", "default", "kind", "values", "meaning"}, "lllll");
   for (const train::SettingSpec& spec : train::SettingTable()) {
-    table.Add({std::string(spec.key), std::string(spec.initial),
-               spec.scope == train::SettingScope::kRun ? "run" : "compile",
-               std::string(spec.help)});
+    const bool run = spec.scope == train::SettingScope::kRun;
+    const std::string values = train::DescribeValues(spec);
+    table.Add({std::string(spec.key), run ? std::string(spec.initial) : "hydra-opt's",
+               run ? "run" : "compile", values, std::string(spec.help)});
+    list.push_back({{"key", spec.key},
+                    {"default", spec.initial},
+                    {"kind", run ? "run" : "compile"},
+                    {"values", values},
+                    {"help", spec.help}});
   }
-  std::printf("%s", table.Text().c_str());
+  if (json) {
+    PrintJson({{"settings", std::move(list)}});
+  } else {
+    std::printf("%s", table.Text().c_str());
+  }
   return 0;
 }
 
@@ -58,10 +66,6 @@ absl::StatusOr<train::StartRequest> StartOf(const TrainFlags& flags) {
     return UsageError(absl::StrCat(
         "--resume expects no value, or =auto to begin where there is nothing yet; found '",
         flags.resume, "'"));
-  }
-  if (flags.resume_from && *flags.resume_from < 0) {
-    return UsageError(
-        absl::StrCat("--resume-from expects the step of a checkpoint, found ", *flags.resume_from));
   }
   if (flags.resume == "auto" && flags.resume_from) {
     return UsageError(
@@ -130,12 +134,24 @@ absl::StatusOr<data::Dataset> OpenData(const TrainFlags& flags, bool resumed, st
   return dataset;
 }
 
-std::vector<std::string> EntriesFor(const train::Settings& settings) {
-  const int64_t batch = settings.Integer("batch"), seq = settings.Integer("seq");
-  const std::string shape =
-      absl::StrCat(batch == 0 ? kDefaultBatch : batch, "x", seq == 0 ? kDefaultSeq : seq);
-  // Decoding entries too, so that `generate` works on the checkpoint alone.
-  return {"train@" + shape, "eval@" + shape, "extend@1x64", "extend@1x1"};
+// What this run will go without, if the model or the data lack something.
+absl::Status CheckEvaluation(const train::ExecutorEngine& engine, const data::Dataset& dataset,
+                             const train::Settings& settings, const std::string& model) {
+  std::string lacking;
+  if (engine.eval_batch() == 0) {
+    lacking = absl::StrCat(model, " has no entry eval (compile it with --entry=eval@",
+                           engine.batch(), "x", engine.seq(), ")");
+  } else if (dataset.validation() == nullptr) {
+    lacking = "nothing of the data was held out (data text --validation-fraction)";
+  }
+  if (lacking.empty()) return absl::OkStatus();
+  for (const char* key : {"eval_interval", "eval_batches"}) {
+    if (settings.given(key)) {
+      return UsageError(absl::StrCat("setting '", key, "' has no effect: ", lacking));
+    }
+  }
+  PrintWarning(absl::StrCat("training without evaluation: ", lacking));
+  return absl::OkStatus();
 }
 
 Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const std::string& out,
@@ -152,23 +168,20 @@ Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const s
   // An interrupted run has no result of its last step: what was measured earlier stands apart.
   const auto& evaluation = trainer.last_evaluation();
   json["held_out_loss"] = evaluation && trainer.evaluated_step() == trainer.step()
-                              ? JsonNumber(evaluation->loss)
+                              ? Json(evaluation->loss)
                               : Json(nullptr);
   json["last_evaluation"] =
-      evaluation ? Json{{"step", trainer.evaluated_step()}, {"loss", JsonNumber(evaluation->loss)}}
+      evaluation ? Json{{"step", trainer.evaluated_step()}, {"loss", evaluation->loss}}
                  : Json(nullptr);
   return json;
 }
 
 absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
-  if (flags.list_settings) return PrintSettings();
+  if (flags.list_settings) return PrintSettings(json);
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   HYDRA_ASSIGN_OR_RETURN(const train::StartRequest start_request, StartOf(flags));
   if (flags.out.empty() && !flags.dry_run) {
     return UsageError("train needs --out DIR for checkpoints and metrics");
-  }
-  if (flags.stop_at && *flags.stop_at < 1) {
-    return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
   }
   // Where there is a directory, its state decides first: a run that goes on has the settings, and
   // one that is in the way is no reason to compile. A new directory is made last, so that a request
@@ -184,13 +197,18 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     HYDRA_RETURN_IF_ERROR(settings.Restore(start->checkpoint->run().settings).status());
     if (request.model.empty()) request.checkpoint = start->checkpoint;
   } else if (request.model.empty()) {
-    return UsageError("train needs a MODEL (see hydra-run train --help)");
+    return UsageError("train: expected a MODEL, found none (see hydra-run train --help)");
   }
   if (flags.data.empty() && !flags.dry_run && !resumed) {
     return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   HYDRA_RETURN_IF_ERROR(train::CheckSettings(settings));
-  request.entries = EntriesFor(settings);
+  if (flags.stop_at && *flags.stop_at > settings.Integer("steps")) {
+    return UsageError(absl::StrCat("--stop-at: expected at most --steps, ",
+                                   settings.Integer("steps"), ", found ", *flags.stop_at,
+                                   "; lower it or raise --steps"));
+  }
+  request.entries = DefaultEntries(settings.Integer("batch"), settings.Integer("seq"));
   request.micro_batches = settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
@@ -205,6 +223,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
 
   std::string data_path;
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, OpenData(flags, resumed, data_path));
+  HYDRA_RETURN_IF_ERROR(CheckEvaluation(*engine, dataset, request.settings, model.artifact_path));
   train::TrainerOptions options;
   options.stop_at = flags.stop_at;
   HYDRA_ASSIGN_OR_RETURN(options.attachments, AttachmentsOf(model));
@@ -253,7 +272,9 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     std::printf("checkpoint  %s\nmetrics     %s\n", trainer.last_checkpoint().c_str(),
                 metrics.database_path().c_str());
     if (trainer.last_evaluation()) {
-      std::printf("held-out    %.4f nats per token%s\n", trainer.last_evaluation()->loss,
+      std::printf("held-out    %.4f nats per token over %s tokens (hydra-run eval takes all)%s\n",
+                  trainer.last_evaluation()->loss,
+                  WithCommas(trainer.last_evaluation()->tokens).c_str(),
                   trainer.evaluated_step() == trainer.step()
                       ? ""
                       : absl::StrCat(" at step ", trainer.evaluated_step(),
@@ -267,39 +288,36 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
 
 }  // namespace
 
-void AddTrain(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("train", "Train a model on a data directory");
+void AddTrain(CommandLine& line) {
+  Command command = line.Add("train", "Train a model on a data directory");
   auto flags = std::make_shared<TrainFlags>();
-  // --help-settings needs no model, so the positional is checked by hand.
-  flags->model.Declare(*command,
-                       "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from");
-  command->get_option("model")->required(false);
-  command->add_option("--data", flags->data, "data directory made by 'hydra-run data'");
-  command->add_option("--out", flags->out, "where checkpoints and metrics go");
-  for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {
-    flags->model.DeclareSetting(*command, std::string("--") + key, key);
+  std::vector<std::string> settings;
+  for (const train::SettingSpec& spec : train::SettingTable()) {
+    if (spec.scope == train::SettingScope::kRun) settings.emplace_back(spec.key);
   }
-  command->add_option("--weights", flags->weights,
-                      "safetensors file to start from, of any float type; with a checkpoint as "
-                      "MODEL its own weights are the default");
-  command->add_flag("--resume", flags->resume,
-                    "continue from the newest usable checkpoint of --out; model, data and settings "
-                    "are the run's. --resume=auto: begin if there is none");
-  command->add_option("--resume-from", flags->resume_from,
-                      "continue from the checkpoint of this step; later ones move to "
-                      "OUT/abandoned");
-  command->add_option(
-      "--stop-at", flags->stop_at,
-      "end after this step with a checkpoint; the schedule still counts to --steps");
-  command->add_flag("--dry-run", flags->dry_run,
-                    "print parameters, planned bytes, FLOPs and speed, and stop");
-  command->add_flag("--help-settings", flags->list_settings, "list every setting for --set");
-  command->add_flag("--json", session.json, "print the result as JSON");
-  command->callback([&session, flags] {
-    session.action = [&session, flags]() -> absl::StatusOr<int> {
-      return Train(*flags, session.json);
-    };
-  });
+  // --help-settings and --resume need no model, so the positional is checked by hand.
+  flags->model.Declare(command, "train",
+                       "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from",
+                       settings, /*model_required=*/false);
+  command.Text("--data", flags->data, "data directory made by 'hydra-run data'");
+  command.Text("--out", flags->out, "where checkpoints and metrics go");
+  for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {
+    flags->model.DeclareSetting(command, key);
+  }
+  command.Text("--weights", flags->weights,
+               "safetensors file to start from, of any float type; with a checkpoint as MODEL its "
+               "own weights are the default");
+  command.FlagOrText("--resume", flags->resume,
+                     "continue from the newest usable checkpoint of --out; model, data and "
+                     "settings are the run's. --resume=auto: begin if there is none");
+  command.Integer("--resume-from", flags->resume_from, {.least = 0},
+                  "continue from the checkpoint of this step; later ones move to OUT/abandoned");
+  command.Integer("--stop-at", flags->stop_at, {.least = 1},
+                  "end after this step with a checkpoint; the schedule still counts to --steps");
+  command.Flag("--dry-run", flags->dry_run,
+               "print parameters, planned bytes, FLOPs and speed, and stop");
+  command.Flag("--help-settings", flags->list_settings, "list every setting for --set");
+  command.Run([flags](bool json) { return Train(*flags, json); });
 }
 
 }  // namespace hydra::tools
