@@ -142,9 +142,8 @@ LogicalResult emitFold(FoldOp op, KernelEmitter &e) {
         SmallVector<Value> vectors(width);
         for (int64_t part = 0; part < width; ++part) {
           int64_t left = count * width - part * kLanes;
-          vectors[part] = left <= 0
-                              ? e.splat(0.0)
-                              : e.load(y, e.add(start, part * kLanes), e.staticMask(left));
+          vectors[part] =
+              left <= 0 ? e.splat(0.0) : e.load(y, e.add(start, part * kLanes), e.staticMask(left));
         }
         Value term = deinterleaveLanes(e, vectors, m);
         sum = e.addf(sum, e.select(inside, term, e.splat(0.0)));

@@ -7,6 +7,17 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
+// Whether two neighbouring letters changed places, which counts as one edit.
+static bool isSwap(StringRef a, StringRef b) {
+  if (a.size() != b.size())
+    return false;
+  size_t i = 0;
+  while (i < a.size() && a[i] == b[i])
+    ++i;
+  return i + 1 < a.size() && a[i] == b[i + 1] && a[i + 1] == b[i] &&
+         a.drop_front(i + 2) == b.drop_front(i + 2);
+}
+
 // "; did you mean 'NEAREST'?", or "" when nothing is near: the rule of runtime/base/did_you_mean.h,
 // which this folder may not include.
 static std::string didYouMean(StringRef name, ArrayRef<StringRef> candidates) {
@@ -14,7 +25,9 @@ static std::string didYouMean(StringRef name, ArrayRef<StringRef> candidates) {
   unsigned bestDistance = 0;
   for (StringRef candidate : candidates) {
     auto limit = static_cast<unsigned>(std::max(name.size(), candidate.size()) / 3);
-    unsigned distance = name.edit_distance(candidate, /*AllowReplacements=*/true, limit + 1);
+    unsigned distance = isSwap(name, candidate)
+                            ? 1
+                            : name.edit_distance(candidate, /*AllowReplacements=*/true, limit + 1);
     if (distance <= std::max(1U, limit) && (best.empty() || distance < bestDistance)) {
       best = candidate;
       bestDistance = distance;

@@ -61,9 +61,8 @@ inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
 // max_seq_len, rules.
 inline constexpr llvm::StringLiteral kModelInfoAttrName = "hydra.model_info";
 inline constexpr llvm::StringLiteral kHydraAttrNames[] = {
-    kBindingAttrName, kEntryAttrName,   kVjpAttrName,     kScopeAttrName,
-    kProbeAttrName,   kInitialAttrName, kRoutingAttrName, kModelInfoAttrName,
-    kReduceAttrName};
+    kBindingAttrName, kEntryAttrName,   kVjpAttrName,       kScopeAttrName, kProbeAttrName,
+    kInitialAttrName, kRoutingAttrName, kModelInfoAttrName, kReduceAttrName};
 
 // Optimizer state of a parameter is bound as PREFIX + NAME: AdamW's moments (model.md 13).
 inline constexpr llvm::StringLiteral kFirstMomentPrefix = "m/";

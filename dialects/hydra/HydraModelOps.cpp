@@ -5,11 +5,11 @@ using namespace mlir;
 using namespace mlir::hydra;
 
 // "nothing", or the types of a list.
-static InFlightDiagnostic &&operator<<(InFlightDiagnostic &&error, TypeRange types) {
-  if (types.empty())
-    return std::move(error << "nothing");
-  llvm::interleaveComma(types, error);
-  return std::move(error);
+static std::string textOf(TypeRange types) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::interleaveComma(types, stream, [&](Type type) { stream << "'" << type << "'"; });
+  return types.empty() ? "nothing" : text;
 }
 
 // The body takes one value of type `argument`.
@@ -18,7 +18,7 @@ static LogicalResult verifyArgument(Operation *op, Type argument) {
   if (block.getNumArguments() == 1 && block.getArgument(0).getType() == argument)
     return success();
   return op->emitOpError("expected a body with one argument of type ")
-         << argument << ", found " << TypeRange(block.getArgumentTypes());
+         << argument << ", found " << textOf(block.getArgumentTypes());
 }
 
 // The body ends in a yield; the place of a wrong one is the yield.
@@ -42,7 +42,7 @@ static LogicalResult verifyStreamBody(Operation *op, Type type) {
   if (yield->getNumOperands() != 1 || yield->getOperand(0).getType() != type)
     return yield->emitOpError("expected one value of type ")
            << type << ", as " << op->getName() << " takes, found "
-           << TypeRange(yield->getOperandTypes());
+           << textOf(yield->getOperandTypes());
   if (op->getResult(0).getType() != type)
     return op->emitOpError("expected a result of type ")
            << type << ", found " << op->getResult(0).getType();
@@ -87,7 +87,7 @@ LogicalResult LanguageModelOp::verify() {
       logits.getShape()[2] != static_cast<int64_t>(getVocabSize()))
     return yield->emitOpError("expected logits of type tensor<?x?x")
            << getVocabSize() << "xf32>, the model's vocab_size, found "
-           << TypeRange(yield->getOperandTypes());
+           << textOf(yield->getOperandTypes());
   // model C4
   SmallVector<TokenEmbeddingOp> embeddings(getBody().getOps<TokenEmbeddingOp>());
   if (embeddings.size() != 1)

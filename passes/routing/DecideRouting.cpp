@@ -51,7 +51,8 @@ public:
     if (StringRef(mode) == "static" || StringRef(mode) == "dynamic") {
       for (auto &[op, effect] : routed)
         op->emitOpError("cannot be compiled with ")
-            << StringRef(mode) << " routing: that is not lowered yet; compile at fixed depth instead, with "
+            << StringRef(mode)
+            << " routing: that is not lowered yet; compile at fixed depth instead, with "
             << "the routing mode fixed (" << effect << ")";
       return signalPassFailure();
     }

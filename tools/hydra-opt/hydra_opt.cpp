@@ -38,6 +38,9 @@ int main(int argc, char **argv) {
     return report(kUsage, toString(std::move(error)));
 
   std::string byHand = stock.firstOfPassMode(arguments);
+  // A file that is no text would be shown on the terminal as the line that an error is in.
+  if (std::string problem = mlir::hydra::binarySpecProblem(flags.input()); !problem.empty())
+    return report(kBadInput, flags.input() + ": " + problem);
   if (flags.compiles()) {
     if (!byHand.empty())
       return report(kUsage, byHand + " runs passes by hand and would have no effect here: flags "
@@ -45,9 +48,6 @@ int main(int argc, char **argv) {
                                      "drop one of the two kinds");
     return compileCommand(flags, registry);
   }
-  // A file that is no text would be printed to the terminal as the line of a parser error.
-  if (std::string problem = mlir::hydra::binarySpecProblem(flags.input()); !problem.empty())
-    return report(kBadInput, flags.input() + ": " + problem);
   if (flags.output() == "-" && sys::Process::StandardOutIsDisplayed() &&
       mlir::MlirOptMainConfig::createFromCLOptions().shouldEmitBytecode())
     return report(kUsage,
