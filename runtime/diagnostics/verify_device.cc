@@ -46,8 +46,8 @@ class CaseRunner {
   // `validate`: under the checks of runtime/hal/validation, or as it is shipped.
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options,
                                          bool validate) {
-    HYDRA_ASSIGN_OR_RETURN(Session opened, options.open ? options.open(path)
-                                                        : OpenSession(path, options, validate));
+    HYDRA_ASSIGN_OR_RETURN(
+        Session opened, options.open ? options.open(path) : OpenSession(path, options, validate));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
     return CaseRunner(std::move(opened), std::move(control));
   }

@@ -12,7 +12,6 @@
 namespace hydra {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::FakeCpu;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

@@ -93,16 +93,16 @@ class StartTest(support.EndToEndTest):
         spec = support.read(self.source("tests", "e2e", "tiny.mlir"))
         self.assertIn(b"max_seq_len = 64", spec)
         other = self.path("other.mlir")
-        support.write(other, spec.replace(b"max_seq_len = 64", b"max_seq_len = 48"))
-        out = self.copy("same-shapes")
-        self.fails(2, "train", other, "--out", out, "--resume", "--batch", 2, "--seq", 32,
+        support.write(other, spec.replace(b"max_seq_len = 64", b"max_seq_len = 80"))
+        out, shape = self.copy("same-shapes"), ["--batch", 2, "--seq", 32, "--cache", 64]
+        self.fails(2, "train", other, "--out", out, "--resume", *shape,
                    says=[other, "expected the model of the run", "--weights"])
         # As a spec, as an artifact, with other comments: the same model.
         same = self.path("same.mlir")
         support.write(same, spec + b"// the same\n")
-        for model in (self.artifact, self.source("tests", "e2e", "tiny.mlir"), same):
-            self.run_ok("train", model, "--out", out, "--resume", "--batch", 2, "--seq", 32,
-                        "--resume-from", 4)
+        for model in ([self.artifact], [self.source("tests", "e2e", "tiny.mlir"), *shape],
+                      [same, *shape]):
+            self.run_ok("train", *model, "--out", out, "--resume-from", 4)
 
     # Starting from weights.
 

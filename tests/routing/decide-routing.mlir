@@ -5,17 +5,17 @@
 // RUN: not hydra-opt %s --hydra-decide-routing=mode=static 2>&1 | FileCheck %s --check-prefix=REFUSED
 // RUN: not hydra-opt %s --hydra-decide-routing=mode=fast 2>&1 | FileCheck %s --check-prefix=MODE
 
-// CHECK: decide-routing.mlir:[[@LINE+22]]:{{.*}} warning: compiled at fixed depth, since routing modes are not lowered yet (the model asks for hydra.routing = "static")
+// CHECK: decide-routing.mlir:27:{{.*}} warning: compiled at fixed depth, since routing modes are not lowered yet (the model asks for hydra.routing = "static")
 // CHECK: note: adaptive recursion: every token makes all 2 passes
-// CHECK: decide-routing.mlir:[[@LINE+22]]:{{.*}} note: depth routing: every token takes part
+// CHECK: decide-routing.mlir:29:{{.*}} note: depth routing: every token takes part
 // CHECK: note: the routing mode fixed compiles the same without this warning
 // CHECK: module attributes {hydra.routing = "fixed"}
 
 // FIXED-NOT: warning
 // FIXED: module attributes {hydra.routing = "fixed"}
 
-// REFUSED: decide-routing.mlir:[[@LINE+14]]:{{.*}} error: 'hydra.recursion' op cannot be compiled with {{static|dynamic}} routing: that is not lowered yet; compile at fixed depth instead
-// REFUSED: decide-routing.mlir:[[@LINE+15]]:{{.*}} error: 'hydra.depth_routing' op cannot be compiled with
+// REFUSED: decide-routing.mlir:27:{{.*}} error: 'hydra.recursion' op cannot be compiled with {{static|dynamic}} routing: that is not lowered yet; compile at fixed depth instead
+// REFUSED: decide-routing.mlir:29:{{.*}} error: 'hydra.depth_routing' op cannot be compiled with
 
 // MODE: expected the routing mode fixed, static or dynamic, found 'fast'
 

@@ -1,4 +1,6 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
+#include <optional>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/artifact/artifact.h"
@@ -103,51 +105,57 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// What a JSON document says, as a value to be written; texts for kinds that settings do not have.
-Json ValueOf(const JsonView& view) {
-  if (view.is_object()) {
-    Json object = Json::object();
-    const auto members = view.Object();
-    if (members.ok()) {
-      for (const auto& [key, value] : *members) object[key] = ValueOf(value);
+// What was read, to be printed again.
+Json ToJson(const JsonView& view) {
+  switch (view.kind()) {
+    case JsonKind::kBool:
+      return view.Bool().value_or(false);
+    case JsonKind::kInteger:
+      return view.Int().value_or(0);
+    case JsonKind::kUnsigned:
+      return view.Uint().value_or(0);
+    case JsonKind::kNumber:
+      return view.Double().value_or(0);
+    case JsonKind::kString:
+      return view.String().value_or("");
+    case JsonKind::kArray: {
+      Json list = Json::array();
+      if (const auto elements = view.Array(); elements.ok()) {
+        for (const JsonView& element : *elements) list.push_back(ToJson(element));
+      }
+      return list;
     }
-    return object;
-  }
-  if (view.is_array()) {
-    Json array = Json::array();
-    const auto elements = view.Array();
-    if (elements.ok()) {
-      for (const JsonView& element : *elements) array.push_back(ValueOf(element));
+    case JsonKind::kObject: {
+      Json object = Json::object();
+      if (const auto members = view.Object(); members.ok()) {
+        for (const auto& [key, value] : *members) object[key] = ToJson(value);
+      }
+      return object;
     }
-    return array;
+    case JsonKind::kNull:
+      break;
   }
-  if (const auto integer = view.Int(); integer.ok()) return *integer;
-  if (const auto number = view.Double(); number.ok()) return *number;
-  if (const auto boolean = view.Bool(); boolean.ok()) return *boolean;
-  if (const auto text = view.String(); text.ok()) return *text;
   return nullptr;
 }
 
-// How the compiler was told to compile: the settings section, an object; nothing if there is none.
-absl::StatusOr<std::optional<JsonDocument>> Settings(const artifact::Artifact& artifact) {
+// How the compiler was told to compile: the settings section; nothing if there is none.
+std::optional<JsonDocument> Settings(const artifact::Artifact& artifact) {
   for (const artifact::SectionInfo& section : artifact.info().sections) {
     if (section.kind != artifact::SectionKind::kSettings) continue;
     const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
-    HYDRA_ASSIGN_OR_RETURN(
-        JsonDocument document,
-        JsonDocument::Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                            absl::StrCat(artifact.path(), ", section settings")));
-    return document;
+    const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    absl::StatusOr<JsonDocument> document = JsonDocument::Parse(text, section.name);
+    if (document.ok() && document->root().is_object()) return *std::move(document);
   }
   return std::nullopt;
 }
 
 // "routing     fixed (why)\n", or "" where there is nothing to route.
-std::string RoutingText(const JsonView& settings) {
-  const auto text = [&](const char* key) {
-    const std::optional<JsonView> value = settings.Find(key);
-    const auto found = value ? value->String() : absl::string_view();
-    return std::string(found.ok() ? *found : absl::string_view());
+std::string RoutingText(const std::optional<JsonDocument>& settings) {
+  const auto text = [&](const char* key) -> std::string {
+    if (!settings) return "";
+    const std::optional<JsonView> value = settings->root().Find(key);
+    return value ? std::string(value->String().value_or("")) : "";
   };
   const std::string mode = text("routing"), note = text("routing_note");
   if (mode.empty()) return "";
@@ -171,7 +179,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
-  HYDRA_ASSIGN_OR_RETURN(const std::optional<JsonDocument> settings, Settings(*artifact));
+  const std::optional<JsonDocument> settings = Settings(*artifact);
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -179,8 +187,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
                   absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
                   "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
-                  " positions\nkernels     ", info.kernels.size(), "\n",
-                  settings ? RoutingText(settings->root()) : "", "\n");
+                  " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
+                  "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
                   parameter_text, "\n", SectionsText(info, sections));
   result.json = {{"kind", "artifact"},
@@ -191,7 +199,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
-                 {"settings", settings ? ValueOf(settings->root()) : Json()},
+                 {"settings", settings ? ToJson(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

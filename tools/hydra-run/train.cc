@@ -317,8 +317,7 @@ void AddTrain(CommandLine& line) {
   command.Flag("--dry-run", flags->dry_run,
                "print parameters, planned bytes, FLOPs and speed, and stop");
   command.Flag("--help-settings", flags->list_settings, "list every setting for --set");
-  command.Run([flags](bool json) { return Train(*flags, json);
-  });
+  command.Run([flags](bool json) { return Train(*flags, json); });
 }
 
 }  // namespace hydra::tools

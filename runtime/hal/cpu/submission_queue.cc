@@ -25,11 +25,9 @@ SubmissionQueue::~SubmissionQueue() { Stop(); }
 absl::Status SubmissionQueue::Start(Work work, void* context, void (*prepare)()) {
   work_ = work;
   context_ = context;
+  prepare_ = prepare;
   try {
-    thread_ = std::thread([this, prepare] {
-      prepare();
-      Loop();
-    });
+    thread_ = std::thread([this] { Loop(); });
   } catch (const std::system_error& error) {
     return FailureError(absl::StrCat("the system refuses to start a thread: ", error.what()));
   }
@@ -56,6 +54,12 @@ uint64_t SubmissionQueue::Push(void* item, uint64_t entry) {
 
 void SubmissionQueue::WaitFor(uint64_t sequence) {
   uint64_t finished = finished_.load(std::memory_order_acquire);
+  if (finished < sequence && running_.try_lock()) {
+    prepare_();
+    RunUntil(sequence);
+    running_.unlock();
+    return;
+  }
   for (int spins = 0; spins < kSpins && finished < sequence; ++spins) {
     Pause();
     finished = finished_.load(std::memory_order_acquire);
@@ -85,11 +89,31 @@ double SubmissionQueue::Seconds(uint64_t sequence) const {
   return seconds_[sequence % kCapacity];
 }
 
+void SubmissionQueue::RunUntil(uint64_t sequence) {
+  for (uint64_t next = finished_.load(std::memory_order_relaxed) + 1; next <= sequence; ++next) {
+    const Submission submission = waiting_[next % kCapacity];
+    const auto start = std::chrono::steady_clock::now();
+    if (failed_.load(std::memory_order_relaxed) == 0) {
+      absl::Status status = work_(context_, submission.item, submission.entry);
+      if (!status.ok()) {
+        first_error_ = std::move(status);
+        failed_.store(next, std::memory_order_release);
+      }
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    seconds_[next % kCapacity] = elapsed.count();
+    finished_.store(next, std::memory_order_release);
+    finished_.notify_all();
+  }
+}
+
 void SubmissionQueue::Loop() {
-  for (uint64_t sequence = 1;; ++sequence) {
+  prepare_();
+  for (;;) {
     for (int spins = 0;; ++spins) {
       const uint32_t wake = wake_.load();
-      if (pushed_.load(std::memory_order_acquire) >= sequence) break;
+      if (pushed_.load(std::memory_order_acquire) > finished_.load(std::memory_order_acquire))
+        break;
       if (stop_.load()) return;
       if (spins < kSpins) {
         Pause();
@@ -97,19 +121,8 @@ void SubmissionQueue::Loop() {
         wake_.wait(wake);
       }
     }
-    const Submission submission = waiting_[sequence % kCapacity];
-    const auto start = std::chrono::steady_clock::now();
-    if (failed_.load(std::memory_order_relaxed) == 0) {
-      absl::Status status = work_(context_, submission.item, submission.entry);
-      if (!status.ok()) {
-        first_error_ = std::move(status);
-        failed_.store(sequence, std::memory_order_release);
-      }
-    }
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    seconds_[sequence % kCapacity] = elapsed.count();
-    finished_.store(sequence, std::memory_order_release);
-    finished_.notify_all();
+    const std::lock_guard<std::mutex> lock(running_);
+    RunUntil(pushed_.load(std::memory_order_acquire));
   }
 }
 

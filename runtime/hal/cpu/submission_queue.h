@@ -1,9 +1,11 @@
-// The thread that runs submissions of the cpu driver, one after the other in order.
+// Runs submissions of the cpu driver, one after the other in order: on a thread of its own, or on
+// the thread that waits for one which has not begun, so that waiting costs no hand-over.
 #ifndef HYDRA_RUNTIME_HAL_CPU_SUBMISSION_QUEUE_H_
 #define HYDRA_RUNTIME_HAL_CPU_SUBMISSION_QUEUE_H_
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -26,8 +28,8 @@ class SubmissionQueue {
   SubmissionQueue(const SubmissionQueue&) = delete;
   SubmissionQueue& operator=(const SubmissionQueue&) = delete;
 
-  // Starts the thread, which first calls `prepare`. A failure if the system has no thread
-  // to give.
+  // Starts the thread. Whichever thread runs submissions calls `prepare` first. A failure if the
+  // system has no thread to give.
   absl::Status Start(Work work, void* context, void (*prepare)());
   // Runs what is left, then ends the thread. What needs the context comes before.
   void Stop();
@@ -55,12 +57,16 @@ class SubmissionQueue {
 
   void Loop();
   void WaitFor(uint64_t sequence);
+  // Runs what was pushed, in order, until `sequence` is finished. Holds running_.
+  void RunUntil(uint64_t sequence);
 
   Work work_ = nullptr;
+  void (*prepare_)() = nullptr;
   void* context_ = nullptr;
   Submission waiting_[kCapacity];
   double seconds_[kCapacity] = {};
-  // Written by the thread before `failed_` is set, read afterwards.
+  std::mutex running_;  // held by the thread that runs submissions
+  // Written before `failed_` is set, read afterwards.
   absl::Status first_error_;
   alignas(64) std::atomic<uint64_t> pushed_{0};
   alignas(64) std::atomic<uint64_t> finished_{0};
