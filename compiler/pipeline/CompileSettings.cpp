@@ -95,7 +95,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        [](const CompileOptions &options) { return json::Value(options.function); }},
       {"target", "DEVICE", "cpu (default); cuda and sim are not built in", false, Stage::plan,
        readTarget, [](const CompileOptions &options) { return json::Value(options.target); }},
-      {"arch", "LEVEL", cpuArchitectureNames() + "; default: native",
+      {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        /*repeatable=*/true, std::nullopt, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
       {"routing", "MODE", "fixed; static and dynamic where the model has nothing to route", false,

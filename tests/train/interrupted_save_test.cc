@@ -66,8 +66,6 @@ class InterruptedSaveTest : public testing::Test {
       ASSERT_TRUE(settings_.SetAssignment(assignment).ok());
     }
     // What an undisturbed run has at each step.
-    Settings keep_all = settings_;
-    ASSERT_TRUE(keep_all.Set("keep_checkpoints", "0").ok());
     ASSERT_EQ(Train(directory_ / "whole", StartMode::kNew), 0);
     for (const int64_t step : {kPrevious, kNew, kLast}) {
       const std::string out = directory_ / ("to" + std::to_string(step));
