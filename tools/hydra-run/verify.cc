@@ -131,13 +131,13 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   if (flags.target == "interpreter" && flags.arch != "native")
     return UsageError(
         "--arch chooses generated code, which --target=interpreter does not run; leave it out");
-  HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
   // So that a signal, too, leaves through the end of the temporary directory's owner.
   CatchStopSignals();
   bool all_pass = true;
   Json list = Json::array();
   for (const std::string& file : flags.files) {
     HYDRA_ASSIGN_OR_RETURN(Golden golden, Golden::Open(file));
+    HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
     HYDRA_ASSIGN_OR_RETURN(WorkDirectory directory, WorkDirectory::Create());
     VerifyOptions options;
     options.target = flags.target;
