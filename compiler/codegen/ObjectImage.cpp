@@ -11,7 +11,6 @@ using namespace mlir::hydra;
 using llvm::object::ELF64LEObjectFile;
 using llvm::object::ELFSectionRef;
 using llvm::object::ELFSymbolRef;
-using llvm::object::SectionRef;
 
 namespace {
 

@@ -62,7 +62,10 @@ TensorValue InterpreterFrame::zerosLike(Value value) const {
 void InterpreterFrame::dropOperands(Operation &op) {
   for (Value operand : op.getOperands()) {
     auto found = values.find(operand);
-    if (found != values.end() && found->second.usesLeft > 0 && --found->second.usesLeft == 0)
+    if (found == values.end() || found->second.usesLeft == 0)
+      continue;
+    --found->second.usesLeft;
+    if (found->second.usesLeft == 0)
       values.erase(found);
   }
   for (Value result : op.getResults())
