@@ -2,6 +2,7 @@
 
 #include "compiler/interpreter/Interpretation.h"
 #include "compiler/interpreter/ModelState.h"
+#include "dialects/rows/RowsDialect.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -19,6 +20,9 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachStructureInterpretation(context);
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);
+  });
+  registry.addExtension(+[](MLIRContext *context, rows::RowsDialect *) {
+    attachRowProgramInterpretation(context);
   });
 }
 

@@ -1,17 +1,14 @@
-// Which results may be written over which operands.
+// Which results of a step may be written over which operands.
 #ifndef HYDRA_PASSES_PLAN_INPLACE_H
 #define HYDRA_PASSES_PLAN_INPLACE_H
 
-#include "dialects/hydra/HydraDialect.h"
+#include "passes/plan/KernelTable.h"
 
 namespace mlir::plan {
 
-// Whether result `result` of `op` (a hydra.fusion or a matmul) may share its buffer with operand
-// `operand`: an element of the result is written only after every element of the operand that any
-// later work needs has been read. This binds emitters: for one index they read all operands before
-// they write, and they finish the reductions of a row (or head) before they write to it. The facts
-// are listed in InPlace.cpp.
-bool mayOverwrite(Operation *op, unsigned operand, unsigned result);
+// Whether result `result` of `op` (a hydra.fusion or a matmul) may share its buffer with operand `operand`. Of a
+// fusion its kernel knows (KernelWork.h), from its schedule.
+bool mayOverwrite(Operation *op, unsigned operand, unsigned result, const KernelTable &kernels);
 
 } // namespace mlir::plan
 

@@ -4,8 +4,6 @@
 #include "passes/plan/InPlace.h"
 #include "passes/plan/PlanChecks.h"
 
-#include "dialects/plan/KernelWork.h"
-
 using namespace mlir;
 using namespace mlir::plan;
 using hydra::BindingAttr;
@@ -23,8 +21,9 @@ Value mlir::plan::rootOf(Value value) {
 FailureOr<StorageAssignment> StorageAssignment::create(func::FuncOp function,
                                                        const SharedLayout &shared,
                                                        ConstantPool &constants,
+                                                       const KernelTable &kernels,
                                                        RegionSizes &sizes) {
-  StorageAssignment assignment(function, constants);
+  StorageAssignment assignment(function, constants, kernels);
   assignment.findLastUses();
   if (failed(assignment.placeArguments(shared)) || failed(assignment.placeTargets(shared)))
     return failure();
@@ -142,7 +141,7 @@ void StorageAssignment::assignSteps() {
       valueBytes += alignUp(bytesOf(result.getType()));
     }
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
-      if (int64_t bytes = getKernelWork(fusion.getBody().front()).partialBytes) {
+      if (auto bytes = static_cast<int64_t>(KernelOp(kernels.lookup(fusion).kernel).getPartialBytes())) {
         int64_t now = static_cast<int64_t>(step);
         partials[op] = addStorage({RefAttr(), bytes, now, now, /*inArena=*/true, false});
         valueBytes += alignUp(bytes);
@@ -153,7 +152,7 @@ void StorageAssignment::assignSteps() {
 // Whether every operand of `op` that lives in `storage` may be overwritten by the result.
 bool StorageAssignment::mayTake(Operation *op, unsigned result, unsigned storage) const {
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-    if (storageOfRoot.lookup(rootOf(operand)) == storage && !mayOverwrite(op, index, result))
+    if (storageOfRoot.lookup(rootOf(operand)) == storage && !mayOverwrite(op, index, result, kernels))
       return false;
   return true;
 }

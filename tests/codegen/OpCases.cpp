@@ -260,7 +260,6 @@ std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
       cases.push_back(make("window_tail_" + number(count) + suffix,
                            function("window_tail", {history, x, kScalarInt}, "", {history})));
       cases.back().integers = {{count, count}};
-      cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
     }
   }
   return cases;
@@ -399,7 +398,7 @@ std::vector<OpCase> mlir::hydra::testing::lossCases() {
 std::vector<OpCase> mlir::hydra::testing::allOpCases() {
   std::vector<OpCase> cases;
   for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), attentionCases(),
-                    lossCases()})
+                    lossCases(), fusedCases()})
     cases.insert(cases.end(), part.begin(), part.end());
   return cases;
 }
