@@ -8,3 +8,10 @@ list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
+
+# Paths and definitions of MLIR's headers for a target.
+function(hydra_mlir_headers name)
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+  target_compile_options(${name} PUBLIC ${definitions})
+endfunction()

@@ -7,6 +7,7 @@ function(hydra_runtime_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  hydra_use_precompiled_headers(${name} hydra_runtime_headers)
 endfunction()
 
 # hydra_compiler_library(NAME SOURCES... [DEPS ...] [TABLEGEN targets ...]): links the MLIR dylib.
@@ -14,6 +15,7 @@ function(hydra_compiler_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TABLEGEN" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   hydra_compiler_target(${name})
+  hydra_use_precompiled_headers(${name} hydra_compiler_headers)
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} MLIR LLVM)
   if(ARG_TABLEGEN)
     add_dependencies(${name} ${ARG_TABLEGEN})
@@ -23,30 +25,43 @@ endfunction()
 # Include paths and flags for a target that includes MLIR headers.
 function(hydra_compiler_target name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
-  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-  separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
-  target_compile_options(${name} PUBLIC ${definitions})
+  hydra_mlir_headers(${name})
 endfunction()
 
-# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...]): one GoogleTest binary, one ctest entry.
+# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...] [SHARDS N] [ENVIRONMENT ...]): one GoogleTest binary, one ctest entry, or
+# N entries NAME.0 ... that share its tests, so that a long binary keeps all processors busy to the end.
 function(hydra_test name)
-  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT;SHARDS" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(ARG_COMPILER)
     hydra_compiler_target(${name})
+    hydra_use_precompiled_headers(${name} hydra_compiler_test_headers)
+  else()
+    hydra_use_precompiled_headers(${name} hydra_test_headers)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
-  # Tests run once and compile often. -O1 follows the build type's level, so it is the one that holds.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  add_test(NAME ${name} COMMAND ${name})
+  target_compile_options(${name} PRIVATE ${HYDRA_TEST_OPTIONS})
   # The paths of tests/base/test_paths.h: not on compile lines, which worktrees share by the cache.
-  set_tests_properties(${name} PROPERTIES
-    LABELS "${ARG_LABELS}"
-    ENVIRONMENT "HYDRA_SOURCE_DIR=${CMAKE_SOURCE_DIR};HYDRA_BINARY_DIR=${CMAKE_BINARY_DIR}")
-  if(ARG_TIMEOUT)
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  set(environment HYDRA_SOURCE_DIR=${CMAKE_SOURCE_DIR} HYDRA_BINARY_DIR=${CMAKE_BINARY_DIR})
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
   endif()
+  math(EXPR last "${ARG_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    set(test ${name})
+    set(shard_environment)
+    if(ARG_SHARDS GREATER 1)
+      set(test ${name}.${shard})
+      set(shard_environment GTEST_TOTAL_SHARDS=${ARG_SHARDS} GTEST_SHARD_INDEX=${shard})
+    endif()
+    add_test(NAME ${test} COMMAND ${name})
+    set_tests_properties(${test} PROPERTIES
+      LABELS "${ARG_LABELS}" ENVIRONMENT "${environment};${shard_environment};${ARG_ENVIRONMENT}")
+    if(ARG_TIMEOUT)
+      set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+    endif()
+  endforeach()
 endfunction()
 
 # hydra_lit_suite(NAME [DEPENDS ...] [LABELS ...]): the lit tests (*.mlir) of the current folder, one ctest entry.

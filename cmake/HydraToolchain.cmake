@@ -4,7 +4,7 @@ if(HYDRA_CCACHE)
   # One cache for every clone and worktree: paths below the source tree are relative in the key, and
   # the build directory is no part of it. Nothing on a compile line may name an absolute path of ours.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      ${HYDRA_CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${HYDRA_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
@@ -16,6 +16,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   endif()
 endif()
 
+# One kind of code for libraries and programs, which therefore share precompiled headers.
+add_compile_options(-fPIC)
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
 # Warnings stop a developer and CI, never a user whose compiler knows warnings that ours does not.
 # HYDRA_WERROR=1 in the environment of the first configuration, as .ci/run has it, or -DHYDRA_WERROR=ON.
@@ -39,4 +41,10 @@ if(HYDRA_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND HYDRA_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize=function)
   endif()
+endif()
+
+# Tests run once and compile often. -O1 follows the build type's level, so it is the one that holds.
+set(HYDRA_TEST_OPTIONS "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(HYDRA_TEST_OPTIONS -O1)
 endif()

@@ -84,15 +84,15 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::loadSpec(StringRef path, MLIRConte
   SourceMap map("", path, context);
   bool standardInput = path == "-", config = path.ends_with(".json");
   if (!standardInput && !config && !path.ends_with(".mlir"))
-    return fail(map.emit(absl::FailedPreconditionError(
+    return fail(map.emit(::hydra::InputError(
         "expected a model spec, a file that ends in .mlir or .json, or - for standard input")));
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/true);
   if (!buffer)
-    return fail(map.emit(absl::NotFoundError(
+    return fail(map.emit(::hydra::InputError(
         "cannot read the model spec: " + buffer.getError().message() + "; check the path")));
   StringRef text = (*buffer)->getBuffer();
   if (text.size() > kMaxSpecBytes)
-    return fail(map.emit(absl::FailedPreconditionError(absl::StrCat(
+    return fail(map.emit(::hydra::InputError(absl::StrCat(
         "expected a model spec of at most ", kMaxSpecBytes, " bytes, found ", text.size()))));
   if (standardInput)
     config = text.ltrim().starts_with("{") && !text.ltrim().starts_with("{-#");

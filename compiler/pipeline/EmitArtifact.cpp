@@ -2,7 +2,7 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
-#include "passes/routing/Passes.h"
+#include "passes/lowering/Passes.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;

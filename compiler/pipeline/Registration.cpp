@@ -10,8 +10,8 @@
 #include "passes/autodiff/Derivatives.h"
 #include "passes/autodiff/Passes.h"
 #include "passes/fusion/Passes.h"
+#include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
-#include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -23,7 +23,7 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::hydra::registerDerivativeExternalModels(registry);
 
   mlir::registerAllPasses();
-  mlir::hydra::registerHydraRoutingPasses();
+  mlir::hydra::registerHydraLoweringPasses();
   mlir::hydra::registerHydraAutodiffPasses();
   mlir::hydra::registerFusionPasses();
   mlir::plan::registerPlanPasses();

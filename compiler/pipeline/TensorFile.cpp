@@ -22,13 +22,13 @@ static absl::StatusOr<TensorValue> toTensorValue(const ::hydra::TensorView &view
     HYDRA_ASSIGN_OR_RETURN(TensorValue value, widen<int64_t>(view, ElementKind::i32));
     for (double element : value.elements())
       if (element < INT32_MIN || element > INT32_MAX)
-        return absl::FailedPreconditionError(
-            absl::StrCat("tensor ", view.name, ": expected integers in the range of i32, found ",
-                         static_cast<int64_t>(element)));
+        return ::hydra::InputError(absl::StrCat("tensor ", view.name,
+                                                ": expected integers in the range of i32, found ",
+                                                static_cast<int64_t>(element)));
     return value;
   }
   default:
-    return absl::FailedPreconditionError(
+    return ::hydra::InputError(
         absl::StrCat("tensor ", view.name, ": expected type F32, F64, I32 or I64"));
   }
 }

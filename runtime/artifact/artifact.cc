@@ -24,7 +24,7 @@ namespace {
 constexpr char kAdvice[] = "the file is damaged or not an artifact; make it again with hydra-opt";
 
 absl::Status Damage(uint64_t offset, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("byte ", offset, ": ", what, "; ", kAdvice));
+  return InputError(absl::StrCat("byte ", offset, ": ", what, "; ", kAdvice));
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, uint64_t begin, uint64_t end) {
@@ -78,13 +78,13 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path
   if (file < 0) {
     const int error = errno;
     const std::string message = absl::StrCat("artifact ", path, ": ", std::strerror(error));
-    return error == ENOENT ? absl::NotFoundError(absl::StrCat(message, "; make it with hydra-opt"))
-                           : absl::FailedPreconditionError(message);
+    return error == ENOENT ? InputError(absl::StrCat(message, "; make it with hydra-opt"))
+                           : InputError(message);
   }
   struct stat state{};
   if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) {
     close(file);
-    return absl::FailedPreconditionError(absl::StrCat("artifact ", path, ": not a regular file"));
+    return InputError(absl::StrCat("artifact ", path, ": not a regular file"));
   }
   std::unique_ptr<Artifact> artifact(new Artifact);
   artifact->path_ = path;
@@ -94,7 +94,7 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path
     if (data == MAP_FAILED) {
       const std::string reason = std::strerror(errno);
       close(file);
-      return absl::ResourceExhaustedError(
+      return OutOfMemoryError(
           absl::StrCat("artifact ", path, ": cannot map ", size, " bytes: ", reason));
     }
     artifact->bytes_ = absl::MakeConstSpan(static_cast<const uint8_t*>(data), size);
@@ -108,7 +108,7 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path
 absl::StatusOr<std::unique_ptr<Artifact>> Artifact::FromMemory(absl::Span<const uint8_t> bytes,
                                                                const std::string& name) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % alignof(FileHeader) != 0) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("artifact ", name, ": its bytes must be aligned to ", alignof(FileHeader)));
   }
   std::unique_ptr<Artifact> artifact(new Artifact);

@@ -72,7 +72,7 @@ absl::StatusOr<hal::FillCommand> Read(const fb::FillCommand& from) {
 
 absl::StatusOr<hal::CollectiveCommand> Read(const fb::CollectiveCommand& from) {
   if (from.kind() != fb::CollectiveKind::all_reduce_sum) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("collective kind ", static_cast<int>(from.kind()), ", expected 0"));
   }
   hal::CollectiveCommand to;
@@ -128,8 +128,8 @@ absl::StatusOr<hal::Command> ReadCommand(const fb::Command& from, int depth) {
     case fb::CommandBody::NONE:
       break;
   }
-  return absl::DataLossError(absl::StrCat("command kind ", static_cast<int>(from.body_type()),
-                                          " is not known to this version"));
+  return InputError(absl::StrCat("command kind ", static_cast<int>(from.body_type()),
+                                 " is not known to this version"));
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ absl::StatusOr<hal::CommandSequence> ReadCommands(const fb::CommandList* list, i
   hal::CommandSequence commands;
   if (list == nullptr || list->commands() == nullptr) return commands;
   if (depth > kMaxDepth) {
-    return absl::DataLossError(absl::StrCat("commands nested deeper than ", kMaxDepth));
+    return InputError(absl::StrCat("commands nested deeper than ", kMaxDepth));
   }
   commands.reserve(list->commands()->size());
   for (size_t i = 0; i < list->commands()->size(); ++i) {

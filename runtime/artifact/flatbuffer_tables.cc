@@ -57,7 +57,7 @@ absl::StatusOr<ParameterInfo> ReadParameter(const fb::Parameter& from) {
   to.aliases = Texts(from.aliases());
   HYDRA_ASSIGN_OR_RETURN(to.buffer, ReadBuffer(*from.buffer()));
   if (from.init_kind() > fb::InitKind::normal) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("initialiser ", static_cast<int>(from.init_kind()), ", expected 0 or 1"));
   }
   to.init_kind = static_cast<InitKind>(from.init_kind());
@@ -98,7 +98,7 @@ KernelInfo ReadKernel(const fb::Kernel& from) {
 
 absl::StatusOr<SectionInfo> ReadSection(const fb::Section& from) {
   if (from.kind() > fb::SectionKind::tokenizer) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat("section kind ", static_cast<int>(from.kind()), ", expected at most 6"));
   }
   return SectionInfo{static_cast<SectionKind>(from.kind()),
@@ -125,8 +125,7 @@ absl::Status ReadLists(const fb::Artifact& from, ArtifactInfo& to) {
       ReadAll(from.regions(), "region", [&](const fb::RegionSize& size) -> absl::Status {
         const auto region = static_cast<size_t>(size.region());
         if (region >= hal::kRegionCount || seen[region]) {
-          return absl::DataLossError(
-              absl::StrCat("number ", region, " is unknown or appears twice"));
+          return InputError(absl::StrCat("number ", region, " is unknown or appears twice"));
         }
         seen[region] = true;
         to.region_bytes[region] = size.bytes();
@@ -155,15 +154,13 @@ absl::StatusOr<hal::ElementType> ReadElementType(uint8_t value) {
   if (value <= static_cast<uint8_t>(hal::ElementType::kU8)) {
     return static_cast<hal::ElementType>(value);
   }
-  return absl::DataLossError(
-      absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
+  return InputError(absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
 }
 
 absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& ref) {
   const auto region = static_cast<size_t>(ref.region());
   if (region >= hal::kRegionCount) {
-    return absl::DataLossError(
-        absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
+    return InputError(absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
   }
   return hal::BufferRef{static_cast<hal::Region>(region), ref.offset(), ref.bytes()};
 }
@@ -174,13 +171,13 @@ absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
   constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
-    return absl::DataLossError("expected a well-formed 'HYDR' flatbuffer, found something else");
+    return InputError("expected a well-formed 'HYDR' flatbuffer, found something else");
   }
   const fb::Artifact& from = *fb::GetArtifact(bytes.data());
   if (from.version_major() != kVersionMajor) {
-    return absl::DataLossError(absl::StrCat("artifact version ", from.version_major(), ".",
-                                            from.version_minor(), ", expected ", kVersionMajor,
-                                            ".x, the version of this program"));
+    return InputError(absl::StrCat("artifact version ", from.version_major(), ".",
+                                   from.version_minor(), ", expected ", kVersionMajor,
+                                   ".x, the version of this program"));
   }
   ArtifactInfo to;
   to.version_major = from.version_major();

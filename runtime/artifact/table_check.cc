@@ -14,7 +14,12 @@ namespace {
 
 using hal::Region;
 
-absl::Status Bad(absl::string_view message) { return absl::DataLossError(message); }
+absl::Status Bad(absl::string_view message) { return InputError(message); }
+
+// A command that breaks its rules is damage here; elsewhere it is a failure of its maker.
+absl::Status AsDamage(const absl::Status& status, absl::string_view where) {
+  return status.ok() ? status : Bad(absl::StrCat(where, ": ", status.message()));
+}
 
 absl::Status CheckBuffer(const NamedBuffer& buffer, Region region,
                          const hal::CommandLimits& limits) {
@@ -23,7 +28,7 @@ absl::Status CheckBuffer(const NamedBuffer& buffer, Region region,
     return Bad(absl::StrCat(buffer.name, " lies in region ", hal::RegionName(buffer.ref.region),
                             ", expected ", hal::RegionName(region)));
   }
-  HYDRA_RETURN_IF_ERROR(Annotate(hal::CheckRef(buffer.ref, limits), buffer.name));
+  HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckRef(buffer.ref, limits), buffer.name));
   const uint64_t element = hal::ElementBytes(buffer.type);
   unsigned __int128 bytes = element;
   for (int64_t extent : buffer.shape) {
@@ -161,7 +166,7 @@ absl::Status CheckEntries(const ArtifactInfo& info, const hal::CommandLimits& li
     HYDRA_RETURN_IF_ERROR(Annotate(CheckList(entry.inputs, Region::kInputs, limits), label));
     HYDRA_RETURN_IF_ERROR(
         Annotate(CheckList(entry.outputs, Region::kOutputs, limits, true), label));
-    HYDRA_RETURN_IF_ERROR(Annotate(hal::CheckCommands(entry.body, limits), label));
+    HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckCommands(entry.body, limits), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckScopes(entry.body, info.scopes.size()), label));
   }
   return absl::OkStatus();

@@ -13,20 +13,19 @@ constexpr int kMaxDepth = 16;
 absl::Status CheckMatrix(absl::string_view name, const BufferRef& ref, Wide rows, Wide columns,
                          Wide stride, Wide groups, Wide group_stride, uint64_t element) {
   if (stride < columns) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("leading dimension of ", name, " is ", static_cast<uint64_t>(stride),
-                     ", expected at least its ", static_cast<uint64_t>(columns), " columns"));
+    return FailureError(absl::StrCat("leading dimension of ", name, " is ",
+                                     static_cast<uint64_t>(stride), ", expected at least its ",
+                                     static_cast<uint64_t>(columns), " columns"));
   }
   const Wide elements = (groups - 1) * group_stride + (rows - 1) * stride + columns;
   if (elements * element > ref.bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("operand ", name, " needs ",
-                                                   static_cast<uint64_t>(elements * element),
-                                                   " bytes, its buffer is ", Describe(ref)));
+    return FailureError(absl::StrCat("operand ", name, " needs ",
+                                     static_cast<uint64_t>(elements * element),
+                                     " bytes, its buffer is ", Describe(ref)));
   }
   if (ref.offset % element != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("operand ", name, " at ", Describe(ref),
-                                                   " is not aligned to its elements of ", element,
-                                                   " bytes"));
+    return FailureError(absl::StrCat("operand ", name, " at ", Describe(ref),
+                                     " is not aligned to its elements of ", element, " bytes"));
   }
   return absl::OkStatus();
 }
@@ -48,14 +47,14 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
   constexpr uint64_t kMaxExtent = uint64_t{1} << 40;
   for (uint64_t extent : {c.m, c.n, c.k, c.tile_m, c.tile_n, c.groups}) {
     if (extent == 0 || extent > kMaxExtent) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("m, n, k, tiles and groups must be in [1, 2^40], found m=", c.m, " n=", c.n,
                        " k=", c.k, " tile=", c.tile_m, "x", c.tile_n, " groups=", c.groups));
     }
   }
   for (uint64_t stride : {c.lda, c.ldb, c.ldc, c.group_a, c.group_b, c.group_c}) {
     if (stride > kMaxExtent) {
-      return absl::InvalidArgumentError(absl::StrCat("stride ", stride, " exceeds 2^40 elements"));
+      return FailureError(absl::StrCat("stride ", stride, " exceeds 2^40 elements"));
     }
   }
   const uint64_t element = ElementBytes(c.type);
@@ -70,52 +69,48 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
     const bool stacked = Wide{c.group_c} >= Wide{c.m - 1} * c.ldc + c.n;
     const bool columns = c.group_c >= c.n && Wide{c.groups - 1} * c.group_c + c.n <= c.ldc;
     if (!stacked && !columns) {
-      return absl::InvalidArgumentError(absl::StrCat("the ", c.groups, " products overlap in c: n=",
-                                                     c.n, " ldc=", c.ldc, " group_c=", c.group_c));
+      return FailureError(absl::StrCat("the ", c.groups, " products overlap in c: n=", c.n,
+                                       " ldc=", c.ldc, " group_c=", c.group_c));
     }
   }
   const uint64_t c_columns =
       (c.groups > 1 && c.group_c < c.ldc ? (c.groups - 1) * c.group_c : 0) + c.n;
   if (Overlap(c.a, c.c) && !(c.groups == 1 && c.lda == c.ldc &&
                              SideBySide(c.a, a_columns, c.c, c_columns, c.ldc, element))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("c ", Describe(c.c), " overlaps a ", Describe(c.a)));
+    return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps a ", Describe(c.a)));
   }
   if (Overlap(c.b, c.c) && !(c.groups == 1 && c.ldb == c.ldc &&
                              SideBySide(c.b, b_columns, c.c, c_columns, c.ldc, element))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
+    return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
   }
   const Wide tiles =
       Wide{(c.m + c.tile_m - 1) / c.tile_m} * ((c.n + c.tile_n - 1) / c.tile_n) * c.groups;
   if (tiles > kMaxChunks) {
-    return absl::InvalidArgumentError("more than 2^32 tiles; choose larger tiles");
+    return FailureError("more than 2^32 tiles; choose larger tiles");
   }
   if (c.rows) {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(*c.rows, limits), "rows"));
     if (c.rows->bytes != 4 || c.rows->offset % 4 != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("rows must be one aligned i32, found ", Describe(*c.rows)));
+      return FailureError(absl::StrCat("rows must be one aligned i32, found ", Describe(*c.rows)));
     }
     if (Overlap(*c.rows, c.c)) {
-      return absl::InvalidArgumentError(absl::StrCat("rows ", Describe(*c.rows), " lies in c"));
+      return FailureError(absl::StrCat("rows ", Describe(*c.rows), " lies in c"));
     }
   } else if (c.rows_bound_k) {
-    return absl::InvalidArgumentError("rows_bound_k without rows");
+    return FailureError("rows_bound_k without rows");
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckKernel(const KernelCommand& c, const CommandLimits& limits) {
   if (c.kernel >= limits.kernels) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("kernel index ", c.kernel, ", expected less than ", limits.kernels));
   }
   if (c.grain == 0 || c.items > (uint64_t{1} << 62) || c.grain > (uint64_t{1} << 62) ||
       (c.items + c.grain - 1) / c.grain > kMaxChunks) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(c.items, " work items in grains of ", c.grain,
-                     "; expected at least 1 and at most 2^32 grains"));
+    return FailureError(absl::StrCat(c.items, " work items in grains of ", c.grain,
+                                     "; expected at least 1 and at most 2^32 grains"));
   }
   for (size_t i = 0; i < c.args.size(); ++i) {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.args[i], limits), absl::StrCat("argument ", i)));
@@ -135,11 +130,11 @@ struct Checker {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.source, limits), "source"));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.target, limits), "target"));
     if (c.source.bytes != c.target.bytes) {
-      return absl::InvalidArgumentError(absl::StrCat("source ", Describe(c.source), " and target ",
-                                                     Describe(c.target), " differ in size"));
+      return FailureError(absl::StrCat("source ", Describe(c.source), " and target ",
+                                       Describe(c.target), " differ in size"));
     }
     if (Overlap(c.source, c.target) && c.source.offset != c.target.offset) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("source ", Describe(c.source), " overlaps target ", Describe(c.target)));
     }
     return absl::OkStatus();
@@ -147,7 +142,7 @@ struct Checker {
   absl::Status operator()(const FillCommand& c) const {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.target, limits), "target"));
     if (c.target.bytes % 4 != 0 || c.target.offset % 4 != 0) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("target ", Describe(c.target), " is not made of 4-byte words"));
     }
     return absl::OkStatus();
@@ -155,7 +150,7 @@ struct Checker {
   absl::Status operator()(const CollectiveCommand& c) const {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.buffer, limits), "buffer"));
     if (c.buffer.bytes % ElementBytes(c.type) != 0 || c.buffer.offset % ElementBytes(c.type) != 0) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("buffer ", Describe(c.buffer), " is not made of ", ElementTypeName(c.type)));
     }
     return absl::OkStatus();
@@ -163,10 +158,10 @@ struct Checker {
   absl::Status operator()(const SwitchCommand& c) const {
     HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.selector, limits), "selector"));
     if (c.selector.bytes != 4 || c.selector.offset % 4 != 0) {
-      return absl::InvalidArgumentError(
+      return FailureError(
           absl::StrCat("selector must be one aligned i32, found ", Describe(c.selector)));
     }
-    if (c.cases.empty()) return absl::InvalidArgumentError("a switch needs at least one case");
+    if (c.cases.empty()) return FailureError("a switch needs at least one case");
     for (size_t i = 0; i < c.cases.size(); ++i) {
       HYDRA_RETURN_IF_ERROR(
           Annotate(CheckSequence(c.cases[i], limits, depth + 1), absl::StrCat("case ", i)));
@@ -180,7 +175,7 @@ struct Checker {
 
 absl::Status CheckAtDepth(const Command& command, const CommandLimits& limits, int depth) {
   if (depth > kMaxDepth) {
-    return absl::InvalidArgumentError(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
+    return FailureError(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
   }
   return std::visit(Checker{limits, depth}, command.body);
 }
@@ -246,16 +241,16 @@ bool Overlap(const BufferRef& a, const BufferRef& b) {
 absl::Status CheckRef(const BufferRef& ref, const CommandLimits& limits) {
   const auto index = static_cast<size_t>(ref.region);
   if (index >= kRegionCount) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("region number ", index, ", expected less than ", kRegionCount));
   }
   if (ref.region == Region::kScratch) {
-    return absl::InvalidArgumentError("scratch is handed to kernels and cannot be named");
+    return FailureError("scratch is handed to kernels and cannot be named");
   }
   const uint64_t size = limits.region_bytes[index];
   if (ref.offset > size || ref.bytes > size - ref.offset) {
-    return absl::InvalidArgumentError(absl::StrCat(Describe(ref), " exceeds region ",
-                                                   RegionName(ref.region), " of ", size, " bytes"));
+    return FailureError(absl::StrCat(Describe(ref), " exceeds region ", RegionName(ref.region),
+                                     " of ", size, " bytes"));
   }
   return absl::OkStatus();
 }

@@ -1,12 +1,8 @@
-// Status helpers of the runtime. Errors are absl::Status; nothing throws across an interface.
+// Errors of the runtime: absl::Status with a kind. Nothing throws across an interface.
 //
-// The absl code of an error selects the exit code of the tools:
-//   kInvalidArgument    2  usage: a flag, a setting, a request the program cannot serve
-//   kNotFound, kDataLoss, kFailedPrecondition
-//                       3  an input file is missing, damaged, or does not fit
-//   kResourceExhausted  4  out of memory
-//   kOutOfRange         5  numerical failure (non-finite loss or norm)
-//   anything else       1  a check did not hold
+// Whoever makes an error knows what kind it is and says so by the constructor it calls; the kind
+// travels with the status and alone decides the exit code of the tools. absl's own codes decide
+// nothing: a full disk is no lack of memory because both exhaust a resource.
 // A message says what was expected, what was found, where, and what to do next.
 #ifndef HYDRA_RUNTIME_BASE_STATUS_H_
 #define HYDRA_RUNTIME_BASE_STATUS_H_
@@ -18,31 +14,51 @@
 
 namespace hydra {
 
-// Returns `status` with "context: " put before its message; OK stays OK.
-inline absl::Status Annotate(const absl::Status& status, absl::string_view context) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(context, ": ", status.message()));
+// What kind of error; the value is the exit code of a program that ends with it.
+enum class ErrorKind {
+  kFailure = 1,        // a check did not hold, or the system refused: a full disk, a dead child
+  kUsage = 2,          // a flag, a setting, a request that the program cannot serve
+  kInput = 3,          // an input file is missing, damaged, or does not fit
+  kOutOfMemory = 4,    // memory of the host or the device
+  kNumerical = 5,      // a non-finite loss, norm or logit
+  kInterrupted = 143,  // ended by a signal, after a checkpoint
+};
+
+// An error of `kind`. The named constructors below read better where the kind is fixed.
+absl::Status MakeError(ErrorKind kind, absl::string_view message);
+
+inline absl::Status FailureError(absl::string_view message) {
+  return MakeError(ErrorKind::kFailure, message);
+}
+inline absl::Status UsageError(absl::string_view message) {
+  return MakeError(ErrorKind::kUsage, message);
+}
+inline absl::Status InputError(absl::string_view message) {
+  return MakeError(ErrorKind::kInput, message);
+}
+inline absl::Status OutOfMemoryError(absl::string_view message) {
+  return MakeError(ErrorKind::kOutOfMemory, message);
+}
+inline absl::Status NumericalError(absl::string_view message) {
+  return MakeError(ErrorKind::kNumerical, message);
+}
+inline absl::Status InterruptedError(absl::string_view message) {
+  return MakeError(ErrorKind::kInterrupted, message);
 }
 
-// The process exit code that belongs to an error; see the table above.
+// The kind of an error; one that nobody classified (made by a library) is a failure. Not for OK.
+ErrorKind KindOf(const absl::Status& status);
+
+// The kind that a child process reported by its exit status; unknown ones are failures.
+ErrorKind KindOfExitCode(int exit_code);
+
+// The process exit code of a result: 0 for OK, else its kind.
 inline int ExitCodeFor(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return 0;
-    case absl::StatusCode::kInvalidArgument:
-      return 2;
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kFailedPrecondition:
-      return 3;
-    case absl::StatusCode::kResourceExhausted:
-      return 4;
-    case absl::StatusCode::kOutOfRange:
-      return 5;
-    default:
-      return 1;
-  }
+  return status.ok() ? 0 : static_cast<int>(KindOf(status));
 }
+
+// Returns `status` with "context: " put before its message and the same kind; OK stays OK.
+absl::Status Annotate(const absl::Status& status, absl::string_view context);
 
 }  // namespace hydra
 

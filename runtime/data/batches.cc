@@ -11,7 +11,7 @@ namespace {
 
 absl::Status CheckShape(int64_t batch, int64_t seq) {
   if (batch <= 0 || seq <= 0) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("batch and sequence length must be positive, found ", batch, " x ", seq));
   }
   return absl::OkStatus();
@@ -30,9 +30,9 @@ absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenFile& file, i
                                                         int64_t seq, uint64_t seed) {
   HYDRA_RETURN_IF_ERROR(CheckShape(batch, seq));
   if (file.size() < static_cast<uint64_t>(seq) + 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        file.path(), ": has ", file.size(), " tokens, a window of ", seq,
-        " tokens and their targets needs ", seq + 1, "; use more text or a shorter --seq"));
+    return InputError(absl::StrCat(file.path(), ": has ", file.size(), " tokens, a window of ", seq,
+                                   " tokens and their targets needs ", seq + 1,
+                                   "; use more text or a shorter --seq"));
   }
   return TrainingBatches(file, batch, seq, seed);
 }
@@ -58,7 +58,7 @@ absl::StatusOr<EvaluationBatches> EvaluationBatches::Create(const TokenFile& fil
                                                             int64_t seq) {
   HYDRA_RETURN_IF_ERROR(CheckShape(batch, seq));
   if (file.size() < 2) {
-    return absl::FailedPreconditionError(
+    return InputError(
         absl::StrCat(file.path(), ": has ", file.size(), " tokens, evaluation needs at least 2"));
   }
   return EvaluationBatches(file, batch, seq);

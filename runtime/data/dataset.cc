@@ -35,7 +35,7 @@ absl::StatusOr<TokenFile> OpenPart(const std::string& directory, const JsonView&
   HYDRA_ASSIGN_OR_RETURN(const absl::string_view hash, hash_value.String());
   HYDRA_ASSIGN_OR_RETURN(TokenFile file, TokenFile::Open(Join(directory, file_name)));
   if (file.hash().ToHex() != hash) {
-    return absl::DataLossError(
+    return InputError(
         absl::StrCat(file.path(), ": is another file than data.json describes: expected hash ",
                      hash, ", found ", file.hash().ToHex(), "; run 'hydra-run data text' again"));
   }
@@ -71,10 +71,10 @@ Dataset::Dataset(std::string tokenizer, TokenFile train, std::optional<TokenFile
 absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
-    return absl::NotFoundError(
-        absl::StrCat(directory, ": expected a data directory, found ",
-                     fs::exists(directory, ignored) ? "something else" : "nothing",
-                     "; make one with 'hydra-run data text FILE --out ", directory, "'"));
+    return InputError(absl::StrCat(directory, ": expected a data directory, found ",
+                                   fs::exists(directory, ignored) ? "something else" : "nothing",
+                                   "; make one with 'hydra-run data text FILE --out ", directory,
+                                   "'"));
   }
   HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
                          JsonDocument::ReadFile(Join(directory, kDescription)));
@@ -100,9 +100,9 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
   if (const std::optional<JsonView> part = root.Find("validation"); part && !part->is_null()) {
     HYDRA_ASSIGN_OR_RETURN(validation, OpenPart(directory, *part, kValidation));
     if (validation->vocab_size() != train.vocab_size()) {
-      return absl::DataLossError(absl::StrCat(
-          validation->path(), ": has vocabulary size ", validation->vocab_size(), ", ",
-          train.path(), " has ", train.vocab_size(), "; run 'hydra-run data text' again"));
+      return InputError(absl::StrCat(validation->path(), ": has vocabulary size ",
+                                     validation->vocab_size(), ", ", train.path(), " has ",
+                                     train.vocab_size(), "; run 'hydra-run data text' again"));
     }
   }
   return Dataset(std::string(tokenizer_name), std::move(train), std::move(validation));
@@ -110,10 +110,10 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
 
 absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
   if (!(options.validation_fraction >= 0 && options.validation_fraction < 1)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--validation-fraction must lie in [0, 1), found ", options.validation_fraction));
+    return UsageError(absl::StrCat("--validation-fraction must lie in [0, 1), found ",
+                                   options.validation_fraction));
   }
-  if (options.files.empty()) return absl::InvalidArgumentError("expected at least one text file");
+  if (options.files.empty()) return UsageError("expected at least one text file");
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
                          MakeTokenizer(options.tokenizer));
   TextSummary summary;
@@ -132,7 +132,7 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
       static_cast<uint64_t>(options.validation_fraction * static_cast<double>(tokens.size()));
   summary.train_tokens = tokens.size() - summary.validation_tokens;
   if (summary.train_tokens < 2) {
-    return absl::FailedPreconditionError(
+    return InputError(
         absl::StrCat(options.files.front(), ": ", tokens.size(),
                      " tokens leave fewer than 2 for training; use more text or a smaller "
                      "--validation-fraction"));
@@ -140,7 +140,7 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
   std::error_code error;
   fs::create_directories(options.out, error);
   if (error) {
-    return absl::FailedPreconditionError(
+    return FailureError(
         absl::StrCat(options.out, ": cannot make the directory: ", error.message()));
   }
   const absl::Span<const int32_t> all(tokens);

@@ -48,8 +48,7 @@ uint32_t Load(const uint8_t* bytes, uint32_t width) {
 }
 
 absl::Status Damaged(const std::string& path, absl::string_view what) {
-  return absl::DataLossError(
-      absl::StrCat(path, ": ", what, "; make it again with 'hydra-run data text'"));
+  return InputError(absl::StrCat(path, ": ", what, "; make it again with 'hydra-run data text'"));
 }
 
 absl::Status CheckHeader(const std::string& path, const Header& header, uint64_t file_bytes) {
@@ -84,16 +83,15 @@ absl::Status CheckHeader(const std::string& path, const Header& header, uint64_t
 absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> tokens,
                             int64_t vocab_size) {
   if (vocab_size <= 0 || vocab_size > std::numeric_limits<int32_t>::max()) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat(path, ": vocabulary size ", vocab_size, " must lie in 1 to 2147483647"));
   }
   const uint32_t width = WidthFor(vocab_size);
   std::vector<uint8_t> bytes(tokens.size() * width);
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": token ", i, " has id ", tokens[i],
-                                                     ", the vocabulary has ids 0 to ",
-                                                     vocab_size - 1));
+      return FailureError(absl::StrCat(path, ": token ", i, " has id ", tokens[i],
+                                       ", the vocabulary has ids 0 to ", vocab_size - 1));
     }
     std::memcpy(bytes.data() + i * width, &tokens[i], width);
   }

@@ -23,8 +23,8 @@ class ByteTokenizer final : public Tokenizer {
     text.reserve(tokens.size());
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i] < 0 || tokens[i] > 255) {
-        return absl::InvalidArgumentError(absl::StrCat("token ", i, " has id ", tokens[i],
-                                                       ", the byte tokenizer knows ids 0 to 255"));
+        return FailureError(absl::StrCat("token ", i, " has id ", tokens[i],
+                                         ", the byte tokenizer knows ids 0 to 255"));
       }
       text.push_back(static_cast<char>(tokens[i]));
     }
@@ -36,8 +36,8 @@ class ByteTokenizer final : public Tokenizer {
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeTokenizer(absl::string_view name) {
   if (name == "byte") return std::make_unique<ByteTokenizer>();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "unknown tokenizer '", name, "'", DidYouMean(name, {"byte"}), "; known tokenizers: byte"));
+  return UsageError(absl::StrCat("unknown tokenizer '", name, "'", DidYouMean(name, {"byte"}),
+                                 "; known tokenizers: byte"));
 }
 
 }  // namespace hydra::data

@@ -34,7 +34,7 @@ absl::StatusOr<NumericTensor> ToNumeric(const TensorView& tensor) {
     case DType::kI64:
       return Widen<int64_t>(tensor);
     default:
-      return absl::FailedPreconditionError(
+      return InputError(
           absl::StrCat("tensor ", tensor.name, ": expected F32, F64, I32 or I64 in a golden file"));
   }
 }
@@ -46,12 +46,12 @@ absl::StatusOr<Golden> Golden::Open(const std::string& path) {
   const auto& metadata = golden.file_->metadata();
   auto format = metadata.find("format");
   if (format == metadata.end() || format->second != "hydra-golden-1")
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, ": expected metadata format = hydra-golden-1, found ",
-        format == metadata.end() ? "none" : format->second, "; this is no golden file"));
+    return InputError(absl::StrCat(path, ": expected metadata format = hydra-golden-1, found ",
+                                   format == metadata.end() ? "none" : format->second,
+                                   "; this is no golden file"));
   auto config = metadata.find("config");
   if (config == metadata.end())
-    return absl::FailedPreconditionError(absl::StrCat(path, ": the metadata has no `config`"));
+    return InputError(absl::StrCat(path, ": the metadata has no `config`"));
   golden.config_text_ = config->second;
   HYDRA_ASSIGN_OR_RETURN(JsonDocument document,
                          JsonDocument::Parse(golden.config_text_, absl::StrCat(path, " config")));
@@ -70,7 +70,7 @@ absl::Status Golden::ReadConfig() {
   auto shape_of = [&](const std::string& name) -> absl::StatusOr<std::vector<int64_t>> {
     HYDRA_ASSIGN_OR_RETURN(const TensorView* tensor, file_->Get(name));
     if (tensor->shape.size() < 2)
-      return absl::FailedPreconditionError(
+      return InputError(
           absl::StrCat(path(), ": tensor ", name, ": expected [batch, sequence, ...]"));
     return tensor->shape;
   };

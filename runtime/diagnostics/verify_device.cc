@@ -34,9 +34,8 @@ template <typename T>
 absl::Status CopyInto(absl::Span<T> target, const TensorView& source) {
   HYDRA_ASSIGN_OR_RETURN(std::vector<T> values, source.Copy<T>());
   if (values.size() != target.size())
-    return absl::FailedPreconditionError(absl::StrCat("tensor ", source.name, ": the program has ",
-                                                      target.size(), " elements, the golden file ",
-                                                      values.size()));
+    return InputError(absl::StrCat("tensor ", source.name, ": the program has ", target.size(),
+                                   " elements, the golden file ", values.size()));
   std::copy(values.begin(), values.end(), target.begin());
   return absl::OkStatus();
 }
@@ -63,7 +62,7 @@ class CaseRunner {
   absl::StatusOr<NumericTensors> Run(const Golden& golden, const GoldenCase& item,
                                      const std::string& name) {
     const artifact::EntryInfo* entry = FindByName(executor().info(), name);
-    if (!entry) return absl::NotFoundError(absl::StrCat("the artifact has no entry ", name));
+    if (!entry) return InputError(absl::StrCat("the artifact has no entry ", name));
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
     HYDRA_RETURN_IF_ERROR(WriteTensors(golden, item, *entry, *launch));
     HYDRA_RETURN_IF_ERROR(SetControl("loss_scale", 1));
@@ -91,7 +90,7 @@ class CaseRunner {
   // One optimizer step on the accumulated gradients; the parameters afterwards.
   absl::StatusOr<NumericTensors> Apply() {
     const artifact::EntryInfo* entry = FindByName(executor().info(), "apply");
-    if (!entry) return absl::NotFoundError("the artifact has no entry apply");
+    if (!entry) return InputError("the artifact has no entry apply");
     // A step that clips nothing: limits of model.md 13, no spike rule.
     const std::pair<const char*, double> values[] = {
         {"lr", 1e-3},       {"weight_decay", 0.1},    {"clip_min", 50},     {"clip_max", 3000},

@@ -43,7 +43,7 @@ absl::Status WriteScalar(hal::ElementType type, double value, uint8_t* target) {
       store(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0)));
       break;
     case hal::ElementType::kBf16:
-      return absl::UnimplementedError("initial values of type bf16 are not defined; use f32");
+      return InputError("initial values of type bf16 are not defined; use f32");
   }
   return absl::OkStatus();
 }
@@ -56,9 +56,9 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
   const ArtifactInfo& info = artifact->info();
   const std::string& path = artifact->path();
   if (device.name() != info.target) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("artifact ", path, " is compiled for ", info.target, ", the device is ",
-                     device.name(), "; compile with --target=", device.name()));
+    return InputError(absl::StrCat("artifact ", path, " is compiled for ", info.target,
+                                   ", the device is ", device.name(),
+                                   "; compile with --target=", device.name()));
   }
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
   HYDRA_RETURN_IF_ERROR(
@@ -91,7 +91,7 @@ absl::Status Executor::LoadKernels(const std::string& wanted_level) {
   if (isa_level_.empty()) {
     const std::string wish =
         wanted_level.empty() ? "" : absl::StrCat(" (", wanted_level, " was asked for)");
-    return absl::FailedPreconditionError(absl::StrCat(
+    return InputError(absl::StrCat(
         "it has code for ", absl::StrJoin(artifact.isa_levels, ", "), "; ", device_.description(),
         " runs ", runnable.empty() ? "no known level" : absl::StrJoin(runnable, ", "), wish,
         "; compile with --arch=", runnable.empty() ? "native" : runnable.front()));
@@ -174,18 +174,18 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
   const std::string wanted =
       absl::StrCat(name, "@", batch, "x", seq, variant.empty() ? "" : ":", variant);
   if (!named) {
-    return absl::NotFoundError(absl::StrCat(
-        "artifact ", artifact_->path(), " has no entry ", name,
-        variant.empty() ? "" : absl::StrCat(" of variant ", variant), "; present: ",
-        ListEntries(info(), ""), "; compile with --entry=", name, "@", batch, "x", seq));
+    return InputError(absl::StrCat("artifact ", artifact_->path(), " has no entry ", name,
+                                   variant.empty() ? "" : absl::StrCat(" of variant ", variant),
+                                   "; present: ", ListEntries(info(), ""),
+                                   "; compile with --entry=", name, "@", batch, "x", seq));
   }
   const std::string reason =
       !batch_fits ? absl::StrCat("batch ", batch, " is larger than in any of ")
       : !seq_fits ? absl::StrCat("sequence ", seq, " is larger than in any of ")
                   : "batch and sequence do not fit together in any of ";
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no entry fits ", wanted, ": ", reason, ListEntries(info(), name), "; compile with --entry=",
-      name, "@", batch, "x", seq, " or use a smaller ", batch_fits ? "sequence" : "batch"));
+  return UsageError(absl::StrCat("no entry fits ", wanted, ": ", reason, ListEntries(info(), name),
+                                 "; compile with --entry=", name, "@", batch, "x", seq,
+                                 " or use a smaller ", batch_fits ? "sequence" : "batch"));
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
@@ -211,9 +211,9 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::PrepareStep(const EntryInfo& a
                                                               int micro_batches,
                                                               const EntryInfo& apply) {
   if (micro_batches < 1 || micro_batches > regions_->micro_batches()) {
-    return absl::InvalidArgumentError(absl::StrCat("a step of ", micro_batches,
-                                                   " micro-batches; memory was obtained for 1 to ",
-                                                   regions_->micro_batches()));
+    return FailureError(absl::StrCat("a step of ", micro_batches,
+                                     " micro-batches; memory was obtained for 1 to ",
+                                     regions_->micro_batches()));
   }
   std::vector<Launch::Part> parts;
   for (int i = 0; i < micro_batches; ++i) parts.push_back({&accumulate, regions_->Bindings(i)});
@@ -227,15 +227,15 @@ absl::StatusOr<const ParameterInfo*> Executor::FindParameter(absl::string_view n
                        parameter.aliases.end();
     if (parameter.name == name || alias) return &parameter;
   }
-  return absl::NotFoundError(absl::StrCat("there is no parameter named '", name, "' among the ",
-                                          info().parameters.size(), " of ", artifact_->path()));
+  return InputError(absl::StrCat("there is no parameter named '", name, "' among the ",
+                                 info().parameters.size(), " of ", artifact_->path()));
 }
 
 absl::StatusOr<const NamedBuffer*> Executor::FindGradient(absl::string_view parameter) const {
   HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* found, FindParameter(parameter));
   if (found->gradient) return &*found->gradient;
-  return absl::NotFoundError(absl::StrCat(
-      "parameter ", parameter, " has no gradient: ", artifact_->path(), " has no training entry"));
+  return InputError(absl::StrCat("parameter ", parameter, " has no gradient: ", artifact_->path(),
+                                 " has no training entry"));
 }
 
 absl::StatusOr<absl::Span<uint8_t>> Executor::Bytes(const NamedBuffer& buffer) {

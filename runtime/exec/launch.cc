@@ -15,27 +15,24 @@ absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     // Thousands of names would help nobody.
     if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer.name);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " named '", name,
-                                          "'; present: ", present.empty() ? "none" : present));
+  return InputError(absl::StrCat("there is no ", what, " named '", name,
+                                 "'; present: ", present.empty() ? "none" : present));
 }
 
 absl::StatusOr<uint8_t*> ResolveBuffer(const artifact::NamedBuffer& buffer, hal::ElementType type,
                                        const hal::RegionBindings& bindings) {
   if (buffer.type != type) {
-    return absl::InvalidArgumentError(absl::StrCat(buffer.name, " holds ",
-                                                   hal::ElementTypeName(buffer.type),
-                                                   ", asked for ", hal::ElementTypeName(type)));
+    return FailureError(absl::StrCat(buffer.name, " holds ", hal::ElementTypeName(buffer.type),
+                                     ", asked for ", hal::ElementTypeName(type)));
   }
   const hal::RegionBinding& binding = bindings[static_cast<int>(buffer.ref.region)];
   if (buffer.ref.offset + buffer.ref.bytes > binding.bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(buffer.name, " ", hal::Describe(buffer.ref),
-                                                   " exceeds its ", binding.bytes,
-                                                   " bytes in this launch"));
+    return FailureError(absl::StrCat(buffer.name, " ", hal::Describe(buffer.ref), " exceeds its ",
+                                     binding.bytes, " bytes in this launch"));
   }
   uint8_t* data = binding.buffer->host_data();
   if (data == nullptr && binding.bytes > 0) {
-    return absl::UnimplementedError(
-        absl::StrCat(buffer.name, " is in memory that the host cannot see"));
+    return FailureError(absl::StrCat(buffer.name, " is in memory that the host cannot see"));
   }
   return data + binding.offset + buffer.ref.offset;
 }

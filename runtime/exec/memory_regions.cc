@@ -28,8 +28,7 @@ uint64_t Extent(const std::vector<NamedBuffer>& buffers) {
 absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
     const artifact::ArtifactInfo& info, hal::Device& device, int micro_batches) {
   if (micro_batches < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a step needs at least one micro-batch, found ", micro_batches));
+    return UsageError(absl::StrCat("a step needs at least one micro-batch, found ", micro_batches));
   }
   std::unique_ptr<MemoryRegions> regions(new MemoryRegions);
   regions->micro_batches_ = micro_batches;

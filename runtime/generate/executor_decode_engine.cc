@@ -22,10 +22,9 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
     if (entry.name == "extend" && entry.batch == 1) engine->chunks_.push_back({&entry, nullptr});
   }
   if (engine->chunks_.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(executor.artifact().path(),
-                     ": has no entry 'extend' of batch 1; compile the model with "
-                     "--entry=extend@1x64 --entry=extend@1x1 --cache=N"));
+    return InputError(absl::StrCat(executor.artifact().path(),
+                                   ": has no entry 'extend' of batch 1; compile the model with "
+                                   "--entry=extend@1x64 --entry=extend@1x1 --cache=N"));
   }
   std::sort(engine->chunks_.begin(), engine->chunks_.end(),
             [](const Chunk& a, const Chunk& b) { return a.entry->seq < b.entry->seq; });
@@ -36,13 +35,12 @@ absl::StatusOr<absl::Span<const float>> ExecutorDecodeEngine::Extend(
     absl::Span<const int32_t> tokens, int64_t position) {
   const int64_t count = static_cast<int64_t>(tokens.size());
   if (count < 1 || count > largest_chunk()) {
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("a chunk of ", count, " tokens, the artifact takes 1 to ", largest_chunk()));
   }
   if (position + count > cache_len()) {
-    return absl::InvalidArgumentError(absl::StrCat("position ", position + count,
-                                                   " is beyond the cache of ", cache_len(),
-                                                   " positions; compile with a larger --cache"));
+    return UsageError(absl::StrCat("position ", position + count, " is beyond the cache of ",
+                                   cache_len(), " positions; compile with a larger --cache"));
   }
   const auto fits = [&](const Chunk& chunk) { return chunk.entry->seq >= count; };
   Chunk& chunk = *std::find_if(chunks_.begin(), chunks_.end(), fits);

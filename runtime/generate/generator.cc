@@ -16,18 +16,17 @@ double Seconds(Clock::time_point from, Clock::time_point to) {
 
 absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine& engine) {
   if (tokens.empty()) {
-    return absl::InvalidArgumentError("--prompt must not be empty: the model continues a text");
+    return UsageError("--prompt must not be empty: the model continues a text");
   }
   if (static_cast<int64_t>(tokens.size()) > engine.cache_len()) {
-    return absl::InvalidArgumentError(absl::StrCat(
+    return UsageError(absl::StrCat(
         "the prompt has ", tokens.size(), " tokens, the decoding cache has ", engine.cache_len(),
         " positions; shorten it or compile with --cache=", tokens.size(), " or more"));
   }
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= engine.vocab_size()) {
-      return absl::InvalidArgumentError(absl::StrCat("token ", i, " of the prompt has id ",
-                                                     tokens[i], ", the model has a vocabulary of ",
-                                                     engine.vocab_size()));
+      return UsageError(absl::StrCat("token ", i, " of the prompt has id ", tokens[i],
+                                     ", the model has a vocabulary of ", engine.vocab_size()));
     }
   }
   return absl::OkStatus();

@@ -22,16 +22,15 @@ double Uniform53(const Philox& random) {
 
 absl::Status CheckSamplingOptions(const SamplingOptions& options) {
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("--temperature must be 0 or a positive number, found ", options.temperature));
   }
   if (options.top_k < 0) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("--top-k must be 0 (off) or a positive count, found ", options.top_k));
   }
   if (!(options.top_p > 0 && options.top_p <= 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--top-p must lie in (0, 1], found ", options.top_p));
+    return UsageError(absl::StrCat("--top-p must lie in (0, 1], found ", options.top_p));
   }
   return absl::OkStatus();
 }
@@ -39,14 +38,14 @@ absl::Status CheckSamplingOptions(const SamplingOptions& options) {
 absl::StatusOr<int32_t> SampleToken(absl::Span<const float> logits, const SamplingOptions& options,
                                     uint64_t row, uint64_t position) {
   HYDRA_RETURN_IF_ERROR(CheckSamplingOptions(options));
-  if (logits.empty()) return absl::InvalidArgumentError("no logits to sample from");
+  if (logits.empty()) return FailureError("no logits to sample from");
   float highest = -std::numeric_limits<float>::infinity();
   size_t best = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (std::isnan(logits[i]) || logits[i] == std::numeric_limits<float>::infinity()) {
-      return absl::OutOfRangeError(absl::StrCat("logit of token ", i, " at position ", position,
-                                                " is ", logits[i],
-                                                "; the weights are damaged or training diverged"));
+      return NumericalError(absl::StrCat("logit of token ", i, " at position ", position, " is ",
+                                         logits[i],
+                                         "; the weights are damaged or training diverged"));
     }
     if (logits[i] > highest) {
       highest = logits[i];
@@ -54,8 +53,7 @@ absl::StatusOr<int32_t> SampleToken(absl::Span<const float> logits, const Sampli
     }
   }
   if (!std::isfinite(highest)) {
-    return absl::OutOfRangeError(
-        absl::StrCat("no token at position ", position, " has a finite logit"));
+    return NumericalError(absl::StrCat("no token at position ", position, " has a finite logit"));
   }
   if (options.temperature == 0) return static_cast<int32_t>(best);
 

@@ -16,8 +16,8 @@ absl::StatusOr<std::unique_ptr<Device>> CreatePlain(absl::string_view name,
                                                     const DeviceOptions& options) {
   if (name == "cpu") return cpu::CreateCpuDevice(options.threads);
   if (name == "cuda") return CreateCudaDevice(options);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "unknown device '", name, "'; expected one of: ", absl::StrJoin(DeviceNames(), ", ")));
+  return UsageError(absl::StrCat("unknown device '", name,
+                                 "'; expected one of: ", absl::StrJoin(DeviceNames(), ", ")));
 }
 
 }  // namespace

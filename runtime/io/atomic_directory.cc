@@ -84,9 +84,9 @@ absl::StatusOr<AtomicDirectory> AtomicDirectory::Create(const std::string& path)
     }
     if (errno != EEXIST) return ErrnoStatus(errno, "create directory", temporary);
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat(target, ": ", kAttempts, " temporary directories stand beside it; remove '",
-                   target, ".tmp-*'"));
+  return FailureError(absl::StrCat(target, ": ", kAttempts,
+                                   " temporary directories stand beside it; remove '", target,
+                                   ".tmp-*'"));
 }
 
 AtomicDirectory::~AtomicDirectory() {
@@ -105,7 +105,7 @@ AtomicDirectory& AtomicDirectory::operator=(AtomicDirectory&& other) noexcept {
 
 absl::Status AtomicDirectory::Publish() {
   if (temporary_.empty()) {
-    return absl::InternalError(absl::StrCat(path_, ": published twice"));
+    return FailureError(absl::StrCat(path_, ": published twice"));
   }
   HYDRA_RETURN_IF_ERROR(SyncTree(temporary_));
   if (Exists(path_)) return Replace();

@@ -22,8 +22,8 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
     if (fd >= 0) return AtomicFile(path, std::move(temporary), FileDescriptor(fd));
     if (errno != EEXIST && errno != EINTR) return ErrnoStatus(errno, "create", temporary);
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      path, ": ", kAttempts, " temporary files stand beside it; remove '", path, ".tmp-*'"));
+  return FailureError(absl::StrCat(path, ": ", kAttempts,
+                                   " temporary files stand beside it; remove '", path, ".tmp-*'"));
 }
 
 AtomicFile::~AtomicFile() {
@@ -47,7 +47,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
 
 absl::Status AtomicFile::CheckOpen() const {
   if (file_.valid()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(path_, ": written after it was committed"));
+  return FailureError(absl::StrCat(path_, ": written after it was committed"));
 }
 
 absl::Status AtomicFile::Append(absl::Span<const uint8_t> bytes) {

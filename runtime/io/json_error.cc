@@ -121,7 +121,7 @@ absl::Status JsonView::Expected(absl::string_view expected) const {
 }
 
 absl::Status JsonView::Error(absl::string_view message) const {
-  return absl::FailedPreconditionError(absl::StrCat(Where(), ": ", message));
+  return InputError(absl::StrCat(Where(), ": ", message));
 }
 
 }  // namespace hydra

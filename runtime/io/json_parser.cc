@@ -139,7 +139,7 @@ class TreeBuilder {
   }
 
   bool Fail(size_t offset, absl::string_view message) {
-    status_ = absl::DataLossError(absl::StrCat(tree_.Position(offset), ": ", message));
+    status_ = InputError(absl::StrCat(tree_.Position(offset), ": ", message));
     return false;
   }
 
@@ -207,8 +207,8 @@ class TreeBuilder {
 
 absl::Status ParseJson(absl::string_view text, JsonTree& tree) {
   if (text.size() > kMaxBytes) {
-    return absl::FailedPreconditionError(absl::StrCat(tree.source, ": expected at most ", kMaxBytes,
-                                                      " bytes of JSON, found ", text.size()));
+    return InputError(absl::StrCat(tree.source, ": expected at most ", kMaxBytes,
+                                   " bytes of JSON, found ", text.size()));
   }
   if (!tree.binary_base) {
     tree.line_starts.push_back(0);
@@ -218,8 +218,7 @@ absl::Status ParseJson(absl::string_view text, JsonTree& tree) {
   }
   // The library takes a zero byte for the end and would ignore what follows.
   if (const size_t zero = text.find('\0'); zero != absl::string_view::npos) {
-    return absl::DataLossError(
-        absl::StrCat(tree.Position(zero), ": expected JSON, found a zero byte"));
+    return InputError(absl::StrCat(tree.Position(zero), ": expected JSON, found a zero byte"));
   }
   TreeBuilder builder(text, tree);
   try {
@@ -227,13 +226,13 @@ absl::Status ParseJson(absl::string_view text, JsonTree& tree) {
         CountingIterator(text.data(), builder.taken()),
         CountingIterator(text.data() + text.size(), builder.taken()), &builder);
     if (!parsed && builder.status().ok()) {
-      return absl::DataLossError(absl::StrCat(tree.source, ": expected JSON"));
+      return InputError(absl::StrCat(tree.source, ": expected JSON"));
     }
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(
+    return OutOfMemoryError(
         absl::StrCat(tree.source, ": out of memory while parsing ", text.size(), " bytes of JSON"));
   } catch (const std::exception& error) {
-    return absl::DataLossError(absl::StrCat(tree.source, ": expected JSON, found ", error.what()));
+    return InputError(absl::StrCat(tree.source, ": expected JSON, found ", error.what()));
   }
   return builder.status();
 }
@@ -242,8 +241,7 @@ absl::StatusOr<std::string> JsonQuote(absl::string_view text) {
   try {
     return nlohmann::json(std::string(text)).dump();
   } catch (const nlohmann::json::exception&) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected UTF-8 text, found ", QuoteForMessage(text)));
+    return FailureError(absl::StrCat("expected UTF-8 text, found ", QuoteForMessage(text)));
   }
 }
 

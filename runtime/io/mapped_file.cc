@@ -15,18 +15,17 @@ namespace hydra {
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   HYDRA_ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDONLY | O_NONBLOCK));
   struct stat info;
-  if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat", path);
+  if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat", path, ErrorKind::kInput);
   if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": expected a regular file, found a ",
-                     S_ISDIR(info.st_mode) ? "directory" : "device"));
+    return InputError(absl::StrCat(path, ": expected a regular file, found a ",
+                                   S_ISDIR(info.st_mode) ? "directory" : "device"));
   }
   MappedFile mapped;
   mapped.path_ = path;
   if (info.st_size > 0) {  // an empty mapping is not allowed; an empty file is
     const size_t size = static_cast<size_t>(info.st_size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (address == MAP_FAILED) return ErrnoStatus(errno, "map", path);
+    if (address == MAP_FAILED) return ErrnoStatus(errno, "map", path, ErrorKind::kInput);
     mapped.bytes_ = {static_cast<const uint8_t*>(address), size};
   }
   return mapped;

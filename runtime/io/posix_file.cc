@@ -32,22 +32,12 @@ void FileDescriptor::Reset() {
   fd_ = -1;
 }
 
-absl::Status ErrnoStatus(int error, absl::string_view action, absl::string_view path) {
+absl::Status ErrnoStatus(int error, absl::string_view action, absl::string_view path,
+                         ErrorKind kind) {
   // generic_category().message is thread-safe where strerror is not.
-  const std::string message =
-      absl::StrCat(path, ": cannot ", action, ": ", std::generic_category().message(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(message);
-    case ENOSPC:
-    case EDQUOT:
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::FailedPreconditionError(message);
-  }
+  return MakeError(
+      error == ENOMEM ? ErrorKind::kOutOfMemory : kind,
+      absl::StrCat(path, ": cannot ", action, ": ", std::generic_category().message(error)));
 }
 
 absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags, unsigned mode) {
@@ -55,7 +45,10 @@ absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags, unsi
   do {
     fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   } while (fd < 0 && errno == EINTR);
-  if (fd < 0) return ErrnoStatus(errno, "open", path);
+  if (fd < 0) {
+    const bool reads = (flags & (O_ACCMODE | O_CREAT | O_DIRECTORY)) == O_RDONLY;
+    return ErrnoStatus(errno, "open", path, reads ? ErrorKind::kInput : ErrorKind::kFailure);
+  }
   return FileDescriptor(fd);
 }
 
@@ -105,14 +98,13 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
   // O_NONBLOCK: opening a FIFO that nobody writes must fail below, not hang here.
   HYDRA_ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDONLY | O_NONBLOCK));
   struct stat info;
-  if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat", path);
+  if (::fstat(file.get(), &info) != 0) return ErrnoStatus(errno, "stat", path, ErrorKind::kInput);
   if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": expected a regular file, found a ",
-                     S_ISDIR(info.st_mode) ? "directory" : "device"));
+    return InputError(absl::StrCat(path, ": expected a regular file, found a ",
+                                   S_ISDIR(info.st_mode) ? "directory" : "device"));
   }
   if (static_cast<uint64_t>(info.st_size) > limit) {
-    return absl::FailedPreconditionError(
+    return InputError(
         absl::StrCat(path, ": expected at most ", limit, " bytes, found ", info.st_size));
   }
   std::string contents(static_cast<size_t>(info.st_size), '\0');
@@ -120,7 +112,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
   while (done < contents.size()) {
     const ssize_t got = ::read(file.get(), contents.data() + done, contents.size() - done);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoStatus(errno, "read", path);
+    if (got < 0) return ErrnoStatus(errno, "read", path, ErrorKind::kInput);
     if (got == 0) break;  // the file shrank meanwhile: what is left is what there is
     done += static_cast<size_t>(got);
   }

@@ -29,11 +29,13 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// The error for errno value `error` of `action` ("open", "write", ...) on `path`. A missing file is
-// kNotFound, lack of space or memory kResourceExhausted, anything else kFailedPrecondition.
-absl::Status ErrnoStatus(int error, absl::string_view action, absl::string_view path);
+// The error for errno value `error` of `action` ("open", "write", ...) on `path`. `kind` is kInput
+// where an input file is read; a full disk is a failure, ENOMEM always out of memory.
+absl::Status ErrnoStatus(int error, absl::string_view action, absl::string_view path,
+                         ErrorKind kind = ErrorKind::kFailure);
 
-// open(2) with O_CLOEXEC; `mode` applies to created files and is subject to the umask.
+// open(2) with O_CLOEXEC; `mode` applies to created files and is subject to the umask. A file that
+// cannot be opened for reading is an input error.
 absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags, unsigned mode = 0666);
 
 // Writes all bytes at `offset`, whatever pwrite(2) does piecewise.

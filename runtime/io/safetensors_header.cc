@@ -24,13 +24,11 @@ uint64_t ReadLittleEndian64(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status Damaged(absl::string_view source, uint64_t byte, absl::string_view message) {
-  return absl::DataLossError(absl::StrCat(source, ": byte ", byte, ": ", message));
+  return InputError(absl::StrCat(source, ": byte ", byte, ": ", message));
 }
 
 // JSON that has the wrong type is damage here, unlike in a file that a person wrote.
-absl::Status AsDamage(const absl::Status& status) {
-  return absl::Status(absl::StatusCode::kDataLoss, status.message());
-}
+absl::Status AsDamage(const absl::Status& status) { return InputError(status.message()); }
 
 absl::Status ParseMetadata(const JsonView& value, std::map<std::string, std::string>& metadata) {
   const auto members = value.Object();
@@ -194,8 +192,7 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
     entry.name = std::string(name);
     entry.header_byte = kLengthBytes + value.offset();
     if (absl::Status status = ParseEntry(value, entry); !status.ok()) {
-      return absl::DataLossError(
-          absl::StrCat(status.message(), " (tensor ", QuoteForMessage(name), ")"));
+      return InputError(absl::StrCat(status.message(), " (tensor ", QuoteForMessage(name), ")"));
     }
   }
   std::sort(header.entries.begin(), header.entries.end(),

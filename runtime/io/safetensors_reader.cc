@@ -11,14 +11,13 @@ namespace hydra {
 
 absl::Status TensorView::CheckAccess(DType expected, size_t alignment) const {
   if (dtype != expected) {
-    return absl::FailedPreconditionError(absl::StrCat("tensor ", QuoteForMessage(name),
-                                                      ": expected dtype ", DTypeName(expected),
-                                                      ", found ", DTypeName(dtype)));
+    return InputError(absl::StrCat("tensor ", QuoteForMessage(name), ": expected dtype ",
+                                   DTypeName(expected), ", found ", DTypeName(dtype)));
   }
   if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("tensor ", QuoteForMessage(name), ": expected its data at a multiple of ",
-                     alignment, " bytes, found it unaligned; write the file again to align it"));
+    return InputError(absl::StrCat("tensor ", QuoteForMessage(name),
+                                   ": expected its data at a multiple of ", alignment,
+                                   " bytes, found it unaligned; write the file again to align it"));
   }
   return absl::OkStatus();
 }
@@ -62,9 +61,8 @@ absl::StatusOr<const TensorView*> SafetensorsFile::Get(absl::string_view name) c
   if (const TensorView* tensor = Find(name)) return tensor;
   std::vector<absl::string_view> names;
   for (const TensorView& tensor : tensors_) names.push_back(tensor.name);
-  return absl::FailedPreconditionError(absl::StrCat(source_, ": expected a tensor ",
-                                                    QuoteForMessage(name), ", found none among ",
-                                                    tensors_.size(), DidYouMean(name, names)));
+  return InputError(absl::StrCat(source_, ": expected a tensor ", QuoteForMessage(name),
+                                 ", found none among ", tensors_.size(), DidYouMean(name, names)));
 }
 
 }  // namespace hydra

@@ -20,8 +20,7 @@ struct Placed {
 
 absl::Status BadTensor(const std::string& path, const std::string& name,
                        absl::string_view message) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": tensor ", QuoteForMessage(name), ": ", message));
+  return FailureError(absl::StrCat(path, ": tensor ", QuoteForMessage(name), ": ", message));
 }
 
 absl::StatusOr<std::vector<Placed>> PlaceTensors(const std::string& path,
@@ -82,8 +81,8 @@ absl::StatusOr<std::string> MakeHeader(const std::map<std::string, std::string>&
   // The data then begins at a multiple of 8, which aligns every element type.
   header.resize((header.size() + 7) / 8 * 8, ' ');
   if (header.size() > kMaxSafetensorsHeader) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected a header of at most ", kMaxSafetensorsHeader, " bytes, found ", header.size()));
+    return FailureError(absl::StrCat("expected a header of at most ", kMaxSafetensorsHeader,
+                                     " bytes, found ", header.size()));
   }
   return header;
 }

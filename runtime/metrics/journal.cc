@@ -1,12 +1,15 @@
 #include "runtime/metrics/journal.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
+#include <variant>
 
 #include "runtime/metrics/timestamp.h"
 
@@ -18,81 +21,118 @@ using Json = nlohmann::ordered_json;
 // JSON has no NaN or infinity; null says "not a number" to every reader.
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+Json ToJson(const StepRow& row) {
+  Json losses = Json::object();
+  for (const auto& [term, value] : row.losses) losses[term] = Number(value);
+  return {{"event", "step"},
+          {"step", row.step},
+          {"time", row.time},
+          {"loss", std::move(losses)},
+          {"lr", Number(row.lr)},
+          {"grad_norm", Number(row.grad_norm)},
+          {"grad_norm_pre_clip", Number(row.grad_norm_pre_clip)},
+          {"tokens_per_second", Number(row.tokens_per_second)},
+          {"step_milliseconds", Number(row.step_milliseconds)},
+          {"tokens", row.tokens}};
 }
 
-// The step of a complete line, or -1 if the line is not one of ours.
-int64_t StepOf(const std::string& line) {
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return -1;
-  const auto step = json.find("step");
-  return step != json.end() && step->is_number_integer() ? step->get<int64_t>() : -1;
+Json ToJson(const EvaluationRow& row) {
+  return {{"event", "evaluation"},
+          {"step", row.step},
+          {"time", row.time},
+          {"data", row.data},
+          {"loss", Number(row.loss)},
+          {"tokens", row.tokens},
+          {"seconds", Number(row.seconds)}};
+}
+
+std::string Line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 absl::Status IoError(const std::string& path, absl::string_view what) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
-}
-
-// Rewrites `path` with the lines up to and including `start_step`.
-absl::Status DropLaterLines(const std::string& path, int64_t start_step) {
-  std::ifstream in(path);
-  if (!in) return absl::OkStatus();
-  const std::string beside = path + ".new";
-  std::ofstream out(beside, std::ios::trunc);
-  for (std::string line; std::getline(in, line);) {
-    const int64_t step = StepOf(line);
-    if (step >= 0 && step <= start_step) out << line << '\n';
-  }
-  out.close();
-  if (!out) return IoError(beside, "write");
-  std::error_code error;
-  std::filesystem::rename(beside, path, error);
-  if (error) return absl::FailedPreconditionError(absl::StrCat(path, ": ", error.message()));
-  return absl::OkStatus();
+  return FailureError(
+      absl::StrCat(path, ": cannot ", what, ": ", std::generic_category().message(errno)));
 }
 
 }  // namespace
 
-absl::StatusOr<Journal> Journal::Open(const std::string& path, int64_t start_step) {
-  HYDRA_RETURN_IF_ERROR(DropLaterLines(path, start_step));
-  std::FILE* file = std::fopen(path.c_str(), "ab");
-  if (file == nullptr) return IoError(path, "open");
-  return Journal(file, path);
+Journal::Journal(std::string path, RunInfo info) : path_(std::move(path)), info_(std::move(info)) {}
+
+Journal::~Journal() { Close(); }
+
+void Journal::Close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  watch_ = FileWatch();
 }
 
-absl::Status Journal::Write(const std::string& line) {
-  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
-      std::fputc('\n', file_.get()) == EOF || std::fflush(file_.get()) != 0) {
-    return IoError(path_, "write");
+absl::Status Journal::Open() {
+  fd_ = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  struct stat info;
+  if (fd_ < 0 || ::fstat(fd_, &info) != 0) {
+    const absl::Status status = IoError(path_, "open");
+    Close();
+    return status;
   }
+  watch_ = FileWatch(path_);
+  size_ = info.st_size;
+  // A crash may have torn the last line.
+  char last = '\n';
+  const bool torn = size_ > 0 && ::pread(fd_, &last, 1, size_ - 1) == 1 && last != '\n';
+  const absl::Status status =
+      Append(absl::StrCat(torn ? "\n" : "", Line({{"event", "start"},
+                                                  {"step", info_.start_step},
+                                                  {"time", UtcTimestamp()},
+                                                  {"run", info_.run_id}})));
+  if (!status.ok()) Close();
+  return status;
+}
+
+absl::Status Journal::Append(const std::string& lines) {
+  size_t done = 0;
+  while (done < lines.size()) {
+    const ssize_t written = ::write(fd_, lines.data() + done, lines.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      if (written == 0) errno = ENOSPC;
+      const absl::Status status = IoError(path_, "write");
+      if (done > 0 && ::ftruncate(fd_, size_) != 0) size_ += static_cast<int64_t>(done);
+      return status;
+    }
+    done += static_cast<size_t>(written);
+  }
+  size_ += static_cast<int64_t>(done);
   return absl::OkStatus();
 }
 
-absl::Status Journal::RecordStep(const StepRow& row) {
-  Json losses = Json::object();
-  for (const auto& [term, value] : row.losses) losses[term] = Number(value);
-  return Write(Dump({{"event", "step"},
-                     {"step", row.step},
-                     {"time", UtcTimestamp()},
-                     {"loss", std::move(losses)},
-                     {"lr", Number(row.lr)},
-                     {"grad_norm", Number(row.grad_norm)},
-                     {"grad_norm_pre_clip", Number(row.grad_norm_pre_clip)},
-                     {"tokens_per_second", Number(row.tokens_per_second)},
-                     {"step_milliseconds", Number(row.step_milliseconds)},
-                     {"tokens", row.tokens}}));
+absl::Status Journal::Write(absl::Span<const Row> rows) {
+  if (fd_ >= 0) {
+    struct stat info;
+    if (!watch_.IsSameFile()) {
+      loss_ = "was deleted or replaced while it was written; a new one is begun";
+      Close();
+    } else if (::fstat(fd_, &info) == 0 && info.st_size < size_) {
+      loss_ = absl::StrCat("was cut from ", size_, " to ", info.st_size,
+                           " bytes by another program; new lines follow");
+      Close();
+    } else {
+      size_ = info.st_size;
+    }
+  }
+  if (fd_ < 0) HYDRA_RETURN_IF_ERROR(Open());
+  std::string lines;
+  for (const Row& row : rows) {
+    lines += Line(std::visit([](const auto& event) { return ToJson(event); }, row));
+  }
+  return Append(lines);
 }
 
-absl::Status Journal::RecordEvaluation(const EvaluationRow& row) {
-  return Write(Dump({{"event", "evaluation"},
-                     {"step", row.step},
-                     {"time", UtcTimestamp()},
-                     {"data", row.data},
-                     {"loss", Number(row.loss)},
-                     {"tokens", row.tokens},
-                     {"seconds", Number(row.seconds)}}));
+std::optional<std::string> Journal::TakeLoss() { return std::exchange(loss_, std::nullopt); }
+
+absl::Status Journal::End() {
+  if (fd_ < 0) return FailureError("it could not be opened");
+  Close();
+  return absl::OkStatus();
 }
 
 }  // namespace hydra::metrics

@@ -1,37 +1,42 @@
 // Append-only JSON lines beside the metrics database: one object per event, for tools that tail
-// files.
+// files. Nothing that stands in the file is ever changed: a run that goes on from an earlier step
+// writes a `start` line with that step, and what it does again follows.
 #ifndef HYDRA_RUNTIME_METRICS_JOURNAL_H_
 #define HYDRA_RUNTIME_METRICS_JOURNAL_H_
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
+#include <optional>
 #include <string>
 
-#include "runtime/base/status.h"
-#include "runtime/metrics/metrics_database.h"
+#include "runtime/metrics/file_watch.h"
+#include "runtime/metrics/row_store.h"
 
 namespace hydra::metrics {
 
-// Every line is flushed as it is written. Not thread-safe.
-class Journal {
+class Journal final : public RowStore {
  public:
-  // Opens `path` for appending, after dropping lines of steps after `start_step` and a torn last
-  // line.
-  static absl::StatusOr<Journal> Open(const std::string& path, int64_t start_step);
+  Journal(std::string path, RunInfo info);
+  ~Journal() override;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
 
-  absl::Status RecordStep(const StepRow& row);
-  absl::Status RecordEvaluation(const EvaluationRow& row);
+  const std::string& path() const override { return path_; }
+  absl::Status Write(absl::Span<const Row> rows) override;
+  std::optional<std::string> TakeLoss() override;
+  absl::Status End() override;
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  Journal(std::FILE* file, std::string path) : file_(file), path_(std::move(path)) {}
-  absl::Status Write(const std::string& line);
+  absl::Status Open();
+  // All of it or nothing: a part that was written before an error is taken back.
+  absl::Status Append(const std::string& lines);
+  void Close();
 
-  std::unique_ptr<std::FILE, Close> file_;
-  std::string path_;
+  const std::string path_;
+  const RunInfo info_;
+  FileWatch watch_;
+  int fd_ = -1;
+  int64_t size_ = 0;  // after our last line
+  std::optional<std::string> loss_;
 };
 
 }  // namespace hydra::metrics

@@ -5,39 +5,70 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/cord.h"
+
 namespace hydra::metrics {
 namespace {
 
-// SQLite's own codes as ours: what the user can do about them decides.
-absl::StatusCode CodeFor(int code) {
+// A file that is no database is a bad input; all else is the system's or another process's doing.
+ErrorKind KindFor(int code) {
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return absl::StatusCode::kDataLoss;
     case SQLITE_CANTOPEN:
-      return absl::StatusCode::kNotFound;
+      return ErrorKind::kInput;
     case SQLITE_NOMEM:
-      return absl::StatusCode::kResourceExhausted;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return absl::StatusCode::kFailedPrecondition;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return absl::StatusCode::kUnavailable;
+      return ErrorKind::kOutOfMemory;
     default:
-      return absl::StatusCode::kInternal;
+      return ErrorKind::kFailure;
   }
 }
 
+constexpr absl::string_view kTroublePayload = "hydra.sqlite-trouble";
+
+Trouble TroubleFor(int code) {
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Trouble::kBusy;
+    case SQLITE_FULL:
+      return Trouble::kFull;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Trouble::kDamaged;
+    case SQLITE_IOERR:
+      // A file that may not grow (RLIMIT_FSIZE, a quota) is reported as a failed write.
+      return code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE ||
+                     code == SQLITE_IOERR_SHMSIZE
+                 ? Trouble::kFull
+             : code == SQLITE_IOERR_SHORT_READ || code == SQLITE_IOERR_CORRUPTFS ? Trouble::kDamaged
+                                                                                 : Trouble::kOther;
+    default:
+      return Trouble::kOther;
+  }
+}
+
+// `code` may be an extended one.
+absl::Status SqliteError(int code, absl::string_view message) {
+  absl::Status status = MakeError(KindFor(code), message);
+  const char byte = static_cast<char>(TroubleFor(code));
+  status.SetPayload(kTroublePayload, absl::Cord(absl::string_view(&byte, 1)));
+  return status;
+}
+
 }  // namespace
+
+Trouble TroubleOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kTroublePayload);
+  return payload && !payload->empty() ? static_cast<Trouble>((*payload)[0]) : Trouble::kOther;
+}
 
 void Statement::Finalise::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 absl::Status Statement::Error(int code) const {
   sqlite3* database = sqlite3_db_handle(statement_.get());
-  return absl::Status(CodeFor(code), absl::StrCat("SQLite: ", sqlite3_errmsg(database), " in '",
-                                                  sqlite3_sql(statement_.get()), "'"));
+  return SqliteError(code, absl::StrCat("SQLite: ", sqlite3_errmsg(database), " in '",
+                                        sqlite3_sql(statement_.get()), "'"));
 }
 
 Statement& Statement::Bind(int place, int64_t value) {
@@ -114,11 +145,10 @@ std::string Statement::Text(int column) const {
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
 
 absl::Status Database::Error(int code, absl::string_view what) const {
-  return absl::Status(CodeFor(code),
-                      absl::StrCat(path_, ": ", what, ": ", sqlite3_errmsg(database_.get())));
+  return SqliteError(code, absl::StrCat(path_, ": ", what, ": ", sqlite3_errmsg(database_.get())));
 }
 
-absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
+absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode, int busy_milliseconds) {
   sqlite3* raw = nullptr;
   const int flags =
       mode == Mode::kCreate ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
@@ -126,7 +156,8 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
   Database database(raw, path);
   if (code != SQLITE_OK) return database.Error(code, "cannot open the metrics database");
   // A reader may hold the file for a moment; waiting beats failing.
-  sqlite3_busy_timeout(raw, 5000);
+  sqlite3_busy_timeout(raw, busy_milliseconds);
+  sqlite3_extended_result_codes(raw, 1);
   if (mode == Mode::kCreate) {
     HYDRA_RETURN_IF_ERROR(
         database.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
@@ -135,12 +166,20 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
   return database;
 }
 
+void Database::SetBusyTimeout(int milliseconds) {
+  sqlite3_busy_timeout(database_.get(), milliseconds);
+}
+
+void Database::KeepLogOnClose() {
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 absl::StatusOr<Statement> Database::Prepare(absl::string_view sql) {
   sqlite3_stmt* raw = nullptr;
   const int code =
       sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &raw, nullptr);
   if (code != SQLITE_OK) return Error(code, absl::StrCat("in '", sql, "'"));
-  if (raw == nullptr) return absl::InvalidArgumentError("the SQL statement is empty");
+  if (raw == nullptr) return FailureError("the SQL statement is empty");
   return Statement(raw);
 }
 

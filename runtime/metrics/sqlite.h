@@ -17,6 +17,15 @@ namespace hydra::metrics {
 
 class Database;
 
+// What stands behind an error of this file, for those who go on after it.
+enum class Trouble {
+  kOther,
+  kBusy,     // another connection holds the file
+  kFull,     // no space, or the file may not grow
+  kDamaged,  // the file is no database, or no longer one
+};
+Trouble TroubleOf(const absl::Status& status);
+
 // A prepared statement. Parameters are bound by their 1-based place and kept until Reset(). Must
 // not outlive its database; not thread-safe.
 class Statement {
@@ -66,9 +75,14 @@ class Database {
  public:
   enum class Mode { kCreate, kReadOnly };
 
-  // Opens `path`. kCreate makes the file and its write-ahead log when missing. kNotFound,
-  // kDataLoss.
-  static absl::StatusOr<Database> Open(const std::string& path, Mode mode);
+  // Opens `path`. kCreate makes the file and its write-ahead log when missing. A file that is none
+  // or no database is an input error. Waits up to `busy_milliseconds` for other connections.
+  static absl::StatusOr<Database> Open(const std::string& path, Mode mode,
+                                       int busy_milliseconds = 5000);
+
+  void SetBusyTimeout(int milliseconds);
+  // Leaves the write-ahead log of a damaged database as it is when the connection closes.
+  void KeepLogOnClose();
 
   absl::StatusOr<Statement> Prepare(absl::string_view sql);
   // Runs statements without parameters or results, separated by semicolons.

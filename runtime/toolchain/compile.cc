@@ -34,7 +34,7 @@ absl::StatusOr<std::string> CacheDirectory() {
   } else if (home != nullptr && home[0] != '\0') {
     base = fs::path(home) / ".cache";
   } else {
-    return absl::NotFoundError(
+    return FailureError(
         "neither XDG_CACHE_HOME nor HOME is set, so there is no place for compiled models; set "
         "one, "
         "or compile with hydra-opt -o FILE and pass FILE");
@@ -43,7 +43,7 @@ absl::StatusOr<std::string> CacheDirectory() {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return absl::FailedPreconditionError(
+    return FailureError(
         absl::StrCat(directory.string(), ": cannot make the cache: ", error.message()));
   }
   return directory.string();
@@ -61,16 +61,7 @@ std::string ProcessorFeatures() {
 absl::Status CompilerError(int exit_status, const std::string& spec) {
   const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
                                            exit_status, "; its messages are above");
-  switch (exit_status) {
-    case 2:
-      return absl::InvalidArgumentError(message);
-    case 3:
-      return absl::FailedPreconditionError(message);
-    case 4:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::InternalError(message);
-  }
+  return MakeError(KindOfExitCode(exit_status), message);
 }
 
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
@@ -100,15 +91,14 @@ std::vector<std::string> CompileFlags(const CompileRequest& request) {
 
 absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   if (!IsModelSpec(request.spec)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(request.spec, ": expected a model spec (.mlir or .json)"));
+    return UsageError(absl::StrCat(request.spec, ": expected a model spec (.mlir or .json)"));
   }
   HYDRA_ASSIGN_OR_RETURN(const std::string spec, ReadWholeFile(request.spec, kLargestSpec));
   HYDRA_ASSIGN_OR_RETURN(const std::string compiler, FindProgram(kCompiler));
   HYDRA_ASSIGN_OR_RETURN(const ProcessResult version, RunProcess({compiler, "--version"}));
   if (version.exit_status != 0) {
-    return absl::InternalError(absl::StrCat(compiler, ": --version ended with status ",
-                                            version.exit_status, "; is it the right program?"));
+    return FailureError(absl::StrCat(compiler, ": --version ended with status ",
+                                     version.exit_status, "; is it the right program?"));
   }
   const std::vector<std::string> flags = CompileFlags(request);
   Hasher hasher;
@@ -138,7 +128,7 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   }
   fs::rename(beside, artifact, error);
   if (error) {
-    return absl::FailedPreconditionError(
+    return FailureError(
         absl::StrCat(artifact, ": cannot put the artifact into the cache: ", error.message()));
   }
   HYDRA_RETURN_IF_ERROR(WriteFileAtomically(HashFile(artifact), hash));

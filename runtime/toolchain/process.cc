@@ -68,8 +68,7 @@ absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& argumen
   const int error =
       posix_spawn(&child, arguments[0].c_str(), actions.get(), nullptr, argv.data(), environ);
   if (error != 0) {
-    return absl::NotFoundError(
-        absl::StrCat(arguments[0], ": cannot be started: ", std::strerror(error)));
+    return FailureError(absl::StrCat(arguments[0], ": cannot be started: ", std::strerror(error)));
   }
   // The child's end must close here too, or reading would never end.
   writer.Reset();
@@ -96,7 +95,7 @@ absl::StatusOr<std::string> FindProgram(const std::string& name) {
     const fs::path candidate = fs::path(std::string(folder)) / name;
     if (IsExecutable(candidate)) return candidate.string();
   }
-  return absl::NotFoundError(absl::StrCat(
+  return FailureError(absl::StrCat(
       name, ": expected beside ", self.empty() ? "this program" : self.string(),
       " or in PATH, found in neither; build or install it, or compile the model elsewhere and pass "
       "the .hydra file"));

@@ -34,8 +34,7 @@ absl::Status Copy(const std::string& from, const std::string& to) {
   std::error_code error;
   fs::copy_file(from, to, error);
   if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(to, ": cannot copy ", from, ": ", error.message()));
+  return FailureError(absl::StrCat(to, ": cannot copy ", from, ": ", error.message()));
 }
 
 absl::Status Restore(const std::string& directory, const StateFile& what, TrainEngine& engine) {
@@ -106,11 +105,11 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& path) {
   if (resolved.empty()) {
     std::error_code ignored;
     if (fs::exists(Join(path, kRunFile), ignored)) {
-      return absl::DataLossError(
+      return InputError(
           absl::StrCat(path, ": the checkpoint is torn: ", kManifestFile, " is missing"));
     }
-    return absl::NotFoundError(absl::StrCat(path, ": expected a checkpoint directory with ",
-                                            kManifestFile, ", found none"));
+    return InputError(absl::StrCat(path, ": expected a checkpoint directory with ", kManifestFile,
+                                   ", found none"));
   }
   Checkpoint checkpoint;
   checkpoint.path_ = resolved;

@@ -35,8 +35,7 @@ std::optional<int64_t> StepOf(absl::string_view name) {
 
 absl::Status FileError(const std::string& path, absl::string_view what,
                        const std::error_code& error) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, ": cannot ", what, ": ", error.message()));
+  return FailureError(absl::StrCat(path, ": cannot ", what, ": ", error.message()));
 }
 
 }  // namespace

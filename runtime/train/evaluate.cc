@@ -12,7 +12,7 @@ absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::Token
                                           int64_t max_batches) {
   const int64_t batch = engine.eval_batch(), seq = engine.eval_seq();
   if (batch == 0) {
-    return absl::FailedPreconditionError(
+    return InputError(
         "the artifact has no evaluation entry; compile the model with --entry=eval@BxS");
   }
   HYDRA_ASSIGN_OR_RETURN(const data::EvaluationBatches batches,
@@ -31,9 +31,9 @@ absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::Token
   }
   result.loss = sum / static_cast<double>(result.tokens);
   if (!std::isfinite(result.loss)) {
-    return absl::OutOfRangeError(absl::StrCat(file.path(), ": the loss is ", result.loss,
-                                              ", expected a finite number; the weights are damaged "
-                                              "or training diverged"));
+    return NumericalError(absl::StrCat(file.path(), ": the loss is ", result.loss,
+                                       ", expected a finite number; the weights are damaged "
+                                       "or training diverged"));
   }
   return result;
 }

@@ -50,7 +50,7 @@ absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
   const std::string wanted =
       absl::StrCat(options.batch == 0 ? std::string("B") : absl::StrCat(options.batch), "x",
                    options.seq == 0 ? std::string("S") : absl::StrCat(options.seq));
-  return absl::InvalidArgumentError(absl::StrCat(
+  return UsageError(absl::StrCat(
       executor.artifact().path(), ": no training entry for --batch x --seq = ", wanted,
       options.variant.empty() ? "" : absl::StrCat(" and variant '", options.variant, "'"),
       "; present: ", present.empty() ? std::string("none") : absl::StrJoin(present, ", "),
@@ -71,7 +71,7 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
     }
   }
   if (best != nullptr) return best;
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(executor.artifact().path(), ": has ", accumulate.Label(),
                    " but no entry 'apply'; compile the model again with --entry=train@",
                    accumulate.batch, "x", accumulate.seq));
@@ -79,8 +79,7 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
 
 absl::Status Copy(absl::Span<const int32_t> from, absl::Span<int32_t> to, absl::string_view what) {
   if (from.size() != to.size()) {
-    return absl::InternalError(
-        absl::StrCat(what, ": expected ", to.size(), " values, got ", from.size()));
+    return FailureError(absl::StrCat(what, ": expected ", to.size(), " values, got ", from.size()));
   }
   std::copy(from.begin(), from.end(), to.begin());
   return absl::OkStatus();
@@ -232,8 +231,8 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                       absl::Span<float> token_loss) {
   if (eval_ == nullptr) {
     if (eval_entry_ == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          executor_.artifact().path(), ": has no entry 'eval'; compile with --entry=eval@BxS"));
+      return InputError(absl::StrCat(executor_.artifact().path(),
+                                     ": has no entry 'eval'; compile with --entry=eval@BxS"));
     }
     HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
   }
@@ -244,8 +243,8 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
   HYDRA_RETURN_IF_ERROR(eval_->Run());
   HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> losses, eval_->Output<float>("token_loss"));
   if (losses.size() != token_loss.size()) {
-    return absl::InternalError(absl::StrCat("token_loss: expected ", token_loss.size(),
-                                            " values, the artifact has ", losses.size()));
+    return FailureError(absl::StrCat("token_loss: expected ", token_loss.size(),
+                                     " values, the artifact has ", losses.size()));
   }
   std::copy(losses.begin(), losses.end(), token_loss.begin());
   return absl::OkStatus();

@@ -91,22 +91,22 @@ absl::StatusOr<std::vector<std::string>> VerifyManifest(const std::string& direc
   HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
                          JsonDocument::ReadFile(Join(directory, kManifestFile)));
   absl::StatusOr<std::vector<Entry>> entries = ReadEntries(document.root());
-  if (!entries.ok()) return absl::DataLossError(entries.status().message());
+  if (!entries.ok()) return InputError(entries.status().message());
   std::vector<std::string> files;
   for (const Entry& expected : *entries) {
     const std::string path = Join(directory, expected.file);
     std::error_code ignored;
     if (!fs::is_regular_file(path, ignored)) {
-      return absl::DataLossError(absl::StrCat(path, ": is missing, the manifest lists it"));
+      return InputError(absl::StrCat(path, ": is missing, the manifest lists it"));
     }
     HYDRA_ASSIGN_OR_RETURN(const Entry found, Measure(directory, expected.file));
     if (found.bytes != expected.bytes) {
-      return absl::DataLossError(absl::StrCat(path, ": is torn: expected ", expected.bytes,
-                                              " bytes, found ", found.bytes));
+      return InputError(absl::StrCat(path, ": is torn: expected ", expected.bytes, " bytes, found ",
+                                     found.bytes));
     }
     if (found.hash != expected.hash) {
-      return absl::DataLossError(absl::StrCat(path, ": was altered: expected hash ", expected.hash,
-                                              ", found ", found.hash));
+      return InputError(absl::StrCat(path, ": was altered: expected hash ", expected.hash,
+                                     ", found ", found.hash));
     }
     files.push_back(expected.file);
   }

@@ -2,11 +2,23 @@
 
 #include <filesystem>
 #include <utility>
+#include <vector>
+
+#include "runtime/metrics/database_store.h"
+#include "runtime/metrics/journal.h"
+#include "runtime/metrics/timestamp.h"
 
 namespace hydra::train {
+namespace {
 
-MetricsObserver::MetricsObserver(std::string out, std::map<std::string, std::string> environment)
-    : out_(std::move(out)), environment_(std::move(environment)) {}
+// How long one attempt waits for another program that holds the database: the journal waits, too.
+constexpr int kBusyMilliseconds = 250;
+
+}  // namespace
+
+MetricsObserver::MetricsObserver(std::string out, std::map<std::string, std::string> environment,
+                                 std::function<void(const std::string&)> warn)
+    : out_(std::move(out)), environment_(std::move(environment)), warn_(std::move(warn)) {}
 
 std::string MetricsObserver::database_path() const {
   return (std::filesystem::path(out_) / "training.db").string();
@@ -16,47 +28,56 @@ std::string MetricsObserver::journal_path() const {
   return (std::filesystem::path(out_) / "steps.jsonl").string();
 }
 
-absl::Status MetricsObserver::OnStart(const RunStart& start) {
-  HYDRA_ASSIGN_OR_RETURN(database_, metrics::MetricsDatabase::Open(database_path()));
-  HYDRA_RETURN_IF_ERROR(
-      database_->BeginRun({.run_id = start.run_id,
-                           .model_id = start.model,
-                           .architecture_json = "{}",
-                           .config_json = start.settings_json,
-                           .params_millions = static_cast<double>(start.parameter_count) / 1e6,
-                           .start_step = start.start_step,
-                           .environment = environment_}));
-  HYDRA_ASSIGN_OR_RETURN(journal_, metrics::Journal::Open(journal_path(), start.start_step));
-  return absl::OkStatus();
+void MetricsObserver::PassWarnings() {
+  for (const std::string& message : writer_->TakeWarnings()) warn_(message);
 }
 
-absl::Status MetricsObserver::OnStep(const StepReport& report) {
-  const metrics::StepRow row{
-      .step = report.step,
-      .losses = report.losses,
-      .lr = report.lr,
-      .grad_norm = report.grad_norm * report.clip_scale,
-      .grad_norm_pre_clip = report.grad_norm,
-      .tokens_per_second = static_cast<double>(report.tokens) / report.seconds,
-      .step_milliseconds = report.seconds * 1e3,
-      .batch_size = report.batch,
-      .seq_len = report.seq,
-      .tokens = report.tokens};
-  HYDRA_RETURN_IF_ERROR(database_->RecordStep(row));
-  return journal_->RecordStep(row);
+void MetricsObserver::OnStart(const RunStart& start) {
+  const metrics::RunInfo info{.run_id = start.run_id,
+                              .model_id = start.model,
+                              .architecture_json = "{}",
+                              .config_json = start.settings_json,
+                              .params_millions = static_cast<double>(start.parameter_count) / 1e6,
+                              .start_step = start.start_step,
+                              .environment = environment_};
+  std::vector<std::unique_ptr<metrics::RowStore>> stores;
+  stores.push_back(std::make_unique<metrics::Journal>(journal_path(), info));
+  stores.push_back(
+      std::make_unique<metrics::DatabaseStore>(database_path(), info, kBusyMilliseconds));
+  writer_ = std::make_unique<metrics::MetricsWriter>(std::move(stores));
 }
 
-absl::Status MetricsObserver::OnEvaluation(int64_t step, const Evaluation& evaluation,
-                                           double seconds) {
-  const metrics::EvaluationRow row{.step = step,
-                                   .data = "validation",
-                                   .loss = evaluation.loss,
-                                   .tokens = evaluation.tokens,
-                                   .seconds = seconds};
-  HYDRA_RETURN_IF_ERROR(database_->RecordEvaluation(row));
-  return journal_->RecordEvaluation(row);
+void MetricsObserver::OnStep(const StepReport& report) {
+  writer_->Record(
+      metrics::StepRow{.step = report.step,
+                       .time = metrics::UtcTimestamp(),
+                       .losses = report.losses,
+                       .lr = report.lr,
+                       .grad_norm = report.grad_norm * report.clip_scale,
+                       .grad_norm_pre_clip = report.grad_norm,
+                       .tokens_per_second = static_cast<double>(report.tokens) / report.seconds,
+                       .step_milliseconds = report.seconds * 1e3,
+                       .batch_size = report.batch,
+                       .seq_len = report.seq,
+                       .tokens = report.tokens});
+  PassWarnings();
 }
 
-absl::Status MetricsObserver::OnEnd() { return database_->EndRun(); }
+void MetricsObserver::OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) {
+  writer_->Record(metrics::EvaluationRow{.step = step,
+                                         .time = metrics::UtcTimestamp(),
+                                         .data = "validation",
+                                         .loss = evaluation.loss,
+                                         .tokens = evaluation.tokens,
+                                         .seconds = seconds});
+  PassWarnings();
+}
+
+void MetricsObserver::OnEnd() {
+  if (writer_ == nullptr) return;
+  const std::vector<std::string> gaps = writer_->Finish();
+  PassWarnings();
+  for (const std::string& gap : gaps) warn_(gap);
+}
 
 }  // namespace hydra::train

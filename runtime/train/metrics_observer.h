@@ -2,36 +2,39 @@
 #ifndef HYDRA_RUNTIME_TRAIN_METRICS_OBSERVER_H_
 #define HYDRA_RUNTIME_TRAIN_METRICS_OBSERVER_H_
 
+#include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 
-#include "runtime/base/status.h"
-#include "runtime/metrics/journal.h"
-#include "runtime/metrics/metrics_database.h"
+#include "runtime/metrics/metrics_writer.h"
 #include "runtime/train/observer.h"
 
 namespace hydra::train {
 
 class MetricsObserver final : public TrainObserver {
  public:
-  // `environment`: facts that stay out of checkpoints, e.g. threads and host. Nothing is opened
-  // before OnStart.
-  MetricsObserver(std::string out, std::map<std::string, std::string> environment);
+  // `environment`: facts that stay out of checkpoints, e.g. threads and host. `warn` is called on
+  // the training thread: each trouble of a file once, and at the end what is missing from it.
+  // Nothing is opened before OnStart.
+  MetricsObserver(std::string out, std::map<std::string, std::string> environment,
+                  std::function<void(const std::string&)> warn);
 
-  absl::Status OnStart(const RunStart& start) override;
-  absl::Status OnStep(const StepReport& report) override;
-  absl::Status OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) override;
-  absl::Status OnEnd() override;
+  void OnStart(const RunStart& start) override;
+  void OnStep(const StepReport& report) override;
+  void OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) override;
+  void OnEnd() override;
 
   std::string database_path() const;
   std::string journal_path() const;
 
  private:
+  void PassWarnings();
+
   std::string out_;
   std::map<std::string, std::string> environment_;
-  std::optional<metrics::MetricsDatabase> database_;
-  std::optional<metrics::Journal> journal_;
+  std::function<void(const std::string&)> warn_;
+  std::unique_ptr<metrics::MetricsWriter> writer_;
 };
 
 }  // namespace hydra::train

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/base/status.h"
 #include "runtime/train/evaluate.h"
 
 namespace hydra::train {
@@ -35,20 +34,17 @@ struct StepReport {
   double seconds = 0;
 };
 
-// Called on the training thread. An error stops training.
+// Called on the training thread. Who watches cannot stop training: nothing here can fail.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
-  virtual absl::Status OnStart(const RunStart& start) { return absl::OkStatus(); }
-  virtual absl::Status OnStep(const StepReport& report) { return absl::OkStatus(); }
-  virtual absl::Status OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) {
-    return absl::OkStatus();
-  }
-  virtual absl::Status OnCheckpoint(int64_t step, const std::string& path) {
-    return absl::OkStatus();
-  }
+  virtual void OnStart(const RunStart& start) {}
+  virtual void OnStep(const StepReport& report) {}
+  virtual void OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) {}
+  virtual void OnCheckpoint(int64_t step, const std::string& path) {}
   virtual void OnWarning(const std::string& message) {}
-  virtual absl::Status OnEnd() { return absl::OkStatus(); }
+  // After the last checkpoint, whatever ended the run.
+  virtual void OnEnd() {}
 };
 
 }  // namespace hydra::train

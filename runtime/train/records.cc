@@ -14,14 +14,14 @@ double Move(double average, double value) {
 
 absl::Status CheckLag(int64_t lag) {
   if (lag >= 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("record_lag must be at least 1, found ", lag));
+  return UsageError(absl::StrCat("record_lag must be at least 1, found ", lag));
 }
 
 }  // namespace
 
 absl::Status CheckFinite(const StepRecord& record) {
   if (std::isfinite(record.grad_norm) && std::isfinite(record.loss)) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(
+  return NumericalError(absl::StrCat(
       "step ", record.step, ": the gradient norm is ", record.grad_norm, " and the loss ",
       record.loss,
       ", expected finite numbers; resume from the last checkpoint with a smaller --lr"));
@@ -37,8 +37,8 @@ absl::StatusOr<StepRecords> StepRecords::Restore(int64_t lag, std::deque<StepRec
   HYDRA_RETURN_IF_ERROR(CheckLag(lag));
   for (size_t i = 1; i < records.size(); ++i) {
     if (records[i].step != records[i - 1].step + 1) {
-      return absl::DataLossError(absl::StrCat("step records should follow each other, found step ",
-                                              records[i].step, " after ", records[i - 1].step));
+      return InputError(absl::StrCat("step records should follow each other, found step ",
+                                     records[i].step, " after ", records[i - 1].step));
     }
   }
   StepRecords result(lag);

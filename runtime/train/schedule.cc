@@ -8,19 +8,18 @@ namespace hydra::train {
 
 absl::StatusOr<Schedule> Schedule::Create(const ScheduleOptions& options) {
   if (options.steps <= 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--steps must be at least 1, found ", options.steps));
+    return UsageError(absl::StrCat("--steps must be at least 1, found ", options.steps));
   }
   if (!(options.max_lr > 0) || !std::isfinite(options.max_lr)) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("the learning rate (--lr) must be a positive number, found ", options.max_lr));
   }
   if (options.warmup_steps < 0) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("warmup_steps must not be negative, found ", options.warmup_steps));
   }
   if (!(options.stable_fraction >= 0 && options.stable_fraction <= 1)) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("stable_fraction must lie in [0, 1], found ", options.stable_fraction));
   }
   Schedule schedule;
@@ -28,9 +27,8 @@ absl::StatusOr<Schedule> Schedule::Create(const ScheduleOptions& options) {
   schedule.max_lr_ = options.max_lr;
   schedule.min_lr_ = options.min_lr < 0 ? 0.3 * options.max_lr : options.min_lr;
   if (schedule.min_lr_ > schedule.max_lr_) {
-    return absl::InvalidArgumentError(absl::StrCat("min_lr ", schedule.min_lr_,
-                                                   " is above the learning rate ", schedule.max_lr_,
-                                                   "; lower min_lr"));
+    return UsageError(absl::StrCat("min_lr ", schedule.min_lr_, " is above the learning rate ",
+                                   schedule.max_lr_, "; lower min_lr"));
   }
   schedule.warmup_ =
       options.warmup_steps > 0

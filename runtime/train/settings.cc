@@ -129,14 +129,13 @@ absl::Status Settings::Set(absl::string_view key, absl::string_view value) {
   if (spec == nullptr) {
     std::vector<absl::string_view> names;
     for (const SettingSpec& known : kTable) names.push_back(known.key);
-    return absl::InvalidArgumentError(absl::StrCat("unknown setting '", key, "'",
-                                                   DidYouMean(key, names),
-                                                   " (hydra-run train --help-settings lists all)"));
+    return UsageError(absl::StrCat("unknown setting '", key, "'", DidYouMean(key, names),
+                                   " (hydra-run train --help-settings lists all)"));
   }
   std::optional<std::string> canonical = Canonical(spec->type, value);
   if (!canonical) {
-    return absl::InvalidArgumentError(absl::StrCat("setting '", key, "' expects ",
-                                                   TypeName(spec->type), ", found '", value, "'"));
+    return UsageError(absl::StrCat("setting '", key, "' expects ", TypeName(spec->type),
+                                   ", found '", value, "'"));
   }
   values_.insert_or_assign(std::string(key), *std::move(canonical));
   given_.emplace(key);
@@ -146,8 +145,7 @@ absl::Status Settings::Set(absl::string_view key, absl::string_view value) {
 absl::Status Settings::SetAssignment(absl::string_view assignment) {
   const size_t equals = assignment.find('=');
   if (equals == absl::string_view::npos || equals == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--set expects KEY=VALUE, found '", assignment, "'"));
+    return UsageError(absl::StrCat("--set expects KEY=VALUE, found '", assignment, "'"));
   }
   return Set(assignment.substr(0, equals), assignment.substr(equals + 1));
 }
@@ -197,15 +195,15 @@ absl::StatusOr<std::vector<std::string>> Settings::Restore(
   for (const auto& [key, value] : saved) {
     const SettingSpec* spec = FindSetting(key);
     if (spec == nullptr || spec->scope != SettingScope::kRun) {
-      return absl::DataLossError(
+      return InputError(
           absl::StrCat("the saved settings contain '", key,
                        "', which is no run setting of this version; resume with the version that "
                        "wrote the checkpoint"));
     }
     const std::optional<std::string> canonical = Canonical(spec->type, value);
     if (!canonical) {
-      return absl::DataLossError(absl::StrCat("the saved setting '", key, "' should be ",
-                                              TypeName(spec->type), ", found '", value, "'"));
+      return InputError(absl::StrCat("the saved setting '", key, "' should be ",
+                                     TypeName(spec->type), ", found '", value, "'"));
     }
     if (!given(key)) {
       values_.insert_or_assign(key, *canonical);
@@ -227,7 +225,7 @@ absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view a
     for (char& c : flag) c = c == '_' ? '-' : c;
     flags.push_back(absl::StrCat("--", flag, "=", value));
   }
-  return absl::InvalidArgumentError(
+  return UsageError(
       absl::StrCat(artifact_path, " is already compiled and ", absl::StrJoin(names, ", "),
                    names.size() == 1 ? " is a compile setting" : " are compile settings",
                    "; recompile the model:\n  hydra-opt MODEL ", absl::StrJoin(flags, " "), " -o ",

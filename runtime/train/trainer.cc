@@ -40,7 +40,7 @@ absl::StatusOr<Schedule> MakeSchedule(const Settings& settings, const EngineFact
 // A model can only learn tokens it has rows for.
 absl::Status CheckVocabulary(const EngineFacts& facts, const data::Dataset& dataset) {
   if (dataset.vocab_size() <= facts.vocab_size) return absl::OkStatus();
-  return absl::FailedPreconditionError(
+  return InputError(
       absl::StrCat(dataset.train().path(), ": has a vocabulary of ", dataset.vocab_size(),
                    ", the model ", facts.model, " has ", facts.vocab_size,
                    "; use data of another tokenizer or a model with a larger vocabulary"));
@@ -71,8 +71,8 @@ absl::Status StartGradNormEma(TrainEngine& engine, double grad_clip) {
 absl::Status CheckSettings(const Settings& settings) {
   const auto require = [&](absl::string_view key, int64_t least) {
     if (settings.Integer(key) >= least) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("setting '", key, "' must be at least ", least,
-                                                   ", found ", settings.Integer(key)));
+    return UsageError(absl::StrCat("setting '", key, "' must be at least ", least, ", found ",
+                                   settings.Integer(key)));
   };
   HYDRA_RETURN_IF_ERROR(require("steps", 1));
   HYDRA_RETURN_IF_ERROR(require("accum", 1));
@@ -86,7 +86,7 @@ absl::Status CheckSettings(const Settings& settings) {
        {"lr", "weight_decay", "grad_clip", "clip_min", "clip_max", "clip_factor", "clip_ema_decay",
         "spike_norm", "spike_lr_factor"}) {
     if (settings.Number(key) < 0) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat("setting '", key, "' must not be negative, found ", settings.Text(key)));
     }
   }
@@ -119,14 +119,14 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   if (options.resume) {
     HYDRA_ASSIGN_OR_RETURN(newest, store.OpenNewest());
     if (!newest) {
-      return absl::NotFoundError(absl::StrCat(
+      return InputError(absl::StrCat(
           directory, ": expected a checkpoint to resume from, found none; drop --resume to start"));
     }
     HYDRA_ASSIGN_OR_RETURN(differences, settings.Restore(newest->checkpoint.run().settings));
   } else {
     HYDRA_ASSIGN_OR_RETURN(const auto existing, store.List());
     if (!existing.empty()) {
-      return absl::InvalidArgumentError(
+      return UsageError(
           absl::StrCat(options.out, ": already contains a run with ", existing.size(),
                        " checkpoints; continue it with --resume or choose another --out"));
     }
@@ -251,7 +251,7 @@ absl::Status Trainer::Step() {
   report.loss_ema = records_.loss_ema();
   record_.step = step + 1;
   record_.total_tokens += report.tokens;
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStep(report));
+  for (TrainObserver* observer : observers_) observer->OnStep(report);
   return absl::OkStatus();
 }
 
@@ -263,8 +263,7 @@ absl::Status Trainer::EvaluateNow() {
                                                           settings_.Integer("eval_batches")));
   evaluated_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(
-        observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start)));
+    observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start));
   }
   return absl::OkStatus();
 }
@@ -280,12 +279,12 @@ absl::Status Trainer::Save() {
                                                        settings_.Integer("keep_checkpoints")));
   saved_step_ = record_.step;
   for (TrainObserver* observer : observers_) {
-    HYDRA_RETURN_IF_ERROR(observer->OnCheckpoint(record_.step, last_checkpoint_));
+    observer->OnCheckpoint(record_.step, last_checkpoint_);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<TrainOutcome> Trainer::Run() {
+absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
   const int64_t steps = settings_.Integer("steps");
   const int64_t end = options_.stop_at ? std::min(*options_.stop_at, steps) : steps;
   const int64_t save_interval = settings_.Integer("save_interval");
@@ -298,7 +297,7 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
       .total_steps = steps,
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnStart(start));
+  for (TrainObserver* observer : observers_) observer->OnStart(start);
   TrainOutcome outcome = end < steps ? TrainOutcome::kStopped : TrainOutcome::kFinished;
   while (record_.step < end) {
     if (options_.interrupted && options_.interrupted()) {
@@ -318,7 +317,12 @@ absl::StatusOr<TrainOutcome> Trainer::Run() {
   }
   HYDRA_RETURN_IF_ERROR(Save());
   if (outcome == TrainOutcome::kFinished) HYDRA_RETURN_IF_ERROR(EvaluateNow());
-  for (TrainObserver* observer : observers_) HYDRA_RETURN_IF_ERROR(observer->OnEnd());
+  return outcome;
+}
+
+absl::StatusOr<TrainOutcome> Trainer::Run() {
+  absl::StatusOr<TrainOutcome> outcome = RunSteps();
+  for (TrainObserver* observer : observers_) observer->OnEnd();
   return outcome;
 }
 

@@ -50,13 +50,16 @@ class Trainer {
 
   int64_t step() const { return record_.step; }
   const std::string& last_checkpoint() const { return last_checkpoint_; }
+  // The last evaluation of this invocation, and the step that it was made at.
   const std::optional<Evaluation>& last_evaluation() const { return last_evaluation_; }
+  int64_t evaluated_step() const { return evaluated_step_; }
 
  private:
   Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
           TrainerOptions options, std::vector<TrainObserver*> observers, CheckpointStore store,
           Schedule schedule, data::TrainingBatches batches, StepRecords records);
 
+  absl::StatusOr<TrainOutcome> RunSteps();
   absl::Status Start(std::optional<CheckpointStore::Newest> newest);
   absl::Status WriteControls(int64_t step);
   absl::Status Step();

@@ -29,12 +29,11 @@ absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file
     if (tensor == nullptr) {
       std::vector<std::string> names;
       for (const TensorView& other : file.tensors()) names.push_back(other.name);
-      return absl::FailedPreconditionError(absl::StrCat(file.source(), ": expected a tensor '",
-                                                        expected.name, "', found none",
-                                                        DidYouMeanAmong(expected.name, names)));
+      return InputError(absl::StrCat(file.source(), ": expected a tensor '", expected.name,
+                                     "', found none", DidYouMeanAmong(expected.name, names)));
     }
     if (tensor->dtype != expected.dtype || tensor->shape != expected.shape) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return InputError(absl::StrCat(
           file.source(), ": tensor '", tensor->name, "': expected ", DTypeName(expected.dtype), " ",
           Shape(expected.shape), ", found ", DTypeName(tensor->dtype), " ", Shape(tensor->shape)));
     }
@@ -42,10 +41,10 @@ absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file
   }
   for (const TensorView& tensor : file.tensors()) {
     if (known.contains(tensor.name)) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat(file.source(), ": tensor '", tensor.name, "' ", Shape(tensor.shape),
-                     " belongs to no parameter of the model", DidYouMeanAmong(tensor.name, known),
-                     "; was the file made for another model?"));
+    return InputError(absl::StrCat(file.source(), ": tensor '", tensor.name, "' ",
+                                   Shape(tensor.shape), " belongs to no parameter of the model",
+                                   DidYouMeanAmong(tensor.name, known),
+                                   "; was the file made for another model?"));
   }
   return found;
 }

@@ -6,7 +6,7 @@
 #include "passes/autodiff/Passes.h"
 #include "runtime/diagnostics/golden.h"
 #include "tests/base/test_paths.h"
-#include "tests/routing/routing_fixture.h"
+#include "tests/lowering/lowering_fixture.h"
 
 namespace mlir::hydra {
 namespace {

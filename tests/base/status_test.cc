@@ -1,4 +1,4 @@
-// Status helpers: exit codes, annotation, early return.
+// Errors: kinds, exit codes, annotation, early return.
 #include "runtime/base/status.h"
 
 #include "gtest/gtest.h"
@@ -6,24 +6,41 @@
 namespace hydra {
 namespace {
 
-TEST(StatusTest, ExitCodes) {
+TEST(StatusTest, ExitCodesAreTheKinds) {
   EXPECT_EQ(ExitCodeFor(absl::OkStatus()), 0);
-  EXPECT_EQ(ExitCodeFor(absl::InternalError("x")), 1);
-  EXPECT_EQ(ExitCodeFor(absl::InvalidArgumentError("x")), 2);
-  EXPECT_EQ(ExitCodeFor(absl::NotFoundError("x")), 3);
-  EXPECT_EQ(ExitCodeFor(absl::DataLossError("x")), 3);
-  EXPECT_EQ(ExitCodeFor(absl::FailedPreconditionError("x")), 3);
-  EXPECT_EQ(ExitCodeFor(absl::ResourceExhaustedError("x")), 4);
-  EXPECT_EQ(ExitCodeFor(absl::OutOfRangeError("x")), 5);
+  EXPECT_EQ(ExitCodeFor(FailureError("x")), 1);
+  EXPECT_EQ(ExitCodeFor(UsageError("x")), 2);
+  EXPECT_EQ(ExitCodeFor(InputError("x")), 3);
+  EXPECT_EQ(ExitCodeFor(OutOfMemoryError("x")), 4);
+  EXPECT_EQ(ExitCodeFor(NumericalError("x")), 5);
+  EXPECT_EQ(ExitCodeFor(InterruptedError("x")), 143);
 }
 
-TEST(StatusTest, AnnotateKeepsTheCodeAndOk) {
+// Whatever absl code a library chose, it knows nothing of our kinds.
+TEST(StatusTest, ErrorsThatNobodyClassifiedAreFailures) {
+  for (const absl::Status& foreign :
+       {absl::InvalidArgumentError("x"), absl::NotFoundError("x"), absl::DataLossError("x"),
+        absl::ResourceExhaustedError("x"), absl::OutOfRangeError("x"), absl::CancelledError("x")}) {
+    EXPECT_EQ(KindOf(foreign), ErrorKind::kFailure) << foreign;
+    EXPECT_EQ(ExitCodeFor(foreign), 1) << foreign;
+  }
+}
+
+TEST(StatusTest, KindsOfChildProcesses) {
+  for (int code = -1; code < 300; ++code) {
+    const bool known = (code >= 1 && code <= 5) || code == 143;
+    EXPECT_EQ(static_cast<int>(KindOfExitCode(code)), known ? code : 1);
+  }
+}
+
+TEST(StatusTest, AnnotateKeepsTheKindAndOk) {
   EXPECT_TRUE(Annotate(absl::OkStatus(), "file").ok());
-  EXPECT_EQ(Annotate(absl::DataLossError("torn"), "file"), absl::DataLossError("file: torn"));
+  EXPECT_EQ(Annotate(InputError("torn"), "file"), InputError("file: torn"));
+  EXPECT_EQ(ExitCodeFor(Annotate(Annotate(NumericalError("nan"), "norm"), "step 3")), 5);
 }
 
 absl::StatusOr<int> Half(int value) {
-  if (value % 2 != 0) return absl::InvalidArgumentError("odd");
+  if (value % 2 != 0) return UsageError("odd");
   return value / 2;
 }
 
@@ -35,8 +52,8 @@ absl::StatusOr<int> Quarter(int value) {
 
 TEST(StatusTest, MacrosReturnEarly) {
   EXPECT_EQ(Quarter(8).value(), 2);
-  EXPECT_EQ(Quarter(3).status(), absl::InvalidArgumentError("odd"));
-  EXPECT_EQ(Quarter(6).status(), absl::InvalidArgumentError("odd"));
+  EXPECT_EQ(Quarter(3).status(), UsageError("odd"));
+  EXPECT_EQ(Quarter(6).status(), UsageError("odd"));
 }
 
 }  // namespace

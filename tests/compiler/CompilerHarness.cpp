@@ -28,7 +28,7 @@ const DialectRegistry& registry() {
 template <typename T>
 absl::Status copyInto(absl::Span<T> target, const TensorValue& source) {
   if (static_cast<int64_t>(target.size()) != source.size())
-    return absl::InvalidArgumentError("an input of another size");
+    return ::hydra::FailureError("an input of another size");
   for (int64_t i = 0; i < source.size(); ++i) target[i] = static_cast<T>(source[i]);
   return absl::OkStatus();
 }
@@ -134,11 +134,11 @@ absl::StatusOr<NamedTensors> CpuProgram::run(const std::string& entry, int64_t b
   for (const auto& candidate : executor().info().entries)
     if (candidate.name == entry && (!batch || (candidate.batch == batch && candidate.seq == seq)))
       found = &candidate;
-  if (!found) return absl::NotFoundError("the artifact has no entry " + entry);
+  if (!found) return ::hydra::InputError("the artifact has no entry " + entry);
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<::hydra::Launch> launch, executor().Prepare(*found));
   for (const auto& buffer : found->inputs) {
     auto input = inputs.find("input/" + buffer.name);
-    if (input == inputs.end()) return absl::NotFoundError("no value for input " + buffer.name);
+    if (input == inputs.end()) return ::hydra::InputError("no value for input " + buffer.name);
     if (isInteger(buffer)) {
       HYDRA_ASSIGN_OR_RETURN(auto target, launch->Input<int32_t>(buffer.name));
       HYDRA_RETURN_IF_ERROR(copyInto(target, input->second));

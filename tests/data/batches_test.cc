@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "tests/data/temporary_directory.h"
 
 namespace hydra::data {
@@ -65,11 +66,9 @@ TEST(TrainingBatches, EveryWindowIsReachable) {
 TEST(TrainingBatches, RefusesShortFiles) {
   TemporaryDirectory directory;
   const TokenFile file = Counting(directory, 8);
-  EXPECT_EQ(TrainingBatches::Create(file, 1, 8, 0).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(TrainingBatches::Create(file, 1, 8, 0).status()), ErrorKind::kInput);
   EXPECT_TRUE(TrainingBatches::Create(file, 1, 7, 0).ok());
-  EXPECT_EQ(TrainingBatches::Create(file, 0, 7, 0).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(TrainingBatches::Create(file, 0, 7, 0).status()), ErrorKind::kUsage);
 }
 
 TEST(EvaluationBatches, PredictEveryTokenOnce) {
@@ -100,8 +99,7 @@ TEST(EvaluationBatches, PredictEveryTokenOnce) {
 TEST(EvaluationBatches, RefusesASingleToken) {
   TemporaryDirectory directory;
   const TokenFile file = Counting(directory, 1);
-  EXPECT_EQ(EvaluationBatches::Create(file, 2, 4).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(EvaluationBatches::Create(file, 2, 4).status()), ErrorKind::kInput);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/data/tokenizer.h"
 #include "tests/data/temporary_directory.h"
 
@@ -22,7 +23,7 @@ TEST(Tokenizer, BytesRoundTrip) {
   ASSERT_TRUE(tokens.ok());
   EXPECT_EQ((*tokens)[200], 200);
   EXPECT_EQ(*(*tokenizer)->Decode(*tokens), text);
-  EXPECT_EQ((*tokenizer)->Decode({256}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf((*tokenizer)->Decode({256}).status()), ErrorKind::kFailure);
   EXPECT_THAT(std::string(MakeTokenizer("bytes").status().message()), HasSubstr("byte"));
 }
 
@@ -65,21 +66,21 @@ TEST(Dataset, RefusesBadOptions) {
   WriteFile(directory / "a.txt", "text");
   WriteFile(directory / "empty.txt", "");
   const std::string out = directory / "out";
-  EXPECT_EQ(PrepareText({.files = {directory / "a.txt"}, .out = out, .validation_fraction = 1})
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(PrepareText({.files = {directory / "none.txt"}, .out = out}).status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_EQ(PrepareText({.files = {directory / "empty.txt"}, .out = out}).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(
+      KindOf(PrepareText({.files = {directory / "a.txt"}, .out = out, .validation_fraction = 1})
+                 .status()),
+      ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(PrepareText({.files = {directory / "none.txt"}, .out = out}).status()),
+            ErrorKind::kInput);
+  EXPECT_EQ(KindOf(PrepareText({.files = {directory / "empty.txt"}, .out = out}).status()),
+            ErrorKind::kInput);
 }
 
 TEST(Dataset, RefusesDamagedDirectories) {
   TemporaryDirectory directory;
   WriteFile(directory / "a.txt", std::string(100, 'a'));
   const std::string out = directory / "out";
-  EXPECT_EQ(Dataset::Open(out).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(Dataset::Open(out).status()), ErrorKind::kInput);
   ASSERT_TRUE(PrepareText({.files = {directory / "a.txt"}, .out = out}).ok());
   const std::string good = ReadFile(out + "/data.json");
 

@@ -16,8 +16,8 @@ namespace hydra {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(testing::TempDir()) /
+    const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::path(::testing::TempDir()) /
             (std::string("hydra_") + info->test_suite_name() + "_" + info->name() + "_" +
              std::to_string(getpid()));
     std::filesystem::remove_all(path_);

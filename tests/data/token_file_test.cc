@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "tests/data/temporary_directory.h"
 
 namespace hydra::data {
@@ -43,7 +44,7 @@ TEST(TokenFile, EmptyFileIsValid) {
 TEST(TokenFile, RefusesIdsOutsideTheVocabulary) {
   TemporaryDirectory directory;
   const absl::Status status = WriteTokenFile(directory / "a.tokens", {1, 2, 10}, 10);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(status), ErrorKind::kFailure);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("token 2 has id 10"));
   EXPECT_FALSE(WriteTokenFile(directory / "a.tokens", {-1}, 10).ok());
 }
@@ -59,7 +60,7 @@ TEST(TokenFile, EveryFlippedBitIsRefused) {
       std::string bad = good;
       bad[byte] = static_cast<char>(bad[byte] ^ (1 << bit));
       WriteFile(path, bad);
-      EXPECT_EQ(TokenFile::Open(path).status().code(), absl::StatusCode::kDataLoss)
+      EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput)
           << "byte " << byte << " bit " << bit;
     }
   }
@@ -72,11 +73,11 @@ TEST(TokenFile, EveryTruncationIsRefused) {
   const std::string good = ReadFile(path);
   for (size_t size = 0; size < good.size(); ++size) {
     WriteFile(path, good.substr(0, size));
-    EXPECT_EQ(TokenFile::Open(path).status().code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput) << size;
   }
   WriteFile(path, good + "x");
-  EXPECT_EQ(TokenFile::Open(path).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(TokenFile::Open(directory / "none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(TokenFile::Open(directory / "none").status()), ErrorKind::kInput);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <functional>
 #include <numeric>
 
+#include "runtime/base/status.h"
 #include "runtime/exec/parameter_init.h"
 #include "runtime/hal/registry.h"
 #include "tests/artifact/artifact_builder.h"
@@ -129,10 +130,10 @@ TEST_F(ExecutorTest, StepAccumulatesMicroBatchesThenApplies) {
       EXPECT_EQ(executor->Parameter<float>("weight")->at(7), -1.0f);
       executor->Control<int32_t>("skip")->at(0) = 0;
     }
-    EXPECT_EQ(executor->PrepareStep(**accumulate, 4, **apply).status().code(),
-              absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(executor->PrepareStep(**accumulate, 0, **apply).status().code(),
-              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(KindOf(executor->PrepareStep(**accumulate, 4, **apply).status()),
+              ErrorKind::kFailure);
+    EXPECT_EQ(KindOf(executor->PrepareStep(**accumulate, 0, **apply).status()),
+              ErrorKind::kFailure);
   }
 }
 
@@ -143,17 +144,17 @@ TEST_F(ExecutorTest, FindEntryNamesTheDimension) {
   EXPECT_EQ((*executor->FindEntry("forward", 1, 1))->seq, 4);
   const struct {
     absl::StatusOr<const artifact::EntryInfo*> found;
-    absl::StatusCode code;
+    ErrorKind kind;
     const char* expected;
   } cases[] = {
-      {executor->FindEntry("forward", 1, 9), absl::StatusCode::kInvalidArgument,
+      {executor->FindEntry("forward", 1, 9), ErrorKind::kUsage,
        "sequence 9 is larger than in any of forward@1x8, forward@1x4"},
-      {executor->FindEntry("forward", 2, 4), absl::StatusCode::kInvalidArgument, "batch 2"},
-      {executor->FindEntry("extend", 1, 1), absl::StatusCode::kNotFound, "present: forward@1x8"},
-      {executor->FindEntry("forward", 1, 4, "hard"), absl::StatusCode::kNotFound, "variant hard"},
+      {executor->FindEntry("forward", 2, 4), ErrorKind::kUsage, "batch 2"},
+      {executor->FindEntry("extend", 1, 1), ErrorKind::kInput, "present: forward@1x8"},
+      {executor->FindEntry("forward", 1, 4, "hard"), ErrorKind::kInput, "variant hard"},
   };
   for (const auto& wrong : cases) {
-    EXPECT_EQ(wrong.found.status().code(), wrong.code);
+    EXPECT_EQ(KindOf(wrong.found.status()), wrong.kind);
     EXPECT_THAT(std::string(wrong.found.status().message()), HasSubstr(wrong.expected));
   }
 }
@@ -174,11 +175,11 @@ TEST_F(ExecutorTest, StateStartsAndResetsToInitialValues) {
     executor->Cache<float>("k")->at(3) = 7;
     ASSERT_TRUE(executor->ResetState().ok());
   }
-  EXPECT_EQ(executor->Control<int32_t>("lr").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(executor->Control<int32_t>("lr").status()), ErrorKind::kFailure);
   const auto unknown = executor->Control<float>("learning");
-  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("lr, skip"));
-  EXPECT_EQ(executor->Gradient<float>("scale").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(executor->Gradient<float>("scale").status()), ErrorKind::kInput);
 }
 
 TEST_F(ExecutorTest, ParametersDependOnSeedAndNameOnly) {
@@ -225,15 +226,15 @@ TEST(ParameterInitTest, MomentsPiecesAndThreads) {
 TEST_F(ExecutorTest, WrongTargetAndProcessorNameTheFlag) {
   const auto target = Executor::Create(
       Sample({level_}, [](ArtifactInfo& info) { info.target = "cuda"; }), *device_, {});
-  EXPECT_EQ(target.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(target.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(target.status().message()), HasSubstr("--target=cpu"));
   const auto level = Executor::Create(Sample({"zarch"}), *device_, {});
-  EXPECT_EQ(level.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(level.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(level.status().message()),
               HasSubstr("--arch=" + device_->isa_levels().front()));
   EXPECT_THAT(std::string(level.status().message()), HasSubstr("zarch"));
   const auto wanted = Executor::Create(Sample({level_}), *device_, {1, "zarch"});
-  EXPECT_EQ(wanted.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(wanted.status()), ErrorKind::kInput);
 }
 
 TEST_F(ExecutorTest, BestCommonLevelIsTaken) {
@@ -277,7 +278,7 @@ TEST_F(ExecutorTest, TooLargeMemoryIsRefusedByRegion) {
              }),
       *device_, {});
   if (executor.ok()) GTEST_SKIP() << "the system grants 64 TiB of address space";
-  EXPECT_EQ(executor.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(KindOf(executor.status()), ErrorKind::kOutOfMemory);
   EXPECT_THAT(std::string(executor.status().message()), HasSubstr("cache"));
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 
 namespace hydra::generate {
 namespace {
@@ -78,13 +79,13 @@ TEST(Sampling, IsAPureFunctionOfSeedRowAndPosition) {
 
 TEST(Sampling, RefusesDamagedLogitsAndOptions) {
   const std::vector<float> nan = {0, std::nanf("")};
-  EXPECT_EQ(SampleToken(nan, {}, 0, 0).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(KindOf(SampleToken(nan, {}, 0, 0).status()), ErrorKind::kNumerical);
   const std::vector<float> none(2, -std::numeric_limits<float>::infinity());
-  EXPECT_EQ(SampleToken(none, {}, 0, 0).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(KindOf(SampleToken(none, {}, 0, 0).status()), ErrorKind::kNumerical);
   for (const SamplingOptions& bad :
        {SamplingOptions{.temperature = -1}, SamplingOptions{.top_k = -1},
         SamplingOptions{.top_p = 0}, SamplingOptions{.top_p = 1.5}}) {
-    EXPECT_EQ(CheckSamplingOptions(bad).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(KindOf(CheckSamplingOptions(bad)), ErrorKind::kUsage);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/status.h"
 #include "runtime/hal/registry.h"
 
 namespace hydra::hal {
@@ -36,7 +37,7 @@ class World {
   static std::unique_ptr<World> Create(const DriverCase& driver, std::string* reason) {
     absl::StatusOr<std::unique_ptr<Device>> device = CreateDevice(driver.device, driver.options);
     if (!device.ok()) {
-      EXPECT_EQ(device.status().code(), absl::StatusCode::kUnavailable) << device.status();
+      EXPECT_EQ(KindOf(device.status()), ErrorKind::kFailure) << device.status();
       *reason = std::string(device.status().message());
       return nullptr;
     }

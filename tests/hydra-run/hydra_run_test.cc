@@ -33,10 +33,10 @@ class HydraRunTest : public ::testing::Test {
   // Runs `hydra-run ARGUMENTS`, where $D is the test's directory; keeps what it printed.
   int Run(const std::string& arguments) { return Shell("\"$RUN\" " + arguments); }
   int Shell(const std::string& script) {
-    absl::StatusOr<toolchain::ProcessResult> result =
-        toolchain::RunProcess({"/bin/sh", "-c",
-                               "D='" + directory_.path() + "'; RUN='" + testing::BinaryDir() +
-                                   "/bin/hydra-run'; exec 2> \"$D/stderr\"; " + script});
+    absl::StatusOr<toolchain::ProcessResult> result = toolchain::RunProcess(
+        {"/bin/sh", "-c",
+         "D='" + directory_.path() + "'; RUN='" + hydra::testing::BinaryDir() +
+             "/bin/hydra-run'; exec 2> \"$D/stderr\"; " + script});
     EXPECT_TRUE(result.ok()) << result.status();
     output_ = result->output;
     errors_ = ReadFile(directory_ / "stderr");

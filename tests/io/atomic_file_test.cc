@@ -10,6 +10,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "tests/io/temporary_directory.h"
 
 namespace hydra {
@@ -73,7 +74,7 @@ TEST(AtomicFileTest, WriteAtLeavesZeros) {
 TEST(AtomicFileTest, ReportsWhereItCannotWrite) {
   const TemporaryDirectory directory;
   const absl::Status status = WriteFileAtomically(directory.File("no/such/f"), "x");
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(status), ErrorKind::kFailure);
   EXPECT_NE(status.message().find("no/such/f.tmp-"), std::string::npos) << status;
   // A directory of that name is not replaced by a file.
   std::filesystem::create_directory(directory.File("taken"));

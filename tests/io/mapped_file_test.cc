@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/io/posix_file.h"
 #include "tests/io/temporary_directory.h"
 
@@ -42,25 +43,21 @@ TEST(MappedFileTest, EmptyFile) {
 TEST(MappedFileTest, RefusesWhatIsNoFile) {
   const TemporaryDirectory directory;
   const absl::Status missing = MappedFile::Open(directory.File("missing")).status();
-  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(missing), ErrorKind::kInput);
   EXPECT_NE(missing.message().find("missing: cannot open: No such file"), std::string::npos)
       << missing;
-  EXPECT_EQ(MappedFile::Open(directory.path()).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(MappedFile::Open(directory.path()).status()), ErrorKind::kInput);
   // A FIFO without a writer must be refused, not waited for.
   ASSERT_EQ(::mkfifo(directory.File("fifo").c_str(), 0600), 0);
-  EXPECT_EQ(MappedFile::Open(directory.File("fifo")).status().code(),
-            absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(ReadWholeFile(directory.File("fifo"), 100).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(MappedFile::Open(directory.File("fifo")).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(ReadWholeFile(directory.File("fifo"), 100).status()), ErrorKind::kInput);
 }
 
 TEST(PosixFileTest, ReadWholeFileHonoursItsLimit) {
   const TemporaryDirectory directory;
   WriteFileForTest(directory.File("f"), "12345");
   EXPECT_EQ(ReadWholeFile(directory.File("f"), 5).value(), "12345");
-  EXPECT_EQ(ReadWholeFile(directory.File("f"), 4).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(KindOf(ReadWholeFile(directory.File("f"), 4).status()), ErrorKind::kInput);
 }
 
 TEST(PosixFileTest, ParentDirectory) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/io/safetensors.h"
 #include "tests/io/temporary_directory.h"
 
@@ -28,7 +29,7 @@ absl::StatusOr<SafetensorsFile> Parse(const std::string& bytes) {
 
 std::string Refusal(const std::string& bytes) {
   const absl::Status status = Parse(bytes).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput) << status;
   EXPECT_EQ(status.message().substr(0, 13), "f.safetensors") << status;
   return std::string(status.message());
 }
@@ -149,10 +150,9 @@ TEST(SafetensorsDamageTest, OpenNamesTheFile) {
   const TemporaryDirectory directory;
   WriteFileForTest(directory.File("torn.safetensors"), "torn");
   const absl::Status status = SafetensorsFile::Open(directory.File("torn.safetensors")).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
   EXPECT_THAT(std::string(status.message()), HasSubstr("torn.safetensors: byte 0"));
-  EXPECT_EQ(SafetensorsFile::Open(directory.File("none")).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(SafetensorsFile::Open(directory.File("none")).status()), ErrorKind::kInput);
 }
 
 }  // namespace

@@ -4,10 +4,12 @@
     check_files.py ROOT
 
 Outside tests: median at most 200 lines, 95th percentile at most 500, none above 800, .td included.
+Outside tests an error is made by a constructor of runtime/base/status.h, which gives it its kind.
 Everywhere: a file begins with a comment that says what it is; a .cc or .cpp beside a header of the
 same name is described there, and a CMakeLists.txt by what it builds. Exit 1 if something fails.
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -18,6 +20,7 @@ COMMENTS = {
     ".fbs": ("//",), ".cu": ("//", "/*"), ".mlir": ("//",), ".py": ("#", '"""'), ".sh": ("#",),
     ".cmake": ("#",), ".yml": ("#",), "Makefile": ("#",), ".md": ("#",),
 }
+UNCLASSIFIED = re.compile(r"absl::\w+Error\(")
 SIZED = (".h", ".cc", ".cpp", ".td", ".fbs", ".cu", ".cmake", ".sh", ".py")
 
 
@@ -56,6 +59,16 @@ def check_comment(root, path, text):
     return []
 
 
+def check_errors(path, text):
+    """absl's constructors know no kind: their errors would end a program with the wrong exit code."""
+    if path.startswith("tests/") or not path.endswith((".h", ".cc", ".cpp", ".cu")):
+        return []
+    return [f"{path}:{number}: expected an error of a kind (UsageError, InputError, ... of "
+            f"runtime/base/status.h), found '{match.group()[:-1]}'"
+            for number, line in enumerate(text.splitlines(), 1)
+            for match in UNCLASSIFIED.finditer(line)]
+
+
 def at_percentile(ordered, percent):
     """The smallest value with at least `percent` of all values at or below it."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
@@ -85,7 +98,7 @@ def main():
             continue
         with open(os.path.join(root, path), encoding="utf-8") as file:
             text = file.read()
-        complaints += check_comment(root, path, text)
+        complaints += check_comment(root, path, text) + check_errors(path, text)
         if path.endswith(SIZED) and not path.startswith("tests/"):
             sizes.append((text.count("\n"), path))
     if not sizes:

@@ -110,6 +110,12 @@ class FileTest(unittest.TestCase):
         # Tests may be longer.
         self.check({**files, "tests/io/t.cc": "// T.\n" * 2000})
 
+    def test_errors_have_a_kind(self):
+        text = '// E.\n\nreturn absl::InvalidArgumentError("x");\n'
+        self.check({"runtime/io/e.cc": text}, "runtime/io/e.cc:3: expected an error of a kind",
+                   "found 'absl::InvalidArgumentError'")
+        self.check({"tests/io/e.cc": text, "runtime/io/f.cc": '// F.\nreturn InputError("x");\n'})
+
     def test_percentiles(self):
         files = {f"runtime/io/f{i}.cc": "// F.\n" * 201 for i in range(10)}
         self.check(files, "50 % of the files have up to 201 lines, expected at most 200")

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/process.h"
 #include "tests/data/temporary_directory.h"
@@ -23,7 +24,7 @@ TEST(Process, ReturnsOutputAndStatus) {
   EXPECT_EQ(result->output, "a b c");
   EXPECT_EQ(result->exit_status, 7);
   EXPECT_EQ(RunProcess({"/bin/sh", "-c", "kill -9 $$"})->exit_status, 128 + 9);
-  EXPECT_EQ(RunProcess({"/no/such/program"}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(RunProcess({"/no/such/program"}).status()), ErrorKind::kFailure);
 }
 
 TEST(Process, LargeOutputDoesNotBlock) {
@@ -109,9 +110,9 @@ TEST_F(CompileTest, TheCompilersFailureIsOurs) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_ / "cache/hydra"));
   CompileRequest other = Request();
   other.spec = directory_ / "none.mlir";
-  EXPECT_EQ(CompileModel(other).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(CompileModel(other).status()), ErrorKind::kInput);
   other.spec = directory_ / "m.onnx";
-  EXPECT_EQ(CompileModel(other).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(CompileModel(other).status()), ErrorKind::kUsage);
 }
 
 }  // namespace

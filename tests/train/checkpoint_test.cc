@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/manifest.h"
 #include "runtime/train/weights.h"
@@ -85,7 +86,7 @@ TEST_F(CheckpointTest, EveryDamagedFileIsNamed) {
          {std::pair{altered, "altered"}, std::pair{good.substr(0, good.size() - 1), "torn"}}) {
       WriteFile(full, bad);
       const absl::Status status = Checkpoint::Open(path).status();
-      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+      EXPECT_EQ(KindOf(status), ErrorKind::kInput);
       EXPECT_THAT(std::string(status.message()), HasSubstr(file));
       EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
     }
@@ -113,8 +114,8 @@ TEST_F(CheckpointTest, ADamagedManifestIsRefused) {
     EXPECT_EQ(ExitCodeFor(Checkpoint::Open(path).status()), 3) << "size " << size;
   }
   fs::remove(manifest);
-  EXPECT_EQ(Checkpoint::Open(path).status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(Checkpoint::Open(directory_ / "none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(KindOf(Checkpoint::Open(path).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(Checkpoint::Open(directory_ / "none").status()), ErrorKind::kInput);
 }
 
 TEST_F(CheckpointTest, StoreRotatesAndPointsToTheLatest) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 
 namespace hydra::train {
 namespace {
@@ -39,9 +40,9 @@ TEST(StepRecords, NonFiniteIsANumericalFailure) {
 
 TEST(StepRecords, RestoreChecksTheOrder) {
   EXPECT_TRUE(StepRecords::Restore(2, {{4, 1, 1, 1}, {5, 1, 1, 1}}, 1, 1).ok());
-  EXPECT_EQ(StepRecords::Restore(2, {{4, 1, 1, 1}, {6, 1, 1, 1}}, 1, 1).status().code(),
-            absl::StatusCode::kDataLoss);
-  EXPECT_EQ(StepRecords::Create(0).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(StepRecords::Restore(2, {{4, 1, 1, 1}, {6, 1, 1, 1}}, 1, 1).status()),
+            ErrorKind::kInput);
+  EXPECT_EQ(KindOf(StepRecords::Create(0).status()), ErrorKind::kUsage);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 
 namespace hydra::train {
 namespace {
@@ -47,14 +48,12 @@ TEST(Schedule, RunsShorterThanTheWarmup) {
 }
 
 TEST(Schedule, RefusesNonsense) {
-  EXPECT_EQ(Schedule::Create({.steps = 0, .max_lr = 1}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Schedule::Create({.steps = 10, .max_lr = 0}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Schedule::Create({.steps = 10, .max_lr = std::nan("")}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Schedule::Create({.steps = 10, .max_lr = 1e-4, .min_lr = 1}).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 0, .max_lr = 1}).status()), ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 0}).status()), ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = std::nan("")}).status()),
+            ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 1e-4, .min_lr = 1}).status()),
+            ErrorKind::kUsage);
 }
 
 TEST(Schedule, DefaultRates) {

@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/base/status.h"
 
 namespace hydra::train {
 namespace {
@@ -36,7 +37,7 @@ TEST(Settings, TypedAccess) {
 TEST(Settings, UnknownKeyGetsAHint) {
   Settings settings;
   const absl::Status status = settings.SetAssignment("warmup_stesp=5");
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
   EXPECT_THAT(std::string(status.message()), HasSubstr("warmup_steps"));
 }
 
@@ -44,7 +45,7 @@ TEST(Settings, RefusesValuesOfAnotherType) {
   Settings settings;
   for (const char* bad : {"steps=1.5", "steps=", "lr=fast", "lr=nan", "lr=inf",
                           "clip_dynamic=maybe", "steps", "=5"}) {
-    EXPECT_EQ(settings.SetAssignment(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_EQ(KindOf(settings.SetAssignment(bad)), ErrorKind::kUsage) << bad;
   }
 }
 
@@ -63,9 +64,8 @@ TEST(Settings, RestoreFillsWhatWasNotGiven) {
 
 TEST(Settings, RestoreRefusesDamage) {
   Settings settings;
-  EXPECT_EQ(settings.Restore({{"no_such_thing", "1"}}).status().code(),
-            absl::StatusCode::kDataLoss);
-  EXPECT_EQ(settings.Restore({{"steps", "many"}}).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(KindOf(settings.Restore({{"no_such_thing", "1"}}).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(settings.Restore({{"steps", "many"}}).status()), ErrorKind::kInput);
 }
 
 TEST(Settings, CompileSettingsAreRefusedOnAnArtifact) {

@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/metrics/sqlite.h"
 #include "runtime/train/metrics_observer.h"
 #include "tests/data/temporary_directory.h"
 #include "tests/train/unigram_engine.h"
@@ -20,13 +21,9 @@ using testing::HasSubstr;
 
 class Recorder final : public TrainObserver {
  public:
-  absl::Status OnStep(const StepReport& report) override {
-    steps.push_back(report);
-    return absl::OkStatus();
-  }
-  absl::Status OnEvaluation(int64_t step, const Evaluation& evaluation, double) override {
+  void OnStep(const StepReport& report) override { steps.push_back(report); }
+  void OnEvaluation(int64_t step, const Evaluation& evaluation, double) override {
     evaluations.emplace_back(step, evaluation.loss);
-    return absl::OkStatus();
   }
   void OnWarning(const std::string& message) override { warnings.push_back(message); }
 
@@ -34,6 +31,8 @@ class Recorder final : public TrainObserver {
   std::vector<std::pair<int64_t, double>> evaluations;
   std::vector<std::string> warnings;
 };
+
+void NoWarning(const std::string& message) { ADD_FAILURE() << message; }
 
 class TrainerTest : public testing::Test {
  protected:
@@ -191,9 +190,9 @@ TEST_F(TrainerTest, RefusesDataOfALargerVocabulary) {
 
 TEST_F(TrainerTest, MetricsFollowTheRun) {
   UnigramEngine first(2, 8, 1), second(2, 8, 1);
-  MetricsObserver observer(Out("run"), {{"threads", "1"}});
+  MetricsObserver observer(Out("run"), {{"threads", "1"}}, NoWarning);
   ASSERT_TRUE(Train(first, {.out = Out("run"), .stop_at = 15}, &observer).ok());
-  MetricsObserver again(Out("run"), {{"threads", "2"}});
+  MetricsObserver again(Out("run"), {{"threads", "2"}}, NoWarning);
   absl::StatusOr<TrainOutcome> outcome = Train(second, {.out = Out("run"), .resume = true}, &again);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   absl::StatusOr<metrics::Database> database =

@@ -48,7 +48,7 @@ absl::StatusOr<Shape> ParseEntry(const std::string& text) {
   Shape shape{.name = parts.first};
   if (shape.name.empty() || !absl::SimpleAtoi(sizes.first, &shape.batch) ||
       !absl::SimpleAtoi(sizes.second, &shape.seq) || shape.batch < 1 || shape.seq < 1) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("--entry expects NAME@BxS, e.g. train@8x256, found '", text, "'"));
   }
   return shape;

@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "absl/strings/str_format.h"
 
@@ -41,6 +43,15 @@ void PrintNote(absl::string_view message) {
 void PrintJson(const Json& json) {
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());
+}
+
+absl::Status FlushOutput() {
+  errno = 0;
+  const bool failed = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed) return absl::OkStatus();
+  return FailureError(absl::StrCat("standard output: expected to write the results, found: ",
+                                   errno != 0 ? std::strerror(errno) : "an earlier write failed",
+                                   "; free some space or send them elsewhere"));
 }
 
 std::string WithCommas(int64_t value) {

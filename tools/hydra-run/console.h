@@ -25,6 +25,9 @@ void PrintWarning(absl::string_view message);
 void PrintNote(absl::string_view message);
 // One JSON object on stdout.
 void PrintJson(const Json& json);
+// Everything printed so far has left the program; an error if standard output cannot be written,
+// now or at any time before. Standard output has its own buffer, so a full disk shows only here.
+absl::Status FlushOutput();
 
 // 1234567 as "1,234,567"; bytes as "1.2 MB"; seconds as "2h03m", "4m05s" or "6s".
 std::string WithCommas(int64_t value);

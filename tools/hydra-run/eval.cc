@@ -28,16 +28,15 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
   const data::TokenFile* tokens = flags.split == "train" ? &dataset.train() : dataset.validation();
   if (tokens == nullptr) {
-    return absl::FailedPreconditionError(
+    return InputError(
         absl::StrCat(flags.data,
                      ": nothing was held out; use --split train, or make the data with "
                      "a larger --validation-fraction"));
   }
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   if (tokens->vocab_size() > model.artifact->info().vocab_size) {
-    return absl::FailedPreconditionError(absl::StrCat(tokens->path(), ": has a vocabulary of ",
-                                                      tokens->vocab_size(), ", the model has ",
-                                                      model.artifact->info().vocab_size));
+    return InputError(absl::StrCat(tokens->path(), ": has a vocabulary of ", tokens->vocab_size(),
+                                   ", the model has ", model.artifact->info().vocab_size));
   }
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, request.settings.Integer("seed")));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,

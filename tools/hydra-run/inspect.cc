@@ -16,7 +16,7 @@ namespace {
 absl::StatusOr<Inspection> Look(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
-    return absl::NotFoundError(
+    return InputError(
         absl::StrCat(path,
                      ": expected an artifact, checkpoint, safetensors or token file, found "
                      "nothing"));

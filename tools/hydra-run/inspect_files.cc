@@ -66,7 +66,7 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
     std::error_code error;
     const uint64_t bytes =
         std::filesystem::file_size(std::filesystem::path(checkpoint.path()) / file, error);
-    if (error) return absl::DataLossError(absl::StrCat(file, ": ", error.message()));
+    if (error) return InputError(absl::StrCat(file, ": ", error.message()));
     table.Add({file, HumanBytes(bytes)});
     files.push_back({{"file", file}, {"bytes", bytes}});
   }

@@ -1,6 +1,7 @@
 // hydra-run: trains and serves compiled models. Argument parsing and printing only; the work is in
 // runtime/. It contains no compiler.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -55,6 +56,15 @@ std::string DescribeUnknown(const CLI::App& app) {
                       path, " --help)");
 }
 
+// The exit code of a command that ended with `exit_code`; results that nobody could read are no
+// success.
+int Finish(int exit_code) {
+  const absl::Status written = FlushOutput();
+  if (written.ok()) return exit_code;
+  PrintError(written);
+  return exit_code != 0 ? exit_code : ExitCodeFor(written);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Trains and serves models compiled by hydra-opt.", "hydra-run");
   app.set_version_flag("--version", kVersion);
@@ -69,36 +79,38 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
-    return app.exit(request);
+    return Finish(app.exit(request));
   } catch (const CLI::ParseError& error) {
     const std::string unknown = DescribeUnknown(app);
     const std::string message =
         unknown.empty() ? absl::StrCat(error.what(), " (see --help)") : unknown;
-    PrintError(absl::InvalidArgumentError(message));
-    return 2;
+    PrintError(UsageError(message));
+    return static_cast<int>(ErrorKind::kUsage);
   }
   if (!session.action) {
-    PrintError(absl::InvalidArgumentError("a subcommand is missing (see --help)"));
-    return 2;
+    PrintError(UsageError("a subcommand is missing (see --help)"));
+    return static_cast<int>(ErrorKind::kUsage);
   }
   const absl::StatusOr<int> result = session.action();
-  if (result.ok()) return *result;
+  if (result.ok()) return Finish(*result);
   PrintError(result.status());
-  return ExitCodeFor(result.status());
+  return Finish(ExitCodeFor(result.status()));
 }
 
 }  // namespace
 }  // namespace hydra::tools
 
 int main(int argc, char** argv) {
+  // A limit on file sizes is an error of the write that meets it, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   // The last line of defence: our own code returns statuses, but memory can run out anywhere.
   try {
     return hydra::tools::Main(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "hydra-run: out of memory\n");
-    return 4;
+    return static_cast<int>(hydra::ErrorKind::kOutOfMemory);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hydra-run: unexpected error: %s\n", error.what());
-    return 1;
+    return static_cast<int>(hydra::ErrorKind::kFailure);
   }
 }

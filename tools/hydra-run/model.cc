@@ -63,11 +63,10 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
     }
   }
   if (model.spec_path.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(model.checkpoint->path(),
-                     ": the checkpoint carries neither an artifact nor a model spec; "
-                     "pass the model and --weights ",
-                     model.checkpoint->weights_path()));
+    return InputError(absl::StrCat(model.checkpoint->path(),
+                                   ": the checkpoint carries neither an artifact nor a model spec; "
+                                   "pass the model and --weights ",
+                                   model.checkpoint->weights_path()));
   }
   HYDRA_ASSIGN_OR_RETURN(model.artifact_path, Compile(model.spec_path, request, {}));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -77,7 +76,7 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
 absl::Status OpenModel(const ModelRequest& request, Model& model) {
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
-    return absl::NotFoundError(
+    return InputError(
         absl::StrCat(request.model,
                      ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));

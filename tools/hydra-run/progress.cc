@@ -27,14 +27,13 @@ void Progress::Line(const std::string& text) {
   PrintNote(text);
 }
 
-absl::Status Progress::OnStart(const train::RunStart& start) {
+void Progress::OnStart(const train::RunStart& start) {
   total_steps_ = start.total_steps;
   Line(absl::StrCat("run ", start.run_id, ": ", start.model, ", ",
                     WithCommas(start.parameter_count), " parameters, ",
                     start.start_step == 0 ? std::string("starting")
                                           : absl::StrCat("resuming at step ", start.start_step),
                     ", ", total_steps_, " steps"));
-  return absl::OkStatus();
 }
 
 std::string Progress::Describe(const train::StepReport& report) const {
@@ -46,15 +45,15 @@ std::string Progress::Describe(const train::StepReport& report) const {
       HumanSeconds(left));
 }
 
-absl::Status Progress::OnStep(const train::StepReport& report) {
+void Progress::OnStep(const train::StepReport& report) {
   seconds_per_step_ =
       seconds_per_step_ == 0 ? report.seconds : 0.9 * seconds_per_step_ + 0.1 * report.seconds;
   if (!bar_) {
     if (report.step % log_interval_ == 0 || report.step == stop_step_) Line(Describe(report));
-    return absl::OkStatus();
+    return;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_drawn_ < kRedraw && report.step != stop_step_) return absl::OkStatus();
+  if (now - last_drawn_ < kRedraw && report.step != stop_step_) return;
   last_drawn_ = now;
   drawn_ = true;
   const std::string text =
@@ -62,19 +61,15 @@ absl::Status Progress::OnStep(const train::StepReport& report) {
                    Describe(report));
   std::fprintf(stderr, "\r\033[K%s", text.c_str());
   std::fflush(stderr);
-  return absl::OkStatus();
 }
 
-absl::Status Progress::OnEvaluation(int64_t step, const train::Evaluation& evaluation,
-                                    double seconds) {
+void Progress::OnEvaluation(int64_t step, const train::Evaluation& evaluation, double seconds) {
   Line(absl::StrFormat("step %d  held-out loss %.4f over %s tokens (%s)", step, evaluation.loss,
                        WithCommas(evaluation.tokens), HumanSeconds(seconds)));
-  return absl::OkStatus();
 }
 
-absl::Status Progress::OnCheckpoint(int64_t step, const std::string& path) {
+void Progress::OnCheckpoint(int64_t step, const std::string& path) {
   Line(absl::StrCat("step ", step, "  checkpoint ", path));
-  return absl::OkStatus();
 }
 
 void Progress::OnWarning(const std::string& message) {
@@ -83,10 +78,9 @@ void Progress::OnWarning(const std::string& message) {
   PrintWarning(message);
 }
 
-absl::Status Progress::OnEnd() {
+void Progress::OnEnd() {
   if (drawn_) std::fputc('\n', stderr);
   drawn_ = false;
-  return absl::OkStatus();
 }
 
 }  // namespace hydra::tools

@@ -16,13 +16,12 @@ class Progress final : public train::TrainObserver {
   // terminal.
   Progress(int64_t stop_step, int64_t log_interval);
 
-  absl::Status OnStart(const train::RunStart& start) override;
-  absl::Status OnStep(const train::StepReport& report) override;
-  absl::Status OnEvaluation(int64_t step, const train::Evaluation& evaluation,
-                            double seconds) override;
-  absl::Status OnCheckpoint(int64_t step, const std::string& path) override;
+  void OnStart(const train::RunStart& start) override;
+  void OnStep(const train::StepReport& report) override;
+  void OnEvaluation(int64_t step, const train::Evaluation& evaluation, double seconds) override;
+  void OnCheckpoint(int64_t step, const std::string& path) override;
   void OnWarning(const std::string& message) override;
-  absl::Status OnEnd() override;
+  void OnEnd() override;
 
  private:
   void Line(const std::string& text);

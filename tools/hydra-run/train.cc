@@ -74,8 +74,14 @@ Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const s
             {"metrics", metrics.database_path()},
             {"journal", metrics.journal_path()},
             {"out", out}};
-  json["held_out_loss"] =
-      trainer.last_evaluation() ? JsonNumber(trainer.last_evaluation()->loss) : Json(nullptr);
+  // An interrupted run has no result of its last step: what was measured earlier stands apart.
+  const auto& evaluation = trainer.last_evaluation();
+  json["held_out_loss"] = evaluation && trainer.evaluated_step() == trainer.step()
+                              ? JsonNumber(evaluation->loss)
+                              : Json(nullptr);
+  json["last_evaluation"] =
+      evaluation ? Json{{"step", trainer.evaluated_step()}, {"loss", JsonNumber(evaluation->loss)}}
+                 : Json(nullptr);
   return json;
 }
 
@@ -83,15 +89,13 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.list_settings) return PrintSettings();
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   if (flags.out.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError("train needs --out DIR for checkpoints and metrics");
+    return UsageError("train needs --out DIR for checkpoints and metrics");
   }
   if (flags.data.empty() && !flags.dry_run) {
-    return absl::InvalidArgumentError(
-        "train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
+    return UsageError("train needs --data DIR; make one with 'hydra-run data text FILE --out DIR'");
   }
   if (flags.stop_at && *flags.stop_at < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
+    return UsageError(absl::StrCat("--stop-at must be at least 1, found ", *flags.stop_at));
   }
   train::Settings settings = request.settings;
   if (flags.resume) HYDRA_RETURN_IF_ERROR(TakeSavedSettings(flags.out, settings));
@@ -111,8 +115,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   std::error_code error;
   std::filesystem::create_directories(flags.out, error);
   if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
+    return FailureError(absl::StrCat(flags.out, ": cannot make the directory: ", error.message()));
   }
   train::TrainerOptions options;
   options.out = flags.out;
@@ -124,7 +127,9 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   const int64_t steps = settings.Integer("steps");
   Progress progress(std::min(flags.stop_at.value_or(steps), steps),
                     settings.Integer("log_interval"));
-  train::MetricsObserver metrics(flags.out, EnvironmentOf(model));
+  train::MetricsObserver metrics(
+      flags.out, EnvironmentOf(model),
+      [&progress](const std::string& message) { progress.OnWarning(message); });
   HYDRA_ASSIGN_OR_RETURN(train::Trainer trainer,
                          train::Trainer::Create(*engine, dataset, request.settings,
                                                 std::move(options), {&metrics, &progress}));
@@ -136,11 +141,16 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     std::printf("checkpoint  %s\nmetrics     %s\n", trainer.last_checkpoint().c_str(),
                 metrics.database_path().c_str());
     if (trainer.last_evaluation()) {
-      std::printf("held-out    %.4f nats per token\n", trainer.last_evaluation()->loss);
+      std::printf("held-out    %.4f nats per token%s\n", trainer.last_evaluation()->loss,
+                  trainer.evaluated_step() == trainer.step()
+                      ? ""
+                      : absl::StrCat(" at step ", trainer.evaluated_step(),
+                                     ", not measured at step ", trainer.step())
+                            .c_str());
     }
   }
   if (outcome != train::TrainOutcome::kInterrupted) return 0;
-  return 128 + CaughtSignal();
+  return ExitCodeOfSignal();
 }
 
 }  // namespace
@@ -168,7 +178,7 @@ void AddTrain(CLI::App& app, Session& session) {
   command->callback([&session, flags] {
     session.action = [&session, flags]() -> absl::StatusOr<int> {
       if (flags->model.model.empty() && !flags->list_settings) {
-        return absl::InvalidArgumentError("train needs a MODEL (see hydra-run train --help)");
+        return UsageError("train needs a MODEL (see hydra-run train --help)");
       }
       return Train(*flags, session.json);
     };

@@ -30,8 +30,8 @@ class WorkDirectory {
     std::error_code error;
     std::string name = std::filesystem::temp_directory_path(error) / "hydra-verify-XXXXXX";
     if (error || mkdtemp(name.data()) == nullptr)
-      return absl::InternalError(absl::StrCat("cannot make a temporary directory ", name,
-                                              "; set TMPDIR to one that can be written"));
+      return FailureError(absl::StrCat("cannot make a temporary directory ", name,
+                                       "; set TMPDIR to one that can be written"));
     return WorkDirectory(name);
   }
   explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
@@ -97,7 +97,7 @@ void PrintLine(const std::string& file, const VerifyReport& report) {
 
 absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   if (!flags.dump.empty() && flags.files.size() != 1)
-    return absl::InvalidArgumentError("--dump takes the tensors of one golden file; give one");
+    return UsageError("--dump takes the tensors of one golden file; give one");
   HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
   bool all_pass = true;
   Json list = Json::array();
@@ -114,8 +114,9 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
       command.insert(command.end(), arguments.begin(), arguments.end());
       HYDRA_ASSIGN_OR_RETURN(toolchain::ProcessResult result, toolchain::RunProcess(command));
       if (result.exit_status == 0) return absl::OkStatus();
-      return absl::InternalError(absl::StrCat("hydra-opt ended with status ", result.exit_status,
-                                              "; its message is above"));
+      return MakeError(KindOfExitCode(result.exit_status),
+                       absl::StrCat("hydra-opt ended with status ", result.exit_status,
+                                    "; its message is above"));
     };
     HYDRA_ASSIGN_OR_RETURN(VerifyReport report, VerifyGolden(golden, options));
     all_pass = all_pass && report.pass;

@@ -87,8 +87,8 @@ absl::Status CpuCommandList::RunStep(const Step& step, ThreadPool& pool,
     MatmulJob job{matmul, &memory};
     pool.Run(RunMatmul, &job, matmul->tiles(), 1);
     if (job.failed.load()) {
-      return absl::InternalError(absl::StrCat("oneDNN failed to execute a matmul of scope ",
-                                              profile_[step.profile].scope));
+      return FailureError(absl::StrCat("oneDNN failed to execute a matmul of scope ",
+                                       profile_[step.profile].scope));
     }
   } else if (const auto* copy = std::get_if<CopyStep>(&step.body)) {
     if (copy->source != copy->target) pool.Run(RunCopy, Context(*copy), copy->bytes, kMoveGrain);

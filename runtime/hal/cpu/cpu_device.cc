@@ -69,7 +69,7 @@ class CpuDevice final : public Device {
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) override {
     if (std::find(levels_.begin(), levels_.end(), isa_level) == levels_.end()) {
-      return absl::FailedPreconditionError(absl::StrCat(
+      return InputError(absl::StrCat(
           "kernels for ", isa_level, " do not run on this processor, which has: ",
           levels_.empty() ? "none of the levels" : absl::StrJoin(levels_, ", "),
           levels_.empty() ? "" : absl::StrCat("; compile with --arch=", levels_.front())));
@@ -85,7 +85,7 @@ class CpuDevice final : public Device {
       const Executable& executable, absl::Span<const Recording> recordings) override {
     const auto* image = dynamic_cast<const KernelImage*>(&executable);
     if (image == nullptr) {
-      return absl::InvalidArgumentError("the executable was loaded by another kind of device");
+      return FailureError("the executable was loaded by another kind of device");
     }
     Recorder recorder(*image, thread_count(),
                       [this](const MatmulShape& shape) { return FindPrimitive(shape); });
@@ -97,7 +97,7 @@ class CpuDevice final : public Device {
   absl::StatusOr<Event> Submit(CommandList& list) override {
     auto* own = dynamic_cast<CpuCommandList*>(&list);
     if (own == nullptr) {
-      return absl::InvalidArgumentError("the list was recorded by another kind of device");
+      return FailureError("the list was recorded by another kind of device");
     }
     MatmulContext::PrepareThread();  // the submitting thread is worker 0, and may be a new one
     const auto start = std::chrono::steady_clock::now();
@@ -111,14 +111,14 @@ class CpuDevice final : public Device {
 
   absl::Status Wait(Event event) override {
     if (event.sequence <= submitted_) return absl::OkStatus();
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("event ", event.sequence, " was never submitted; the last is ", submitted_));
   }
 
   absl::StatusOr<double> Seconds(Event event) const override {
     if (event.sequence == 0 || event.sequence > submitted_ ||
         submitted_ - event.sequence >= kKeptEvents) {
-      return absl::NotFoundError(
+      return FailureError(
           absl::StrCat("no time is kept for event ", event.sequence, "; the last is ", submitted_));
     }
     return seconds_[event.sequence % kKeptEvents];
@@ -129,8 +129,8 @@ class CpuDevice final : public Device {
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
     if (offset <= buffer.bytes() && bytes <= buffer.bytes() - offset) return absl::OkStatus();
-    return absl::OutOfRangeError(absl::StrCat("bytes [", offset, ", ", offset + bytes,
-                                              ") of a buffer of ", buffer.bytes(), " bytes"));
+    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
+                                     buffer.bytes(), " bytes"));
   }
 
   absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const MatmulShape& shape) {
@@ -181,8 +181,7 @@ class CpuDevice final : public Device {
 
 absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads) {
   if (threads < 0 || threads > 1024) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
+    return UsageError(absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
   }
   if (threads == 0) threads = AvailableProcessors();
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulContext> matmul, MatmulContext::Create(threads));

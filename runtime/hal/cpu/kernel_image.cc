@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 
@@ -13,9 +14,9 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
     absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries) {
   for (const KernelEntry& entry : entries) {
     if (entry.offset >= code.size()) {
-      return absl::DataLossError(absl::StrCat("kernel ", entry.name, " starts at byte ",
-                                              entry.offset, " of ", code.size(),
-                                              " bytes of code; compile the model again"));
+      return InputError(absl::StrCat("kernel ", entry.name, " starts at byte ", entry.offset,
+                                     " of ", code.size(),
+                                     " bytes of code; compile the model again"));
     }
   }
   std::unique_ptr<KernelImage> image(new KernelImage);
@@ -23,7 +24,7 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
     const uint64_t bytes = (code.size() + 4095) / 4096 * 4096;
     void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) {
-      return absl::ResourceExhaustedError(
+      return OutOfMemoryError(
           absl::StrCat("no memory for ", bytes, " bytes of kernels: ", std::strerror(errno)));
     }
     image->pages_ = pages;
@@ -32,9 +33,9 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
     // Running off the end stops at a breakpoint instead of decoding zeros.
     std::memset(static_cast<uint8_t*>(pages) + code.size(), 0xcc, bytes - code.size());
     if (mprotect(pages, bytes, PROT_READ | PROT_EXEC) != 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the system refuses to make ", bytes, " bytes of kernels executable: ",
-                       std::strerror(errno), "; allow executable anonymous memory"));
+      return FailureError(absl::StrCat("the system refuses to make ", bytes,
+                                       " bytes of kernels executable: ", std::strerror(errno),
+                                       "; allow executable anonymous memory"));
     }
   }
   for (const KernelEntry& entry : entries) {

@@ -13,9 +13,9 @@ namespace {
 absl::Status Check(dnnl_status_t status, absl::string_view what) {
   if (status == dnnl_success) return absl::OkStatus();
   if (status == dnnl_out_of_memory) {
-    return absl::ResourceExhaustedError(absl::StrCat("oneDNN has no memory to ", what));
+    return OutOfMemoryError(absl::StrCat("oneDNN has no memory to ", what));
   }
-  return absl::InternalError(
+  return FailureError(
       absl::StrCat("oneDNN cannot ", what, " (status ", static_cast<int>(status), ")"));
 }
 

@@ -27,9 +27,9 @@ absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, cons
                                               const uint8_t* b, uint8_t* c, const uint8_t* rows,
                                               const Primitives& primitives) {
   if (command.type != ElementType::kF32) {
-    return absl::UnimplementedError(absl::StrCat("the cpu driver multiplies f32, found ",
-                                                 ElementTypeName(command.type),
-                                                 "; compile with --precision=f32"));
+    return InputError(absl::StrCat("the cpu driver multiplies f32, found ",
+                                   ElementTypeName(command.type),
+                                   "; compile with --precision=f32"));
   }
   MatmulStep step;
   step.command_ = command;

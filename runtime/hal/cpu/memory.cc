@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<HostBuffer>> HostBuffer::Create(
         mapped ? MapAligned(obtained) : static_cast<uint8_t*>(std::aligned_alloc(64, obtained));
   }
   if (bytes > 0 && buffer->data_ == nullptr) {
-    return absl::ResourceExhaustedError(
+    return OutOfMemoryError(
         absl::StrCat("no memory for ", purpose, ": ", bytes,
                      " bytes asked for; use a smaller batch, sequence or model"));
   }

@@ -14,14 +14,14 @@ absl::Status CheckBindings(const RegionBindings& regions) {
     const RegionBinding& binding = regions[i];
     const uint64_t size = binding.buffer == nullptr ? 0 : binding.buffer->bytes();
     if (binding.offset > size || binding.bytes > size - binding.offset) {
-      return absl::InvalidArgumentError(absl::StrCat(
+      return FailureError(absl::StrCat(
           "region ", RegionName(static_cast<Region>(i)), " is bound to bytes [", binding.offset,
           ", ", binding.offset + binding.bytes, ") of a buffer of ", size, " bytes"));
     }
     if (binding.offset % 64 != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
-                                                     " is bound at offset ", binding.offset,
-                                                     ", expected a multiple of 64"));
+      return FailureError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
+                                       " is bound at offset ", binding.offset,
+                                       ", expected a multiple of 64"));
     }
   }
   return absl::OkStatus();

@@ -77,9 +77,9 @@ absl::StatusOr<CheckedList::Part> CheckedList::RecordPart(Device& device,
     auto* guarded = dynamic_cast<GuardedBuffer*>(binding.buffer);
     const uint64_t size = binding.buffer->bytes();
     if (guarded == nullptr || binding.offset > size || binding.bytes > size - binding.offset) {
-      return absl::InvalidArgumentError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
-                                                     " is not bound to a range of ",
-                                                     "a buffer of this validated device"));
+      return FailureError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
+                                       " is not bound to a range of ",
+                                       "a buffer of this validated device"));
     }
     part.buffers.push_back(guarded);
     binding.buffer = &guarded->inner();
@@ -179,7 +179,7 @@ absl::Status CheckedList::RunNode(Device& device, Node& node, const Part& part, 
   }
   for (const SharedBytes& shared : node.shared) {
     if (std::memcmp(shared.before.data(), shared.data, shared.before.size()) == 0) continue;
-    return absl::InternalError(absl::StrCat(
+    return FailureError(absl::StrCat(
         node.path, ": wrote bytes that arguments ", shared.first, " and ", shared.second,
         " share in part: ", Describe(shared.range), "; expected equal or disjoint buffers"));
   }

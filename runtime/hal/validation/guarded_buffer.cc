@@ -24,7 +24,7 @@ uint64_t FirstChanged(const uint8_t* zone) {
 absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& device, uint64_t bytes,
                                                                      absl::string_view purpose) {
   if (bytes > std::numeric_limits<uint64_t>::max() - 2 * kZone) {
-    return absl::ResourceExhaustedError(absl::StrCat("no memory for ", purpose));
+    return OutOfMemoryError(absl::StrCat("no memory for ", purpose));
   }
   std::unique_ptr<GuardedBuffer> buffer(new GuardedBuffer);
   HYDRA_ASSIGN_OR_RETURN(buffer->inner_, device.Allocate(bytes + 2 * kZone, purpose));
@@ -32,8 +32,8 @@ absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& dev
   buffer->purpose_ = std::string(purpose);
   uint8_t* data = buffer->inner_->host_data();
   if (data == nullptr) {
-    return absl::UnimplementedError(absl::StrCat(
-        "--validate needs memory that the host can see; device ", device.name(), " has none"));
+    return FailureError(absl::StrCat("--validate needs memory that the host can see; device ",
+                                     device.name(), " has none"));
   }
   std::memset(data, kPattern, kZone);
   std::memset(data + kZone + bytes, kPattern, kZone);
@@ -44,16 +44,15 @@ absl::Status GuardedBuffer::Check() const {
   const uint8_t* data = inner_->host_data();
   const uint64_t before = FirstChanged(data);
   if (before < kZone) {
-    return absl::InternalError(absl::StrCat("wrote ", static_cast<int>(data[before]), " to a byte ",
-                                            kZone - before, " bytes before the start of ",
-                                            purpose_));
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(data[before]), " to a byte ",
+                                     kZone - before, " bytes before the start of ", purpose_));
   }
   const uint8_t* tail = data + kZone + bytes_;
   const uint64_t after = FirstChanged(tail);
   if (after < kZone) {
-    return absl::InternalError(absl::StrCat("wrote ", static_cast<int>(tail[after]), " to a byte ",
-                                            after, " bytes after the end of ", purpose_, " (",
-                                            bytes_, " bytes)"));
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(tail[after]), " to a byte ", after,
+                                     " bytes after the end of ", purpose_, " (", bytes_,
+                                     " bytes)"));
   }
   return absl::OkStatus();
 }

@@ -59,7 +59,7 @@ class ValidatingDevice final : public Device {
   absl::StatusOr<Event> Submit(CommandList& list) override {
     auto* checked = dynamic_cast<CheckedList*>(&list);
     if (checked == nullptr) {
-      return absl::InvalidArgumentError("the list was not recorded by this validated device");
+      return FailureError("the list was not recorded by this validated device");
     }
     HYDRA_ASSIGN_OR_RETURN(const double seconds, checked->Run(*inner_));
     ++submitted_;
@@ -69,14 +69,14 @@ class ValidatingDevice final : public Device {
 
   absl::Status Wait(Event event) override {
     if (event.sequence <= submitted_) return absl::OkStatus();
-    return absl::InvalidArgumentError(
+    return FailureError(
         absl::StrCat("event ", event.sequence, " was never submitted; the last is ", submitted_));
   }
 
   absl::StatusOr<double> Seconds(Event event) const override {
     if (event.sequence == 0 || event.sequence > submitted_ ||
         submitted_ - event.sequence >= kKeptEvents) {
-      return absl::NotFoundError(
+      return FailureError(
           absl::StrCat("no time is kept for event ", event.sequence, "; the last is ", submitted_));
     }
     return seconds_[event.sequence % kKeptEvents];
@@ -87,8 +87,8 @@ class ValidatingDevice final : public Device {
  private:
   static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
     if (offset <= buffer.bytes() && bytes <= buffer.bytes() - offset) return absl::OkStatus();
-    return absl::OutOfRangeError(absl::StrCat("bytes [", offset, ", ", offset + bytes,
-                                              ") of a buffer of ", buffer.bytes(), " bytes"));
+    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
+                                     buffer.bytes(), " bytes"));
   }
 
   std::unique_ptr<Device> inner_;

@@ -1,0 +1,127 @@
+// hydra-lower-model: reads the options, instantiates the entries, removes the model.
+#include "passes/lowering/EntryRequest.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/Passes.h"
+
+namespace mlir::hydra {
+#define GEN_PASS_DEF_LOWERMODEL
+#include "passes/lowering/Passes.h.inc"
+} // namespace mlir::hydra
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+namespace {
+
+class LowerModel : public hydra::impl::LowerModelBase<LowerModel> {
+public:
+  using LowerModelBase::LowerModelBase;
+
+  void runOnOperation() override {
+    if (failed(lower()))
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult lower() {
+    ModuleOp module = getOperation();
+    SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
+    FailureOr<RoutingMode> routing = routingMode(models.empty() ? LanguageModelOp() : models[0]);
+    if (failed(routing) || failed(lowerFunctions(*routing)))
+      return failure();
+    if (models.size() > 1)
+      return models[1].emitOpError("expected at most one hydra.model in a module");
+    if (models.empty()) {
+      if (llvm::all_of(entries, [](StringRef text) { return text.empty(); }))
+        return success();
+      return module.emitError("entries were requested, but the module holds no hydra.model");
+    }
+    return lowerModel(models.front(), *routing);
+  }
+
+  // The option, else what the spec says, else dynamic.
+  FailureOr<RoutingMode> routingMode(LanguageModelOp model) {
+    StringRef text = mode;
+    if (text.empty() && model)
+      if (auto attribute = model->getAttrOfType<StringAttr>(kRoutingAttrName))
+        text = attribute.getValue();
+    if (text.empty() || text == "dynamic")
+      return RoutingMode::Dynamic;
+    if (text == "fixed")
+      return RoutingMode::Fixed;
+    if (text == "static")
+      return RoutingMode::Static;
+    return getOperation().emitError("expected the routing mode fixed, static or dynamic, found '")
+           << text << "'";
+  }
+
+  LogicalResult checkVariants(LanguageModelOp model) {
+    for (StringRef variant : variants)
+      if (variant != "fixed")
+        return model.emitOpError("variant '")
+               << variant
+               << "' is not lowered yet: only 'fixed' is, in which every token makes all "
+               << "recursion passes and depth routing is disabled";
+    return success();
+  }
+
+  LogicalResult lowerModel(LanguageModelOp model, RoutingMode routing) {
+    if (failed(checkVariants(model)))
+      return failure();
+    // Better refused than silently compiled with the rules of the other.
+    if (model.getRules() != "pytorch")
+      return model.emitOpError("rules = \"")
+             << model.getRules() << "\" is not lowered yet: only \"pytorch\" is";
+    if (entries.empty())
+      return model.emitOpError("no entry was requested; pass for example entries=train@8x512");
+    for (StringRef text : entries) {
+      FailureOr<EntryRequest> entry = parseEntryRequest(text, [&] { return model.emitOpError(); });
+      int64_t created = 0;
+      if (failed(entry) || failed(lowerEntry(model, *entry, "fixed", routing, cache, created)))
+        return failure();
+      ++functions;
+      primitives += created;
+    }
+    Builder builder(model);
+    getOperation()->setAttr(
+        kModelInfoAttrName,
+        builder.getDictionaryAttr(
+            {builder.getNamedAttr("name", model.getSymNameAttr()),
+             builder.getNamedAttr("vocab_size", model.getVocabSizeAttr()),
+             builder.getNamedAttr("dim", model.getDimAttr()),
+             builder.getNamedAttr("max_seq_len", model.getMaxSeqLenAttr()),
+             builder.getNamedAttr("rules", builder.getStringAttr(model.getRules()))}));
+    model.erase();
+    return success();
+  }
+
+  LogicalResult lowerFunctions(RoutingMode routing) {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      int64_t created = 0;
+      bindPlainFunction(function);
+      if (failed(lowerFunction(function, routing, created)))
+        return failure();
+      functions += created > 0;
+      primitives += created;
+    }
+    return success();
+  }
+
+  // Arguments and results without a binding are inputs argN and outputs resultN.
+  void bindPlainFunction(func::FuncOp function) {
+    auto binding = [&](BindingKind kind, const Twine &name) {
+      return BindingAttr::get(&getContext(), kind, StringAttr::get(&getContext(), name));
+    };
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (!function.getArgAttr(i, kBindingAttrName))
+        function.setArgAttr(i, kBindingAttrName, binding(BindingKind::input, "arg" + Twine(i)));
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (!function.getResultAttr(i, kBindingAttrName))
+        function.setResultAttr(i, kBindingAttrName,
+                               binding(BindingKind::output, "result" + Twine(i)));
+  }
+};
+
+} // namespace

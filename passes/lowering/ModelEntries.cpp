@@ -1,0 +1,223 @@
+// Instantiates a model as functions: train, eval and extend; and lowers ordinary functions.
+#include "passes/lowering/EntryRequest.h"
+#include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/ParameterTable.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+namespace {
+
+// Parameters of an entry: arguments made from the hydra.param ops of the module.
+class TableParameters : public ParameterSource {
+public:
+  explicit TableParameters(EntryFunction &function) : function(function) {}
+
+  Value get(Location location, StringRef name, ArrayRef<int64_t> shape) override {
+    Value value = function.argument(BindingKind::parameter, name);
+    if (value && PrimitiveEmitter::shapeOf(value) == shape)
+      return value;
+    InFlightDiagnostic error = emitError(location)
+                               << "expected hydra.param @\"" << name << "\" of shape [" << shape
+                               << "] in the module, found ";
+    if (value)
+      error << value.getType();
+    else
+      error << "none; run hydra-materialize-params first";
+    return Value();
+  }
+
+private:
+  EntryFunction &function;
+};
+
+// Parameters of an ordinary function: arguments added as they are asked for.
+class AddedParameters : public ParameterSource {
+public:
+  explicit AddedParameters(EntryFunction &function) : function(function) {}
+
+  Value get(Location location, StringRef name, ArrayRef<int64_t> shape) override {
+    if (function.argument(BindingKind::parameter, name)) {
+      emitError(location) << "two ops claim the parameter '" << name
+                          << "'; give one of them another name";
+      return Value();
+    }
+    auto type = RankedTensorType::get(shape, Float32Type::get(location.getContext()));
+    return function.addArgument(location, type, BindingKind::parameter, name);
+  }
+
+private:
+  EntryFunction &function;
+};
+
+class EntryBuilder {
+public:
+  EntryBuilder(LanguageModelOp model, const EntryRequest &entry, func::FuncOp op)
+      : model(model), entry(entry), function(op), emit(function.body()) {}
+
+  LogicalResult build(RoutingMode mode, int64_t cache);
+  int64_t primitives() const { return emit.created(); }
+
+private:
+  void addInputs(LoweringRequest &request, int64_t cache);
+  void addLosses(Value logits, ArrayRef<Value> balanceLosses);
+  void addEvaluation(Value logits);
+  Value integers(StringRef name, ArrayRef<int64_t> shape) {
+    return function.addArgument(model.getLoc(),
+                                RankedTensorType::get(shape, emit.builder().getI32Type()),
+                                BindingKind::input, name);
+  }
+  CrossEntropyOp crossEntropy(Value logits) {
+    auto op = CrossEntropyOp::create(emit.builder(), model.getLoc(), logits, targets);
+    emit.probe(op.getLoss(), "loss.ce");
+    return op;
+  }
+
+  LanguageModelOp model;
+  const EntryRequest &entry;
+  EntryFunction function;
+  PrimitiveEmitter emit;
+  Value tokens, targets;
+};
+
+void EntryBuilder::addInputs(LoweringRequest &request, int64_t cache) {
+  tokens = integers("tokens", {entry.batch, entry.seq});
+  if (entry.name == "extend") {
+    Value position = integers("position", {});
+    request.decoding = Decoding{position, integers("count", {}), cache};
+  } else {
+    targets = integers("targets", {entry.batch, entry.seq});
+  }
+  for (auto param : model->getParentOfType<ModuleOp>().getOps<ParamOp>())
+    function.addArgument(param.getLoc(), cast<RankedTensorType>(param.getType()),
+                         BindingKind::parameter, param.getSymName());
+}
+
+// total = ce + min(aux, 100); a model without routing trains on ce alone (model.md 10).
+void EntryBuilder::addLosses(Value logits, ArrayRef<Value> balanceLosses) {
+  PrimitiveEmitter::Region region(emit, model.getLoc(), "loss");
+  Value ce = crossEntropy(logits).getLoss(), total = ce, aux;
+  for (Value loss : balanceLosses)
+    aux = aux ? emit.add(aux, loss) : loss;
+  bool routed = model.walk([](RecursionOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (aux) {
+    emit.probe(aux, "loss.aux");
+    total = emit.add(ce, emit.binary(BinaryKind::min, aux, emit.scalar(100)));
+    emit.probe(total, "loss.total");
+  } else if (routed) {
+    aux = emit.scalar(0); // an empty sum
+    emit.probe(aux, "loss.aux");
+  }
+  function.addResult(total, BindingKind::output, "loss.total");
+  function.addResult(ce, BindingKind::output, "loss.ce");
+  if (aux)
+    function.addResult(aux, BindingKind::output, "loss.aux");
+}
+
+void EntryBuilder::addEvaluation(Value logits) {
+  PrimitiveEmitter::Region region(emit, model.getLoc(), "loss");
+  CrossEntropyOp loss = crossEntropy(logits);
+  function.addResult(loss.getLoss(), BindingKind::output, "loss.ce");
+  function.addResult(loss.getTokenLoss(), BindingKind::output, "token_loss");
+  function.addResult(logits, BindingKind::output, "logits");
+}
+
+LogicalResult EntryBuilder::build(RoutingMode mode, int64_t cache) {
+  LoweringRequest request;
+  request.mode = mode;
+  request.balanceLosses = entry.name == "train";
+  request.ropePositions = model.getMaxSeqLen();
+  addInputs(request, cache);
+
+  TableParameters parameters(function);
+  ModelLowering lowering(emit, function, parameters, request);
+  FailureOr<Value> logits =
+      lowering.lowerBody(model.getBody().front(), tokens, ModelLowering::Place());
+  if (failed(logits))
+    return failure();
+  emit.probe(*logits, "logits");
+
+  if (entry.name == "train") {
+    addLosses(*logits, lowering.balanceLosses());
+  } else if (entry.name == "eval") {
+    addEvaluation(*logits);
+  } else {
+    function.addResult(*logits, BindingKind::output, "logits");
+    for (const ModelLowering::NamedValue &state : lowering.updatedState())
+      function.addResult(state.value, BindingKind::cache, state.name);
+  }
+  function.finish(emit.builder());
+  return success();
+}
+
+// Sizes of an entry against those of the model.
+LogicalResult checkEntry(LanguageModelOp model, const EntryRequest &entry, int64_t cache) {
+  int64_t limit = model.getMaxSeqLen();
+  if (entry.seq > limit)
+    return model.emitOpError("entry ")
+           << entry.name << "@" << entry.batch << "x" << entry.seq << ": expected a sequence of at "
+           << "most max_seq_len = " << limit << " tokens; shorten it or raise max_seq_len";
+  if (entry.name == "extend" && (cache < entry.seq || cache > limit))
+    return model.emitOpError("entry extend@")
+           << entry.batch << "x" << entry.seq << ": expected a cache of " << entry.seq << " to "
+           << limit << " (max_seq_len) positions, found " << cache << "; pass cache=N";
+  return success();
+}
+
+} // namespace
+
+LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry, StringRef variant,
+                                RoutingMode mode, int64_t cache, int64_t &primitives) {
+  if (failed(checkEntry(model, entry, cache)))
+    return failure();
+  auto module = model->getParentOfType<ModuleOp>();
+  MLIRContext *context = model.getContext();
+  std::string symbol = entry.symbol(variant);
+  if (Operation *present = module.lookupSymbol(symbol))
+    return (model.emitOpError("entry ") << symbol << " is requested twice, or its name is taken")
+               .attachNote(present->getLoc())
+           << "by this op";
+  auto builder = OpBuilder::atBlockEnd(module.getBody());
+  auto op = func::FuncOp::create(builder, model.getLoc(), symbol, builder.getFunctionType({}, {}));
+  op->setAttr(kEntryAttrName,
+              EntryAttr::get(context, builder.getStringAttr(entry.name), entry.batch, entry.seq,
+                             builder.getStringAttr(variant)));
+  op.addEntryBlock();
+  EntryBuilder entryBuilder(model, entry, op);
+  if (failed(entryBuilder.build(mode, cache))) {
+    op.erase();
+    return failure();
+  }
+  primitives += entryBuilder.primitives();
+  return success();
+}
+
+LogicalResult hydra::lowerFunction(func::FuncOp op, RoutingMode mode, int64_t &primitives) {
+  SmallVector<Operation *> structural;
+  op.walk<WalkOrder::PreOrder>([&](Operation *nested) {
+    if (!nested->hasTrait<ModelTier>())
+      return WalkResult::advance();
+    structural.push_back(nested);
+    return WalkResult::skip();
+  });
+  if (structural.empty())
+    return success();
+  EntryFunction function(op);
+  AddedParameters parameters(function);
+  PrimitiveEmitter emit(function.body());
+  LoweringRequest request;
+  request.mode = mode;
+  ModelLowering lowering(emit, function, parameters, request);
+  for (Operation *nested : structural) {
+    if (failed(checkSizes(nested)))
+      return failure();
+    emit.builder().setInsertionPoint(nested);
+    FailureOr<Value> result = lowering.lowerOp(nested, ModelLowering::Place());
+    if (failed(result))
+      return failure();
+    nested->getResult(0).replaceAllUsesWith(*result);
+    nested->erase();
+  }
+  primitives += emit.created();
+  return success();
+}

@@ -1,0 +1,198 @@
+// Dispatch over structural ops, and all of them that need no file of their own.
+#include "passes/lowering/ModelLowering.h"
+
+#include "passes/lowering/ParameterTable.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+// A structural op can be lowered once its operands are static; types were checked by checkSizes().
+static LogicalResult requireStatic(Operation *op, Value operand) {
+  auto type = dyn_cast<RankedTensorType>(operand.getType());
+  if (!type || !type.hasStaticShape())
+    return op->emitError("expected operands of static shape to lower ")
+           << op->getName() << ", found " << operand.getType();
+  return success();
+}
+
+FailureOr<Value> ModelLowering::lowerBody(Block &body, ValueRange arguments, const Place &place) {
+  mapping.map(body.getArguments(), arguments);
+  for (Operation &op : body.without_terminator()) {
+    FailureOr<Value> result = lowerOp(&op, place);
+    if (failed(result))
+      return failure();
+    mapping.map(op.getResult(0), *result);
+  }
+  return lowered(body.getTerminator()->getOperand(0));
+}
+
+FailureOr<Value> ModelLowering::lowerOp(Operation *op, const Place &place) {
+  for (Value operand : op->getOperands())
+    if (failed(requireStatic(op, lowered(operand))))
+      return failure();
+  return TypeSwitch<Operation *, FailureOr<Value>>(op)
+      .Case<TokenEmbeddingOp>([&](auto o) { return lowerEmbedding(o, place); })
+      .Case<LmHeadOp>([&](auto o) { return lowerHead(o, place); })
+      .Case<NormOp>([&](auto o) { return lowerNorm(o, place); })
+      .Case<ResidualOp>([&](auto o) { return lowerResidual(o, place); })
+      .Case<MlpOp>([&](auto o) { return lowerMlp(o, place); })
+      .Case<BlocksOp>([&](auto o) { return lowerBlocks(o, place); })
+      .Case<RecursionOp>([&](auto o) { return lowerRecursion(o, place); })
+      .Case<DepthRoutingOp>([&](auto o) { return lowerDepthRouting(o, place); })
+      .Case<ExpertsOp>([&](auto o) { return lowerExperts(o, place); })
+      .Case<CcgqaOp>([&](auto o) { return lowerAttention(o, place); })
+      .Default([](Operation *o) -> FailureOr<Value> {
+        return o->emitError("expected a structural op of the hydra dialect, found ")
+               << o->getName();
+      });
+}
+
+FailureOr<Value> ModelLowering::lowerEmbedding(TokenEmbeddingOp op, const Place &place) {
+  auto model = op->getParentOfType<LanguageModelOp>();
+  if (!model)
+    return op.emitOpError("expected to stand inside hydra.model, which says the vocabulary size");
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, op.getName()));
+  int64_t vocabulary = model.getVocabSize(), width = model.getDim();
+  Value table = parameters.get(
+      op.getLoc(), joinScope(place.scope, (op.getName() + ".weight").str()), {vocabulary, width});
+  if (!table)
+    return failure();
+  return EmbeddingOp::create(emit.builder(), op.getLoc(), table, lowered(op.getTokens()), Value(),
+                             emit.builder().getF64FloatAttr(std::sqrt(static_cast<double>(width))))
+      .getResult();
+}
+
+FailureOr<Value> ModelLowering::lowerHead(LmHeadOp op, const Place &place) {
+  auto model = op->getParentOfType<LanguageModelOp>();
+  if (!model)
+    return op.emitOpError("expected to stand inside hydra.model, which says the vocabulary size");
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "output"));
+  Value x = lowered(op.getX());
+  std::string name = "output.weight";
+  if (op.getTied())
+    name = ((*model.getBody().getOps<TokenEmbeddingOp>().begin()).getName() + ".weight").str();
+  Value weight =
+      parameters.get(op.getLoc(), op.getTied() ? name : joinScope(place.scope, name),
+                     {static_cast<int64_t>(model.getVocabSize()), emit.shapeOf(x).back()});
+  if (!weight)
+    return failure();
+  return emit.linear(x, weight);
+}
+
+FailureOr<Value> ModelLowering::lowerNorm(NormOp op, const Place &place) {
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, op.getName()));
+  Value x = lowered(op.getX());
+  Value weight =
+      parameters.get(op.getLoc(), joinScope(place.scope, (op.getName() + ".weight").str()),
+                     {emit.shapeOf(x).back()});
+  if (!weight)
+    return failure();
+  return emit.rmsNorm(x, weight, op.getEps().convertToDouble());
+}
+
+FailureOr<Value> ModelLowering::lowerResidual(ResidualOp op, const Place &place) {
+  PrimitiveEmitter::Region region(emit, op.getLoc(), place.part);
+  Value branch = emit.scaled(lowered(op.getBranch()), op.getScale().convertToDouble());
+  return emit.add(lowered(op.getX()), branch);
+}
+
+FailureOr<Value> ModelLowering::lowerMlp(MlpOp op, const Place &place) {
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, op.getName()));
+  Value x = lowered(op.getX());
+  int64_t hidden = op.getHidden(), width = emit.shapeOf(x).back();
+  std::string scope = joinScope(place.scope, op.getName());
+  Value gateUp =
+      parameters.get(op.getLoc(), joinScope(scope, "gate_up.weight"), {2 * hidden, width});
+  Value down = parameters.get(op.getLoc(), joinScope(scope, "down.weight"), {width, hidden});
+  if (!gateUp || !down)
+    return failure();
+  Value inner = SwigluOp::create(emit.builder(), op.getLoc(), emit.linear(x, gateUp), Value());
+  return emit.linear(inner, down);
+}
+
+FailureOr<Value> ModelLowering::lowerBlocks(BlocksOp op, const Place &place) {
+  Value x = lowered(op.getX());
+  for (int64_t i = 0, count = op.getCount(); i < count; ++i) {
+    std::string suffix = joinScope(op.getName(), std::to_string(i));
+    Place inside{joinScope(place.scope, suffix), joinScope(place.part, suffix), i, count,
+                 place.lastPass};
+    FailureOr<Value> result = lowerBody(op.getBody().front(), x, inside);
+    if (failed(result))
+      return failure();
+    x = *result;
+    emit.probe(x, "block." + Twine(i));
+  }
+  return x;
+}
+
+SmallVector<Value> ModelLowering::rowsOf(Value parameter, int64_t passes, int64_t width) {
+  Value flat = emit.reshape(parameter, {1, passes * width});
+  if (passes == 1)
+    return {flat};
+  return emit.split(flat, SmallVector<int64_t>(passes, width));
+}
+
+// Fixed depth: s = s + body(s + bias[r] + embed[r]) for every pass (model.md 6).
+FailureOr<Value> ModelLowering::lowerRecursion(RecursionOp op, const Place &place) {
+  Value state = lowered(op.getX());
+  int64_t passes = op.getRecursions(), width = emit.shapeOf(state).back();
+  std::string executor = joinScope(place.scope, "mor_executor");
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
+  Value bias = parameters.get(op.getLoc(), executor + ".recursion_bias", {passes, 1, 1, width});
+  Value embed = parameters.get(op.getLoc(), executor + ".recursion_embed.weight", {passes, width});
+  if (!bias || !embed)
+    return failure();
+  SmallVector<Value> biases = rowsOf(bias, passes, width);
+  SmallVector<Value> embeds = rowsOf(embed, passes, width);
+  for (int64_t r = 0; r < passes; ++r) {
+    Place inside = place;
+    inside.part = joinScope(place.part, "pass." + std::to_string(r));
+    inside.lastPass = place.lastPass && r == passes - 1;
+    PrimitiveEmitter::Region pass(emit, op.getLoc(), inside.part);
+    Value input = emit.add(emit.add(state, biases[r]), embeds[r]);
+    FailureOr<Value> delta = lowerBody(op.getBody().front(), input, inside);
+    if (failed(delta))
+      return failure();
+    state = emit.add(state, *delta);
+  }
+  return state;
+}
+
+FailureOr<Value> ModelLowering::lowerExperts(ExpertsOp op, const Place &place) {
+  if (!llvm::is_contained(expertPlacement(place.count, op.getLayers()), place.block))
+    return lowered(op.getX());
+  return op.emitOpError(
+      "is not lowered yet: mixtures of experts come with the routing modes; remove "
+      "the op or set its layers to 0 (moe_enabled = false in a config)");
+}
+
+Value ModelLowering::ropeTable(int64_t positions, int64_t headDim) {
+  Value &table = ropeTables[{positions, headDim}];
+  if (table)
+    return table;
+  OpBuilder &builder = emit.builder();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(function.body());
+  PrimitiveEmitter::Region region(emit, emit.location(), "rope");
+  table = RopeTableOp::create(builder, emit.location(), builder.getI64IntegerAttr(positions),
+                              builder.getI64IntegerAttr(headDim), builder.getF64FloatAttr(10000.0));
+  return table;
+}
+
+Value ModelLowering::stateArgument(StringRef name, ArrayRef<int64_t> shape) {
+  if (!request.decoding)
+    return Value();
+  auto type = RankedTensorType::get(shape, emit.builder().getF32Type());
+  return function.addArgument(emit.location(), type, BindingKind::cache, name);
+}
+
+void ModelLowering::keepState(StringRef name, Value value) { state.push_back({name.str(), value}); }
+
+void ModelLowering::keepTail(StringRef name, Value history, Value x) {
+  if (history)
+    keepState(name, WindowTailOp::create(emit.builder(), emit.location(), history, x,
+                                         request.decoding->count));
+}

@@ -1,0 +1,55 @@
+// Lowering: model tier -> functions of primitives.
+#ifndef HYDRA_LOWERING_PASSES_TD
+#define HYDRA_LOWERING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def MaterializeParams : Pass<"hydra-materialize-params", "::mlir::ModuleOp"> {
+  let summary = "Writes out the parameters that a hydra.model implies";
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::func::FuncDialect"];
+  let description = [{
+    Creates one `hydra.param` per distinct tensor in front of its `hydra.model`, in the order of the state dict
+    (model.md 2), with shape, initial values (model.md 12), optimizer factors (model.md 13) and aliases.
+    Parameters that are already there are checked against the implied ones and kept.
+    Fails, naming both ops, when two ops claim one name.
+  }];
+  let statistics = [
+    Statistic<"parameters", "parameters", "Parameters in the table">,
+    Statistic<"values", "values", "Trained numbers, all parameters together">];
+}
+
+def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
+  let summary = "Lowers the model tier to one function of primitives per entry";
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::func::FuncDialect"];
+  let description = [{
+    For every requested entry, instantiates `hydra.model` as a function (docs/contracts.md, "From a spec to
+    functions") and then removes the model; its facts stay as module attribute `hydra.model_info`. Structural
+    ops in ordinary functions are lowered in place: their parameters become further arguments.
+
+    Fixed depth is what exists: every token makes every recursion pass, and the MLP under depth routing is
+    dense (model.md 8, disabled mode), with its balance loss in `train`. Whatever goes beyond is refused with
+    its location: experts, static weights of depth routing, other variants than `fixed`.
+    Requires `hydra-materialize-params`.
+  }];
+  let options = [
+    ListOption<"entries", "entries", "std::string",
+               "Entries as NAME@BxS; NAME is train, eval or extend">,
+    Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
+    Option<"mode", "mode", "std::string", "\"\"",
+           "fixed, static or dynamic; empty: what the spec says, else dynamic">,
+    ListOption<"variants", "variants", "std::string",
+               "Variants of every entry; empty: fixed, the only one that is lowered yet">];
+  let statistics = [
+    Statistic<"functions", "functions", "Functions made or lowered">,
+    Statistic<"primitives", "primitives", "Primitives created">];
+}
+
+def VerifyPrimitives : Pass<"hydra-verify-primitives", "::mlir::ModuleOp"> {
+  let summary = "Fails if an op of the model tier is left, or a function lacks a binding";
+  let description = [{
+    What holds after routing: functions consist of primitives on static shapes, every argument and result
+    carries `hydra.binding`, and no `hydra.model` remains. Each violation is named with its location and reason.
+  }];
+}
+
+#endif // HYDRA_LOWERING_PASSES_TD

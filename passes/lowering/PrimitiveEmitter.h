@@ -1,0 +1,65 @@
+// Builds primitives with the location and scope of the structural op being lowered.
+#ifndef HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H
+#define HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H
+
+#include "dialects/hydra/HydraDialect.h"
+
+namespace mlir::hydra {
+
+// Every op created through it gets the attribute hydra.scope. Operands must fit; specs are checked
+// before they get here.
+class PrimitiveEmitter : private OpBuilder::Listener {
+public:
+  explicit PrimitiveEmitter(Block *block);
+  PrimitiveEmitter(const PrimitiveEmitter &) = delete;
+
+  // Location and scope of what is created from now on; the destructor restores the previous ones.
+  class Region {
+  public:
+    Region(PrimitiveEmitter &emitter, Location location, StringRef scope);
+    ~Region();
+    Region(const Region &) = delete;
+
+  private:
+    PrimitiveEmitter &emitter;
+    Location location;
+    StringAttr scope;
+  };
+
+  OpBuilder &builder() { return opBuilder; }
+  Location location() const { return currentLocation; }
+  int64_t created() const { return count; }
+
+  // A float32 scalar.
+  Value scalar(double value);
+  Value binary(BinaryKind kind, Value a, Value b);
+  Value add(Value a, Value b) { return binary(BinaryKind::add, a, b); }
+  Value sub(Value a, Value b) { return binary(BinaryKind::sub, a, b); }
+  Value mul(Value a, Value b) { return binary(BinaryKind::mul, a, b); }
+  Value scaled(Value a, double factor);
+  Value unary(UnaryKind kind, Value x);
+  Value sum(Value x); // over all elements
+  // x [..., in] times weight [out, in] transposed.
+  Value linear(Value x, Value weight);
+  Value rmsNorm(Value x, Value weight, double eps);
+  Value reshape(Value x, ArrayRef<int64_t> shape);
+  SmallVector<Value> split(Value x, ArrayRef<int64_t> sizes);
+  // Names the first result of the op behind `value`, unless it has a name.
+  void probe(Value value, const Twine &name);
+
+  static ArrayRef<int64_t> shapeOf(Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape();
+  }
+
+private:
+  void notifyOperationInserted(Operation *op, OpBuilder::InsertPoint) override;
+
+  OpBuilder opBuilder;
+  Location currentLocation;
+  StringAttr currentScope;
+  int64_t count = 0;
+};
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_PASSES_LOWERING_PRIMITIVEEMITTER_H
