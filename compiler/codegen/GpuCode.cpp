@@ -1,13 +1,13 @@
 #include "compiler/codegen/GpuCode.h"
 
 #include "compiler/codegen/KernelEmitters.h"
-#include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -15,7 +15,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -39,11 +38,10 @@ static constexpr StringRef kPtxVersions[] = {"+ptx80", "+ptx80", "+ptx87"};
 ArrayRef<StringRef> hydra::gpuArchitectures() { return kArchitectures; }
 
 static void loadDialects(MLIRContext *context) {
-  context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, gpu::GPUDialect,
-                       LLVM::LLVMDialect, NVVM::NVVMDialect, math::MathDialect, scf::SCFDialect>();
+  context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
+                       NVVM::NVVMDialect, math::MathDialect, scf::SCFDialect>();
   registerBuiltinDialectTranslation(*context);
   registerLLVMDialectTranslation(*context);
-  registerGPUDialectTranslation(*context);
   registerNVVMDialectTranslation(*context);
 }
 
@@ -54,11 +52,11 @@ static LogicalResult lowerToNvvm(ModuleOp module) {
   if (failed(applyPatternsGreedily(module, std::move(patterns))))
     return emitError(module.getLoc()) << "could not expand the mathematical functions";
   PassManager manager(module.getContext());
-  OpPassManager &device = manager.nest<gpu::GPUModuleOp>();
-  device.addPass(createSCFToControlFlowPass());
-  device.addPass(createConvertMathToLLVMPass());
-  device.addPass(createConvertGpuOpsToNVVMOps());
-  device.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
   return manager.run(module);
 }
 
@@ -109,22 +107,19 @@ FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef archite
     return emitError(location) << "expected an architecture " << llvm::join(gpuArchitectures(), ", ")
                                << "; found '" << architecture << "'";
   loadDialects(planModule.getContext());
-  OwningOpRef<ModuleOp> outer = ModuleOp::create(location);
-  OpBuilder builder(outer->getBodyRegion());
-  auto device = gpu::GPUModuleOp::create(builder, location, "kernels");
+  OwningOpRef<ModuleOp> device = ModuleOp::create(location);
   for (auto kernel : planModule.getOps<plan::KernelOp>()) {
     GpuKernelEmitter emit = gpuEmitterFor(kernel);
     if (!emit)
       return failure();
     for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage)
-      if (failed(emit(kernel, stage, device)))
+      if (failed(emit(kernel, stage, *device)))
         return failure();
   }
-  if (failed(lowerToNvvm(*outer)))
+  if (failed(lowerToNvvm(*device)))
     return failure();
   llvm::LLVMContext llvmContext;
-  auto lowered = *outer->getOps<gpu::GPUModuleOp>().begin();
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(lowered, llvmContext, "kernels");
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*device, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the kernels to LLVM IR";
   StringRef features = kPtxVersions[known - std::begin(kArchitectures)];

@@ -8,8 +8,8 @@
 #include "compiler/codegen/RowEmission.h"
 #include "dialects/plan/KernelScalars.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -168,9 +168,9 @@ private:
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(value)));
     };
-    return gpu::ShuffleOp::create(b, word, constant(distance), constant(kWarp),
-                                  gpu::ShuffleMode::XOR)
-        .getShuffleResult();
+    // Every lane of a full warp takes part.
+    return NVVM::ShflOp::create(b, word.getType(), constant(-1), word, constant(distance),
+                                constant(kWarp - 1), NVVM::ShflKind::bfly, UnitAttr());
   }
   // The value of the lane whose number differs in the bits of `distance`.
   Value exchange(Value value, int64_t distance) {
@@ -215,24 +215,24 @@ Parameters parametersOf(plan::KernelOp kernel, rows::ProgramOp program) {
 
 } // namespace
 
-LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, gpu::GPUModuleOp module) {
+LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module) {
   auto program = *kernel.getBody().getOps<rows::ProgramOp>().begin();
   plan::RowScheduleAttr schedule = *kernel.getSchedule();
   ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
   b.setInsertionPointToEnd(module.getBody());
   Parameters parameters = parametersOf(kernel, program);
   std::string name = kernel.getSymName().str() + (stage ? "_s" + std::to_string(stage) : "");
-  auto function =
-      gpu::GPUFuncOp::create(b, name, b.getFunctionType(parameters.types, {}));
-  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), parameters.types);
+  auto function = LLVM::LLVMFuncOp::create(b, name, type);
   auto threads = static_cast<int32_t>(schedule.getThreads());
-  function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({threads, 1, 1}));
-  b.setInsertionPointToStart(&function.getBody().front());
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), b.getDenseI32ArrayAttr({threads}));
+  b.setInsertionPointToStart(function.addEntryBlock(b));
 
   Type i64 = b.getI64Type();
-  auto toI64 = [&](Value value) -> Value { return arith::IndexCastOp::create(b, i64, value); };
-  Value block = toI64(gpu::BlockIdOp::create(b, gpu::Dimension::x));
-  Value inBlock = toI64(gpu::ThreadIdOp::create(b, gpu::Dimension::x));
+  auto toI64 = [&](Value value) -> Value { return arith::ExtUIOp::create(b, i64, value); };
+  Value block = toI64(NVVM::BlockIdXOp::create(b, b.getI32Type()));
+  Value inBlock = toI64(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
   };
@@ -292,6 +292,6 @@ LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, gpu::GPUModul
     machine.segment = arith::RemUIOp::create(b, warp, constant(segments));
     machine.onlyIf(machine.less(row, limit), [&] { emission.row(row); });
   }
-  gpu::ReturnOp::create(b);
+  LLVM::ReturnOp::create(b, ValueRange{});
   return success();
 }

@@ -4,7 +4,7 @@
 #define HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H
 
 #include "dialects/plan/PlanDialect.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::hydra {
 
@@ -15,12 +15,12 @@ using CpuKernelEmitter = LogicalResult (*)(plan::KernelOp, KernelEmitter &);
 CpuKernelEmitter cpuEmitterFor(plan::KernelOp kernel);
 
 // A GPU kernel: the function of one stage, at the end of `module`.
-using GpuKernelEmitter = LogicalResult (*)(plan::KernelOp, int stage, gpu::GPUModuleOp module);
+using GpuKernelEmitter = LogicalResult (*)(plan::KernelOp, int stage, ModuleOp module);
 GpuKernelEmitter gpuEmitterFor(plan::KernelOp kernel);
 
 // Row programs (rows.program under a schedule).
 LogicalResult emitCpuRows(plan::KernelOp kernel, KernelEmitter &e);
-LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, gpu::GPUModuleOp module);
+LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module);
 
 } // namespace mlir::hydra
 

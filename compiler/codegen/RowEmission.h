@@ -105,6 +105,8 @@ private:
   int64_t sweepOf(Operation *op) const { return sweeps.lookup(op); }
   plan::Place placeOf(Operation *op) const { return places.lookup(op); }
   Value index(int64_t value);
+  Value sum(Value a, Value c);
+  Value scaled(Value a, int64_t factor);
   Value resultArgument(int64_t number);
   int64_t runLength() const;
 

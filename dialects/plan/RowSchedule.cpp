@@ -4,6 +4,7 @@
 #include "dialects/rows/RowAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 using namespace mlir::plan;
@@ -205,13 +206,20 @@ bool disjoint(ColumnMapAttr a, int64_t aExtent, ColumnMapAttr b, int64_t bExtent
          (begin(a) + aExtent <= begin(b) || begin(b) + bExtent <= begin(a));
 }
 
-// Whether the stage after all rows evaluates `op` again.
+// Whether the stage after all rows evaluates `op` again. Each op once: chains of squares share their operands.
 bool reachesTotals(Operation *op, const RowAnalysis &analysis) {
-  return llvm::any_of(op->getUsers(), [&](Operation *user) {
-    if (llvm::any_of(user->getOperands(), [&](Value v) { return analysis.isTotal(v); }))
-      return true;
-    return !isOutput(user) && reachesTotals(user, analysis);
-  });
+  SmallVector<Operation *> pending = {op};
+  SmallPtrSet<Operation *, 16> seen;
+  while (!pending.empty())
+    for (Operation *user : pending.pop_back_val()->getUsers()) {
+      if (!seen.insert(user).second)
+        continue;
+      if (llvm::any_of(user->getOperands(), [&](Value v) { return analysis.isTotal(v); }))
+        return true;
+      if (!isOutput(user))
+        pending.push_back(user);
+    }
+  return false;
 }
 
 } // namespace
