@@ -1,8 +1,9 @@
-// Kind `rows` on a CPU: row programs on vectors of 16. One item is the schedule's rows, flat elements, or a chunk.
+// Kind `rows` on a CPU: row programs on vectors of 16. One item is the schedule's rows, flat
+// elements, or a chunk.
 //
-// Sums run over four accumulators of 16 lanes in ascending columns, then through one fixed tree, so that results
-// depend neither on threads nor on the instruction-set level. A tail is a masked vector that leaves states as they
-// were.
+// Sums run over four accumulators of 16 lanes in ascending columns, then through one fixed tree, so
+// that results depend neither on threads nor on the instruction-set level. A tail is a masked
+// vector that leaves states as they were.
 #include "compiler/codegen/KernelEmitter.h"
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/LaneShuffles.h"
@@ -85,9 +86,8 @@ public:
     int64_t whole = begin + (end - begin) / kLanes * kLanes;
     if (identity.empty()) {
       if (whole > begin)
-        e.fold(e.index(begin), e.index(whole), kLanes, {}, [&](Value column, ValueRange) {
-          return step({column, Value()}, {});
-        });
+        e.fold(e.index(begin), e.index(whole), kLanes, {},
+               [&](Value column, ValueRange) { return step({column, Value()}, {}); });
       if (whole < end)
         step({e.index(whole), e.staticMask(end - whole)}, {});
       return {};

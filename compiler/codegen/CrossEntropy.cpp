@@ -1,4 +1,5 @@
-// Gradient of the cross-entropy: the factor needs the number of valid targets, which every item counts.
+// Gradient of the cross-entropy: the factor needs the number of valid targets, which every item
+// counts.
 //
 // In place: each vector of the logits is read before that of the result is written.
 #include "compiler/codegen/KernelEmitter.h"

@@ -1,5 +1,5 @@
-// global_norm: sums of squares of fixed pieces in double precision, then the pieces in order. Its operands have shapes
-// of their own, so that it is no row program.
+// global_norm: sums of squares of fixed pieces in double precision, then the pieces in order. Its
+// operands have shapes of their own, so that it is no row program.
 #include "compiler/codegen/KernelEmitter.h"
 
 using namespace mlir;

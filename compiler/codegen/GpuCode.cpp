@@ -71,9 +71,9 @@ static FailureOr<std::string> assembleText(llvm::Module &module, StringRef archi
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return emitError(location) << "this LLVM has no NVPTX back end: " << message;
-  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, architecture, features, {}, std::nullopt, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, architecture, features, {}, std::nullopt, std::nullopt,
+                                  llvm::CodeGenOptLevel::Aggressive));
   module.setTargetTriple(triple);
   module.setDataLayout(machine->createDataLayout());
   for (llvm::Function &function : module)
@@ -104,8 +104,9 @@ FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef archite
   Location location = planModule.getLoc();
   const auto *known = llvm::find(kArchitectures, architecture);
   if (known == std::end(kArchitectures))
-    return emitError(location) << "expected an architecture " << llvm::join(gpuArchitectures(), ", ")
-                               << "; found '" << architecture << "'";
+    return emitError(location) << "expected an architecture "
+                               << llvm::join(gpuArchitectures(), ", ") << "; found '"
+                               << architecture << "'";
   loadDialects(planModule.getContext());
   OwningOpRef<ModuleOp> device = ModuleOp::create(location);
   for (auto kernel : planModule.getOps<plan::KernelOp>()) {

@@ -1,9 +1,9 @@
-// Kind `rows` on a GPU: row programs on scalars, a warp per row or segment. Lane l works on columns l, l + 32, ...; a
-// flat program and the stage after column reductions have a thread per element or column; a chunk of rows has a warp, so
-// that each partial result belongs to one lane.
+// Kind `rows` on a GPU: row programs on scalars, a warp per row or segment. Lane l works on columns
+// l, l + 32, ...; a flat program and the stage after column reductions have a thread per element or
+// column; a chunk of rows has a warp, so that each partial result belongs to one lane.
 //
-// Loops over columns are the same for all lanes of a warp: a tail is a block with lanes that are not there, which
-// take part in shuffles, leave their states as they were and store nothing.
+// Loops over columns are the same for all lanes of a warp: a tail is a block with lanes that are
+// not there, which take part in shuffles, leave their states as they were and store nothing.
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/RowEmission.h"
 #include "dialects/plan/KernelScalars.h"
@@ -78,10 +78,10 @@ public:
     int64_t whole = begin + (end - begin) / kWarp * kWarp;
     States states = llvm::to_vector(identity);
     if (whole > begin)
-      states = forLoop(index(begin), index(whole), kWarp, states,
-                       [&](Value column, ValueRange carried) {
-                         return step({add(column, lane), Value()}, carried);
-                       });
+      states =
+          forLoop(index(begin), index(whole), kWarp, states, [&](Value column, ValueRange carried) {
+            return step({add(column, lane), Value()}, carried);
+          });
     return whole < end ? step(tail(whole, end, -1), states) : states;
   }
   SmallVector<Lanes> blocks(int64_t begin, int64_t end) override {
@@ -125,14 +125,10 @@ public:
     return forLoop(begin, end, 1, initial, body);
   }
 
-  Value index(int64_t value) {
-    return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-  }
+  Value index(int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); }
   Value add(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
   Value mul(Value a, int64_t c) { return arith::MulIOp::create(b, a, index(c)); }
-  Value less(Value a, Value c) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c);
-  }
+  Value less(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c); }
   // All lanes of a warp agree on `condition`, or nothing in the body is exchanged.
   void onlyIf(Value condition, llvm::function_ref<void()> body) {
     if (!condition)
@@ -189,8 +185,8 @@ private:
   Value lane;
 };
 
-// Parameters of the kernel: a pointer per tensor read, one per tensor written, partial results and scratch if there are
-// any, then the scalars.
+// Parameters of the kernel: a pointer per tensor read, one per tensor written, partial results and
+// scratch if there are any, then the scalars.
 struct Parameters {
   SmallVector<Type> types;
   unsigned partial = 0, scratch = 0, scalars = 0;
@@ -222,7 +218,8 @@ LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp modu
   b.setInsertionPointToEnd(module.getBody());
   Parameters parameters = parametersOf(kernel, program);
   std::string name = kernel.getSymName().str() + (stage ? "_s" + std::to_string(stage) : "");
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), parameters.types);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), parameters.types);
   auto function = LLVM::LLVMFuncOp::create(b, name, type);
   auto threads = static_cast<int32_t>(schedule.getThreads());
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
@@ -236,8 +233,8 @@ LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp modu
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
   };
-  Value thread = arith::AddIOp::create(
-      b, arith::MulIOp::create(b, block, constant(threads)), inBlock);
+  Value thread =
+      arith::AddIOp::create(b, arith::MulIOp::create(b, block, constant(threads)), inBlock);
   Value lane = arith::RemUIOp::create(b, thread, constant(kWarp));
   Value warp = arith::DivUIOp::create(b, thread, constant(kWarp));
   GpuRowMachine machine(b, lane);
@@ -258,8 +255,8 @@ LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp modu
   if (kernel.getPartialBytes() > 0)
     memory.partial = function.getArgument(parameters.partial);
   if (kernel.getScratchBytes() > 0) {
-    Value offset = arith::MulIOp::create(
-        b, warp, constant(static_cast<int64_t>(kernel.getScratchBytes())));
+    Value offset =
+        arith::MulIOp::create(b, warp, constant(static_cast<int64_t>(kernel.getScratchBytes())));
     Value base = function.getArgument(parameters.scratch);
     memory.scratch =
         LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base, ValueRange{offset});

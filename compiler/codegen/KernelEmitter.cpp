@@ -9,9 +9,8 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder,
-                                               plan::KernelOp kernel, int stage,
-                                               Arguments arguments) {
+FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, plan::KernelOp kernel,
+                                               int stage, Arguments arguments) {
   Block &body = kernel.getBody().front();
   KernelEmitter emitter(builder, stage, arguments);
   Type pointerType = LLVM::LLVMPointerType::get(builder.getContext());

@@ -11,7 +11,8 @@ static LogicalResult emitWholeKind(plan::KernelOp kernel, KernelEmitter &e) {
   return cast<KernelOpInterface>(kernel.getBody().front().front()).emitKernel(e);
 }
 
-// The one op of a kernel; null, after a diagnostic, if it is not the only one or has no schedule it needs.
+// The one op of a kernel; null, after a diagnostic, if it is not the only one or has no schedule it
+// needs.
 static Operation *bodyOf(plan::KernelOp kernel) {
   auto operations = kernel.getBody().front().without_terminator();
   if (!llvm::hasSingleElement(operations)) {

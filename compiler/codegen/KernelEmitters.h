@@ -1,5 +1,5 @@
-// The registry of emitters: one per kind of kernel and target. An emitter reads plan.kernel and decides
-// nothing.
+// The registry of emitters: one per kind of kernel and target. An emitter reads plan.kernel and
+// decides nothing.
 #ifndef HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H
 #define HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H
 

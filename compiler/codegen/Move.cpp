@@ -1,5 +1,5 @@
-// Kind `move`: rows written by index. cache_update works on row tiles, scatter_rows on column tiles, so that duplicates
-// are added in ascending order by one item.
+// Kind `move`: rows written by index. cache_update works on row tiles, scatter_rows on column
+// tiles, so that duplicates are added in ascending order by one item.
 //
 // In place: scatter_rows over its accumulator (each element starts from its own value), and
 // cache_update over the cache (a row is replaced or left alone).

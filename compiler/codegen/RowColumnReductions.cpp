@@ -1,4 +1,5 @@
-// Column reductions of a row program: partial results per chunk of rows, and the stage after all rows.
+// Column reductions of a row program: partial results per chunk of rows, and the stage after all
+// rows.
 #include "compiler/codegen/RowEmission.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

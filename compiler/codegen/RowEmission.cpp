@@ -120,9 +120,10 @@ void RowEmission::row(Value row, Value segment) {
   registers.clear();
   for (int64_t number = 0; number < schedule.getSweeps(); ++number) {
     current = number;
-    if (!segment) {
+    // Of a row of one segment, what is reduced depends on the row alone.
+    if (!segment || number > 0)
       evaluateScalars(kRow, number);
-    } else {
+    if (segment) {
       evaluateScalars(kRow | kSegment, number);
       evaluateScalars(kSegment, number);
     }

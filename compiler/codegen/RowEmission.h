@@ -1,5 +1,5 @@
-// Emits a row program under its schedule, for any machine: what is evaluated in which sweep and where a
-// later sweep finds it is read from plan.kernel; loops and lanes belong to a RowMachine.
+// Emits a row program under its schedule, for any machine: what is evaluated in which sweep and
+// where a later sweep finds it is read from plan.kernel; loops and lanes belong to a RowMachine.
 #ifndef HYDRA_COMPILER_CODEGEN_ROWEMISSION_H
 #define HYDRA_COMPILER_CODEGEN_ROWEMISSION_H
 
@@ -18,7 +18,8 @@ struct Lanes {
   int64_t block = -1;
 };
 
-// Loops, lanes and memory of one target. Elements are values of `shape`, scalars values of their row.
+// Loops, lanes and memory of one target. Elements are values of `shape`, scalars values of their
+// row.
 class RowMachine {
 public:
   using States = SmallVector<Value>;
@@ -74,8 +75,8 @@ public:
 
 class RowEmission {
 public:
-  // Where the memory of a kernel is: the data of a tensor, the value of a scalar attribute, a worker's
-  // scratch, and the partial results (null if there are none).
+  // Where the memory of a kernel is: the data of a tensor, the value of a scalar attribute, a
+  // worker's scratch, and the partial results (null if there are none).
   struct Memory {
     std::function<Value(Value)> tensor;
     std::function<Value(rows::ScalarOp)> scalar;
@@ -110,8 +111,8 @@ private:
   Value resultArgument(int64_t number);
   int64_t runLength() const;
 
-  // Whether one sweep makes column reductions and nothing else: then rows are the inner loop, and states stay in
-  // registers.
+  // Whether one sweep makes column reductions and nothing else: then rows are the inner loop, and
+  // states stay in registers.
   bool reducesColumnsOnly() const;
   void beginChunk();
   void columnsFirst(Value begin, Value end);
@@ -148,9 +149,10 @@ private:
 
   int64_t current = 0; // the sweep being emitted
   Value rowIndex, segmentIndex, chunkIndex;
-  DenseMap<Value, Value> scalars;            // of the program, row or segment being emitted
-  DenseMap<Operation *, Value> starts, holds; // of reads: where their row starts, whether it is there
-  DenseMap<Value, Value> elements;           // at the lanes being emitted
+  DenseMap<Value, Value> scalars; // of the program, row or segment being emitted
+  DenseMap<Operation *, Value> starts,
+      holds;                       // of reads: where their row starts, whether it is there
+  DenseMap<Value, Value> elements; // at the lanes being emitted
   DenseMap<std::pair<Value, int64_t>, Value> registers; // by block
 };
 

@@ -21,9 +21,8 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);
   });
-  registry.addExtension(+[](MLIRContext *context, rows::RowsDialect *) {
-    attachRowProgramInterpretation(context);
-  });
+  registry.addExtension(
+      +[](MLIRContext *context, rows::RowsDialect *) { attachRowProgramInterpretation(context); });
 }
 
 static std::string bindingKey(BindingAttr binding) {

@@ -1,5 +1,5 @@
-// Interpretation of row programs: scalar ops over all columns of a row at once, in float64. The emitters of all targets
-// and the rules of the ops that a program came from are compared with this.
+// Interpretation of row programs: scalar ops over all columns of a row at once, in float64. The
+// emitters of all targets and the rules of the ops that a program came from are compared with this.
 #include "compiler/interpreter/Interpretation.h"
 #include "dialects/rows/RowAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -172,10 +172,9 @@ public:
         argument ? program.getInputs()[cast<BlockArgument>(argument).getArgNumber()] : Value();
     int64_t rows = frame.rowCount(operand, total);
     for (auto reduce : program.getBody().getOps<ColumnReduceOp>())
-      totals.try_emplace(reduce, std::vector<Accumulator>(analysis.isElement(reduce.getResult())
-                                                              ? columns
-                                                              : 1,
-                                                          Accumulator(reduce.getKind())));
+      totals.try_emplace(
+          reduce, std::vector<Accumulator>(analysis.isElement(reduce.getResult()) ? columns : 1,
+                                           Accumulator(reduce.getKind())));
     for (row = 0; row < rows; ++row)
       if (failed(runOps(/*afterRows=*/false)))
         return failure();
@@ -213,7 +212,8 @@ private:
           store(write);
       } else if (auto reduce = dyn_cast<ColumnReduceOp>(op)) {
         accumulate(reduce, afterRows);
-      } else if (total == afterRows || (afterRows && !(analysis.dependence(op.getResult(0)) & kRow))) {
+      } else if (total == afterRows ||
+                 (afterRows && !(analysis.dependence(op.getResult(0)) & kRow))) {
         if (failed(runOp(&op)))
           return failure();
       }
@@ -346,15 +346,17 @@ private:
 
   void store(WriteOp write) {
     TensorValue &to = results[write.getResult()];
-    int64_t start = analysis.isTotal(write.getValue()) ? 0 : row * static_cast<int64_t>(write.getPitch());
+    int64_t start =
+        analysis.isTotal(write.getValue()) ? 0 : row * static_cast<int64_t>(write.getPitch());
     ColumnMapAttr map = write.getColumnMap();
     int64_t count = map.getKind() == ColumnMapKind::none
                         ? 1
                         : std::min(columns, static_cast<int64_t>(write.getExtent()));
     for (int64_t column = 0; column < count; ++column) {
-      int64_t place = map.getKind() == ColumnMapKind::window   ? column + map.getValues()[0]
-                      : map.getKind() == ColumnMapKind::stride ? column * map.getValues()[0] + map.getValues()[1]
-                                                               : column;
+      int64_t place = map.getKind() == ColumnMapKind::window ? column + map.getValues()[0]
+                      : map.getKind() == ColumnMapKind::stride
+                          ? column * map.getValues()[0] + map.getValues()[1]
+                          : column;
       to[start + place] = at(write.getValue(), column);
     }
   }

@@ -30,16 +30,17 @@ struct KernelWork {
   int64_t scratchBytes = 0;
 };
 
-// Replaces the primitives of a kernel body by one row program, unless it is one already, and schedules it. Null if the
-// body is one primitive of a kind with an emitter of its own, which stays. Fails, with a diagnostic, if several
-// primitives do not merge.
+// Replaces the primitives of a kernel body by one row program, unless it is one already, and
+// schedules it. Null if the body is one primitive of a kind with an emitter of its own, which
+// stays. Fails, with a diagnostic, if several primitives do not merge.
 FailureOr<RowScheduleAttr> formRowProgram(Block &body);
 
 // The work of a kernel body in that form; `schedule` is null unless it is a row program.
 KernelWork getKernelWork(Block &body, RowScheduleAttr schedule);
 
-// Whether the kernel computes the same if result `result` takes the memory of operand `operand`. Only exact
-// overlap is meant. Derived from the schedule; what emitters of whole kinds promise is said here.
+// Whether the kernel computes the same if result `result` takes the memory of operand `operand`.
+// Only exact overlap is meant. Derived from the schedule; what emitters of whole kinds promise is
+// said here.
 bool mayOverwrite(KernelOp kernel, unsigned operand, unsigned result);
 
 } // namespace mlir::plan

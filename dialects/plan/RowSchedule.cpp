@@ -48,9 +48,10 @@ public:
       if (auto reduce = dyn_cast<ColumnReduceOp>(op)) {
         const Reduction &reduction = reductionOf(reduce.getKind());
         partial.push_back(partialBytes);
-        int64_t bytes = (reduction.isWide ? 8 : 4) * static_cast<int64_t>(reduction.identity.size());
-        partialBytes = llvm::alignTo(
-            partialBytes + chunks * partialColumns(program, reduce) * bytes, 64);
+        int64_t bytes =
+            (reduction.isWide ? 8 : 4) * static_cast<int64_t>(reduction.identity.size());
+        partialBytes =
+            llvm::alignTo(partialBytes + chunks * partialColumns(program, reduce) * bytes, 64);
       }
     }
     // A warp per row (or segment), eight of them in a block; flat: a thread per element.
@@ -61,8 +62,8 @@ public:
 
 private:
   bool unrolled() {
-    int64_t run = analysis.usesSegments() ? static_cast<int64_t>(program.getWidth())
-                                          : program.getColumns();
+    int64_t run =
+        analysis.usesSegments() ? static_cast<int64_t>(program.getWidth()) : program.getColumns();
     // Pieces of a row are not blocks of it.
     bool whole = llvm::all_of(ops, [&](Operation *op) {
       auto extent = op->getAttrOfType<IntegerAttr>("extent");
@@ -86,7 +87,8 @@ private:
     return op ? levels.lookup(op) : 0;
   }
 
-  // The sweep in which a value is there at the earliest; reductions are there one sweep after they run.
+  // The sweep in which a value is there at the earliest; reductions are there one sweep after they
+  // run.
   void findLevels() {
     for (Operation *op : ops) {
       int64_t level = 0;
@@ -123,8 +125,9 @@ private:
       }
       bool scalar = op->getNumResults() == 1 && !analysis.isElement(op->getResult(0));
       // Scalars are evaluated once, before the sweep that can have them; outputs in their own.
-      first[op] = isOutput(op) || !scalar ? needed.front()
-                                          : (analysis.isTotal(op->getResult(0)) ? sweeps : runs[op]);
+      first[op] = isOutput(op) || !scalar
+                      ? needed.front()
+                      : (analysis.isTotal(op->getResult(0)) ? sweeps : runs[op]);
       SmallVector<int64_t> passed = {first[op]};
       if (!scalar && !isOutput(op) && needed.size() > 1) {
         // Nothing of a row is left after all rows.
@@ -206,7 +209,8 @@ bool disjoint(ColumnMapAttr a, int64_t aExtent, ColumnMapAttr b, int64_t bExtent
          (begin(a) + aExtent <= begin(b) || begin(b) + bExtent <= begin(a));
 }
 
-// Whether the stage after all rows evaluates `op` again. Each op once: chains of squares share their operands.
+// Whether the stage after all rows evaluates `op` again. Each op once: chains of squares share
+// their operands.
 bool reachesTotals(Operation *op, const RowAnalysis &analysis) {
   SmallVector<Operation *> pending = {op};
   SmallPtrSet<Operation *, 16> seen;

@@ -1,5 +1,5 @@
-// The schedule of a row program: made by the planner, read by emitters, and what in-place safety is derived
-// from.
+// The schedule of a row program: made by the planner, read by emitters, and what in-place safety is
+// derived from.
 #ifndef HYDRA_DIALECTS_PLAN_ROWSCHEDULE_H
 #define HYDRA_DIALECTS_PLAN_ROWSCHEDULE_H
 
@@ -19,10 +19,10 @@ inline constexpr int64_t kTotalColumns = 64;
 // The schedule of `program`: a pure function of its structure and sizes, in integers.
 RowScheduleAttr scheduleRows(rows::ProgramOp program);
 
-// Whether result `result` of the program may take the memory of operand `operand` under `schedule`: the same
-// shape and storage; every read of the operand is of the row that is written, and either of the element
-// that is written or in an earlier sweep; no later sweep reads it. An emitter reads all it needs for a
-// position before it writes there.
+// Whether result `result` of the program may take the memory of operand `operand` under `schedule`:
+// the same shape and storage; every read of the operand is of the row that is written, and either
+// of the element that is written or in an earlier sweep; no later sweep reads it. An emitter reads
+// all it needs for a position before it writes there.
 bool mayOverwrite(rows::ProgramOp program, RowScheduleAttr schedule, unsigned operand,
                   unsigned result);
 

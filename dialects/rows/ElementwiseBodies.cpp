@@ -36,7 +36,8 @@ Value unaryValue(RowBuilder &r, UnaryKind kind, Value x) {
   llvm_unreachable("all kinds are handled");
 }
 
-// Integer division, defined for every divisor: x / 0 = 0. Exact in f64 for all i32, -2^31 / -1 wraps.
+// Integer division, defined for every divisor: x / 0 = 0. Exact in f64 for all i32, -2^31 / -1
+// wraps.
 Value divideIntegers(RowBuilder &r, Value a, Value c) {
   ImplicitLocOpBuilder &b = r.builder();
   Value quotient = r.div(arith::SIToFPOp::create(b, b.getF64Type(), a),
@@ -53,9 +54,10 @@ Value compareValue(RowBuilder &r, BinaryKind kind, Value a, Value c) {
   auto pick = [&](arith::CmpFPredicate ifFloat, arith::CmpIPredicate ifInteger) {
     return floats ? r.compare(ifFloat, a, c) : r.compare(ifInteger, a, c);
   };
-  Value holds = kind == BinaryKind::ge   ? pick(arith::CmpFPredicate::OGE, arith::CmpIPredicate::sge)
-                : kind == BinaryKind::gt ? pick(arith::CmpFPredicate::OGT, arith::CmpIPredicate::sgt)
-                                         : pick(arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq);
+  Value holds = kind == BinaryKind::ge ? pick(arith::CmpFPredicate::OGE, arith::CmpIPredicate::sge)
+                : kind == BinaryKind::gt
+                    ? pick(arith::CmpFPredicate::OGT, arith::CmpIPredicate::sgt)
+                    : pick(arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq);
   return floats ? r.select(holds, r.real(1.0), r.real(0.0))
                 : r.select(holds, r.integer(1), r.integer(0));
 }

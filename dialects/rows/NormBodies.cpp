@@ -71,7 +71,8 @@ RowDomain ropeDomain(RopeOp op) {
   domain.width = width;
   return domain;
 }
-// Neighbours rotate: y = x cos + neighbour(x) (-sin, sin). A row of the table holds (cos, sin) pairs.
+// Neighbours rotate: y = x cos + neighbour(x) (-sin, sin). A row of the table holds (cos, sin)
+// pairs.
 void ropeBody(RopeOp op, RowBuilder &r) {
   Value token = r.rem(r.coordinate(Coordinate::row), r.integer(shapeOf(op.getX())[1]));
   if (op.getPosition())

@@ -19,9 +19,7 @@ Type likeType(Value value, Type element) {
   auto vector = dyn_cast<VectorType>(value.getType());
   return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
 }
-Value wide(Builder &b, Value x) {
-  return arith::ExtFOp::create(b, likeType(x, b.getF64Type()), x);
-}
+Value wide(Builder &b, Value x) { return arith::ExtFOp::create(b, likeType(x, b.getF64Type()), x); }
 Value narrow(Builder &b, Value x) {
   return arith::TruncFOp::create(b, likeType(x, b.getF32Type()), x);
 }
@@ -65,11 +63,13 @@ Values logSumExpCombine(Builder &b, ValueRange a, ValueRange c) {
 }
 Values logSumExpStep(Builder &b, ValueRange s, ValueRange x) {
   // One element as a state: itself and exp(0), or nothing at all for -inf, or a NaN for a NaN.
-  Value zero = constantLike(b, x[0], b.getF32Type(), 0.0), one = constantLike(b, x[0], b.getF32Type(), 1.0);
+  Value zero = constantLike(b, x[0], b.getF32Type(), 0.0),
+        one = constantLike(b, x[0], b.getF32Type(), 1.0);
   Value lowest = constantLike(b, x[0], b.getF32Type(), kLowest);
   Value above = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x[0], lowest);
   Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x[0], x[0]);
-  Value weight = arith::SelectOp::create(b, above, one, arith::SelectOp::create(b, isNan, x[0], zero));
+  Value weight =
+      arith::SelectOp::create(b, above, one, arith::SelectOp::create(b, isNan, x[0], zero));
   Value top = arith::SelectOp::create(b, above, x[0], lowest);
   Value state[] = {top, weight};
   return logSumExpCombine(b, s, state);
@@ -94,8 +94,8 @@ const Reduction &rows::reductionOf(ReductionKind kind) {
   static const Reduction wideDot{2, kZero, true, wideDotStep, sumCombine, finishNarrow};
   static const Reduction max{1, kNothing, false, maxStep, maxStep, finishSame};
   static const Reduction largest{1, kNothing, false, largestStep, largestStep, finishSame};
-  static const Reduction logSumExp{1, kNothingAndZero, false, logSumExpStep, logSumExpCombine,
-                                   finishLogSumExp};
+  static const Reduction logSumExp{
+      1, kNothingAndZero, false, logSumExpStep, logSumExpCombine, finishLogSumExp};
   switch (kind) {
   case ReductionKind::sum:
     return sum;

@@ -1,7 +1,7 @@
-// The registry of reductions. A reduction has four parts: the identity of its states, a step that takes
-// one element, a combination of two states, and what the result is made of. combine(identity, s) = s, and
-// step distributes over combine, so that lanes, threads and chunks may start from the identity; padding
-// never touches a state.
+// The registry of reductions. A reduction has four parts: the identity of its states, a step that
+// takes one element, a combination of two states, and what the result is made of. combine(identity,
+// s) = s, and step distributes over combine, so that lanes, threads and chunks may start from the
+// identity; padding never touches a state.
 #ifndef HYDRA_DIALECTS_ROWS_REDUCTIONS_H
 #define HYDRA_DIALECTS_ROWS_REDUCTIONS_H
 
@@ -12,7 +12,8 @@ namespace mlir::rows {
 
 struct Reduction {
   unsigned arity; // elements a step takes
-  // The identity of each state, and whether it is held in f64 (the written contract of its precision).
+  // The identity of each state, and whether it is held in f64 (the written contract of its
+  // precision).
   ArrayRef<double> identity;
   bool isWide;
   // All work on scalars and, lane by lane, on vectors. Elements are f32.

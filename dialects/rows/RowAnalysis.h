@@ -25,8 +25,8 @@ public:
   bool isTotal(Value value) const { return dependence(value) & kTotal; }
   // Whether segments matter: a reduction over them, or an access by segment.
   bool usesSegments() const { return segments; }
-  // Whether the rows can be run through as one: every access is of whole, contiguous rows, and nothing is
-  // reduced or depends on where it is.
+  // Whether the rows can be run through as one: every access is of whole, contiguous rows, and
+  // nothing is reduced or depends on where it is.
   bool isFlat() const { return flat; }
 
 private:

@@ -38,13 +38,13 @@ Value RowBuilder::readMade(Value operand, Value value, const RowMap &row, const 
     code = "MEMORY: it is written by windows";
   else if (row.kind != RowMapKind::same && !(oneRow && row.kind == RowMapKind::none))
     code = "ROW_ESCAPE: another row is read";
-  else if (column.kind != ColumnMapKind::same &&
-           !(column.kind == ColumnMapKind::none && oneColumn))
+  else if (column.kind != ColumnMapKind::same && !(column.kind == ColumnMapKind::none && oneColumn))
     code = "COLUMN_ESCAPE: another column is read";
   if (!code)
     return value;
   failed = true;
-  InFlightDiagnostic diagnostic = op->emitOpError("cannot read a value of its own region; ") << code;
+  InFlightDiagnostic diagnostic = op->emitOpError("cannot read a value of its own region; ")
+                                  << code;
   diagnostic.attachNote(operand.getLoc()) << "made here";
   return {};
 }
@@ -75,8 +75,8 @@ Value RowBuilder::readBroadcast(Value operand, ArrayRef<int64_t> shape) {
   RankedTensorType type = typeOf(operand);
   SmallVector<int64_t> from(shape.size() - type.getRank(), 1);
   from.append(type.getShape().begin(), type.getShape().end());
-  ColumnMap column = from.empty() || (from.back() == 1 && shape.back() != 1) ? ColumnMap::none()
-                                                                             : ColumnMap();
+  ColumnMap column =
+      from.empty() || (from.back() == 1 && shape.back() != 1) ? ColumnMap::none() : ColumnMap();
   if (ArrayRef<int64_t>(from) == shape)
     return read(operand);
   if (type.getNumElements() == 1)

@@ -1,5 +1,5 @@
-// How an op says what it computes. No loop, pointer or lane can be reached from here: values are scalars
-// for one row and column of the domain.
+// How an op says what it computes. No loop, pointer or lane can be reached from here: values are
+// scalars for one row and column of the domain.
 #ifndef HYDRA_DIALECTS_ROWS_ROWBUILDER_H
 #define HYDRA_DIALECTS_ROWS_ROWBUILDER_H
 
@@ -40,11 +40,11 @@ struct ColumnMap {
 
 class RowBuilder {
 public:
-  // An element of an operand of the op. Where the operand is made in the same region, this is its value,
-  // and only the maps that stay in the row are possible. `extent` bounds the columns on which the value
-  // is defined (0: all); `pitch` is the distance between rows (0: the tensor's last extent, or the
-  // domain's columns where the tensor has as many elements as the domain). Null, after a diagnostic, if
-  // the access is impossible.
+  // An element of an operand of the op. Where the operand is made in the same region, this is its
+  // value, and only the maps that stay in the row are possible. `extent` bounds the columns on
+  // which the value is defined (0: all); `pitch` is the distance between rows (0: the tensor's last
+  // extent, or the domain's columns where the tensor has as many elements as the domain). Null,
+  // after a diagnostic, if the access is impossible.
   Value read(Value operand, RowMap row = {}, ColumnMap column = {}, int64_t extent = 0,
              int64_t pitch = 0);
   // The element of an operand that broadcasts to `shape`, whose rows and columns are the domain.
@@ -109,8 +109,10 @@ private:
   RowDomain opDomain;
   bool failed = false;
   llvm::DenseMap<Value, Value> arguments; // tensors from outside the region: block arguments
-  llvm::DenseMap<Value, Value> made;      // tensors of the region: their element; null if it needs memory
-  llvm::DenseMap<Value, SmallVector<int64_t>> results; // tensors that are results, with their numbers
+  llvm::DenseMap<Value, Value>
+      made; // tensors of the region: their element; null if it needs memory
+  llvm::DenseMap<Value, SmallVector<int64_t>>
+      results; // tensors that are results, with their numbers
 };
 
 // Rows and columns of a tensor: all axes but the last, and the last; a scalar is 1 x 1.

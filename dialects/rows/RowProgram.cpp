@@ -11,8 +11,7 @@ namespace mlir::rows {
 // Builds the bodies of a region one after the other.
 class ProgramBuilder {
 public:
-  ProgramBuilder(OpBuilder &builder, Block &primitives)
-      : outer(builder), primitives(primitives) {
+  ProgramBuilder(OpBuilder &builder, Block &primitives) : outer(builder), primitives(primitives) {
     // The program may be built into the same block.
     for (Operation &op : primitives.without_terminator())
       ops.push_back(&op);
@@ -25,11 +24,9 @@ public:
     Operation *yield = primitives.getTerminator();
     IntegerAttr rowsInput;
     if (domain->rowsOperand)
-      rowsInput = outer.getI64IntegerAttr(
-          cast<BlockArgument>(domain->rowsOperand).getArgNumber());
-    auto program =
-        ProgramOp::create(outer, ops.front()->getLoc(), yield->getOperandTypes(), inputs,
-                          domain->rows, domain->segments, domain->width, rowsInput);
+      rowsInput = outer.getI64IntegerAttr(cast<BlockArgument>(domain->rowsOperand).getArgNumber());
+    auto program = ProgramOp::create(outer, ops.front()->getLoc(), yield->getOperandTypes(), inputs,
+                                     domain->rows, domain->segments, domain->width, rowsInput);
     Block *body = outer.createBlock(&program.getBody());
     RowBuilder rows(ImplicitLocOpBuilder::atBlockEnd(program.getLoc(), body), program);
     for (BlockArgument argument : primitives.getArguments())

@@ -11,9 +11,9 @@
 using namespace mlir;
 using namespace mlir::rows;
 
+#include "dialects/rows/RowBodyInterface.cpp.inc"
 #include "dialects/rows/RowsDialect.cpp.inc"
 #include "dialects/rows/RowsEnums.cpp.inc"
-#include "dialects/rows/RowBodyInterface.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/rows/RowsAttributes.cpp.inc"
@@ -42,12 +42,13 @@ LogicalResult ProgramOp::verifyRegions() {
   Block &block = getBody().front();
   // program C1
   if (block.getArgumentTypes() != getInputs().getTypes())
-    return emitOpError("expected block arguments of the operands' types ") << getInputs().getTypes();
+    return emitOpError("expected block arguments of the operands' types ")
+           << getInputs().getTypes();
   // program C2
   if (std::optional<uint64_t> input = getRowsInput()) {
     if (*input >= getInputs().size())
-      return emitOpError("names operand ") << *input << " as its row count, but has "
-                                           << getInputs().size() << " operands";
+      return emitOpError("names operand ")
+             << *input << " as its row count, but has " << getInputs().size() << " operands";
     auto type = cast<RankedTensorType>(getInputs()[*input].getType());
     if (type.getRank() != 0 || !type.getElementType().isInteger(32))
       return emitOpError("expected a scalar i32 as row count, found ") << type;

@@ -37,8 +37,9 @@ struct RowDomain {
 #include "dialects/rows/RowsOps.h.inc"
 
 namespace mlir::rows {
-// Attaches RowBodyOpInterface to every row-wise primitive. What an op computes is a fact of the op and
-// therefore stands in this folder: planner, interpreter and the emitters of all targets read it.
+// Attaches RowBodyOpInterface to every row-wise primitive. What an op computes is a fact of the op
+// and therefore stands in this folder: planner, interpreter and the emitters of all targets read
+// it.
 void registerRowBodyExternalModels(DialectRegistry &registry);
 } // namespace mlir::rows
 

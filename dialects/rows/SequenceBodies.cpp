@@ -1,4 +1,5 @@
-// Bodies of windows over the sequence and of gathered rows: other rows of an operand, by shift or index.
+// Bodies of windows over the sequence and of gathered rows: other rows of an operand, by shift or
+// index.
 #include "dialects/rows/RowBodies.h"
 
 using namespace mlir;
@@ -47,7 +48,8 @@ void unfoldBody(UnfoldOp op, RowBuilder &r) {
   int64_t sequence = shapeOf(op.getX())[1], width = op.getWidth();
   for (int64_t m = 0; m < width; ++m) {
     int64_t delta = m - (width - 1);
-    Value value = delta == 0 ? r.read(op.getX()) : r.read(op.getX(), RowMap::shift(delta, sequence));
+    Value value =
+        delta == 0 ? r.read(op.getX()) : r.read(op.getX(), RowMap::shift(delta, sequence));
     if (op.getHistory() && delta != 0) {
       // Row t + m of the history, which ends where the sequence begins.
       Value past = r.add(tokenOf(r, sequence), r.integer(m)), end = r.integer(width - 1);

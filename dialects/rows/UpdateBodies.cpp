@@ -1,4 +1,5 @@
-// Bodies of the optimizer updates: flat, with everything but the element itself computed once, in f64.
+// Bodies of the optimizer updates: flat, with everything but the element itself computed once, in
+// f64.
 #include "dialects/rows/RowBodies.h"
 
 using namespace mlir;

@@ -30,8 +30,7 @@ class FormFusionsPass : public mlir::hydra::impl::FormFusionsPassBase<FormFusion
         return signalPassFailure();
       }
       // The kind is derived: what has a row body is emitted by rows.
-      FusionKind kind =
-          isa<rows::RowBodyOpInterface>(op) ? FusionKind::rows : cost.getFusionKind();
+      FusionKind kind = isa<rows::RowBodyOpInterface>(op) ? FusionKind::rows : cost.getFusionKind();
       if (kind == FusionKind::matmul || kind == FusionKind::alias)
         continue;
       wrap(op, kind);

@@ -30,8 +30,7 @@ int64_t flopsOf(func::FuncOp function) {
 
 class Emitter {
 public:
-  Emitter(OpBuilder &builder, const StorageAssignment &storage,
-          const KernelTable &kernels)
+  Emitter(OpBuilder &builder, const StorageAssignment &storage, const KernelTable &kernels)
       : builder(builder), storage(storage), kernels(kernels) {}
 
   void emitBuffers(Location location) {

@@ -6,8 +6,8 @@
 
 namespace mlir::plan {
 
-// Whether result `result` of `op` (a hydra.fusion or a matmul) may share its buffer with operand `operand`. Of a
-// fusion its kernel knows (KernelWork.h), from its schedule.
+// Whether result `result` of `op` (a hydra.fusion or a matmul) may share its buffer with operand
+// `operand`. Of a fusion its kernel knows (KernelWork.h), from its schedule.
 bool mayOverwrite(Operation *op, unsigned operand, unsigned result, const KernelTable &kernels);
 
 } // namespace mlir::plan

@@ -14,9 +14,9 @@ struct KernelUse {
   SmallVector<int64_t> scalars;
 };
 
-// Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its schedule, or its one
-// primitive. Bodies are compared as text, with scalars neutral and without locations and discardable attributes; the
-// hash (XXH3 128) of that text names the kernel.
+// Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its
+// schedule, or its one primitive. Bodies are compared as text, with scalars neutral and without
+// locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
 class KernelTable {
 public:
   explicit KernelTable(const OpBuilder &builder) : builder(builder) {}

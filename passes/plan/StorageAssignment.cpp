@@ -18,11 +18,9 @@ Value mlir::plan::rootOf(Value value) {
   return value;
 }
 
-FailureOr<StorageAssignment> StorageAssignment::create(func::FuncOp function,
-                                                       const SharedLayout &shared,
-                                                       ConstantPool &constants,
-                                                       const KernelTable &kernels,
-                                                       RegionSizes &sizes) {
+FailureOr<StorageAssignment>
+StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
+                          ConstantPool &constants, const KernelTable &kernels, RegionSizes &sizes) {
   StorageAssignment assignment(function, constants, kernels);
   assignment.findLastUses();
   if (failed(assignment.placeArguments(shared)) || failed(assignment.placeTargets(shared)))
@@ -141,7 +139,8 @@ void StorageAssignment::assignSteps() {
       valueBytes += alignUp(bytesOf(result.getType()));
     }
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
-      if (auto bytes = static_cast<int64_t>(KernelOp(kernels.lookup(fusion).kernel).getPartialBytes())) {
+      if (auto bytes =
+              static_cast<int64_t>(KernelOp(kernels.lookup(fusion).kernel).getPartialBytes())) {
         int64_t now = static_cast<int64_t>(step);
         partials[op] = addStorage({RefAttr(), bytes, now, now, /*inArena=*/true, false});
         valueBytes += alignUp(bytes);
@@ -152,7 +151,8 @@ void StorageAssignment::assignSteps() {
 // Whether every operand of `op` that lives in `storage` may be overwritten by the result.
 bool StorageAssignment::mayTake(Operation *op, unsigned result, unsigned storage) const {
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-    if (storageOfRoot.lookup(rootOf(operand)) == storage && !mayOverwrite(op, index, result, kernels))
+    if (storageOfRoot.lookup(rootOf(operand)) == storage &&
+        !mayOverwrite(op, index, result, kernels))
       return false;
   return true;
 }

@@ -1,8 +1,8 @@
 // hydra-verify-plan: the invariants of the plan dialect.
 #include "passes/plan/Passes.h"
 
-#include "passes/plan/PlanChecks.h"
 #include "dialects/rows/RowsDialect.h"
+#include "passes/plan/PlanChecks.h"
 #include "passes/plan/RegionLayout.h"
 
 namespace mlir::plan {
@@ -84,14 +84,16 @@ class VerifyPlanPass : public mlir::plan::impl::VerifyPlanPassBase<VerifyPlanPas
     if ((program != nullptr) != kernel.getSchedule().has_value())
       return kernel.emitOpError("expected a schedule exactly for a row program");
     auto operations = static_cast<size_t>(
-        program ? std::distance(program.getBody().front().begin(), program.getBody().front().end()) : 0);
+        program ? std::distance(program.getBody().front().begin(), program.getBody().front().end())
+                : 0);
     if (program && (kernel.getSchedule()->getSweep().size() != operations ||
                     kernel.getSchedule()->getPlace().size() != operations))
       return kernel.emitOpError("expected a schedule of ")
              << operations << " operations, one sweep and one place each";
     for (Operation &op : body.without_terminator())
       if (!op.hasTrait<hydra::PrimitiveTier>() && !isa<rows::ProgramOp>(op))
-        return kernel.emitOpError("may hold a row program or primitives only").attachNote(op.getLoc())
+        return kernel.emitOpError("may hold a row program or primitives only")
+                   .attachNote(op.getLoc())
                << "found " << op.getName() << " here";
     return success();
   }

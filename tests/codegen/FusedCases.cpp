@@ -1,5 +1,5 @@
-// Regions of several primitives that become one row program, and programs written by hand: what the bodies of single
-// primitives do not reach.
+// Regions of several primitives that become one row program, and programs written by hand: what the
+// bodies of single primitives do not reach.
 #include "tests/codegen/OpCases.h"
 
 namespace mlir::hydra::testing {

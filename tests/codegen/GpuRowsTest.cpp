@@ -1,4 +1,5 @@
-// Row programs as PTX: the same bodies and schedules as on CPUs, assembled for every architecture without spills.
+// Row programs as PTX: the same bodies and schedules as on CPUs, assembled for every architecture
+// without spills.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,8 @@ using ::testing::Not;
 
 namespace {
 
-// Cases of every shape of program: flat, rows, segments, windows, gathered rows, column sums, regions.
+// Cases of every shape of program: flat, rows, segments, windows, gathered rows, column sums,
+// regions.
 const char* const kCases[] = {"unary_silu_48",
                               "binary_i32_max_33",
                               "binary_broadcast3_33",
@@ -82,9 +84,9 @@ TEST_P(GpuRows, AssemblesWithoutSpills) {
     std::ofstream(input.str().str()) << *ptx;
     std::string option = "-arch=" + architecture.str();
     std::optional<StringRef> streams[] = {std::nullopt, output.str(), output.str()};
-    int code = llvm::sys::ExecuteAndWait(
-        assembler, {assembler, "-v", option, input.str(), "-o", "/dev/null"}, std::nullopt,
-        streams);
+    int code = llvm::sys::ExecuteAndWait(assembler,
+                                         {assembler, "-v", option, input.str(), "-o", "/dev/null"},
+                                         std::nullopt, streams);
     std::string report = textOf(output.str().str());
     EXPECT_EQ(code, 0) << report << *ptx;
     EXPECT_THAT(report, HasSubstr("0 bytes spill stores, 0 bytes spill loads"));

@@ -191,6 +191,8 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
     cases.push_back(make("l2_norm" + suffix, function("l2_norm", {heads}, norm, {heads})));
     cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
     addRows(c, cases, "l2_norm" + suffix, "l2_norm", {heads}, norm, {heads});
+    std::string oneHead = "{heads = 1, eps = 1.0e-3 : f64}";
+    cases.push_back(make("l2_norm_one_head" + suffix, function("l2_norm", {x}, oneHead, {x})));
     for (const char* eps2 : {"1.0e-3", "2.5"}) {
       std::string attributes = std::string("{heads = 3, eps = ") + eps2 + " : f64}";
       cases.push_back(make("l2_norm_grad" + std::string(eps2[0] == '1' ? "" : "_below") + suffix,

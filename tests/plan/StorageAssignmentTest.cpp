@@ -109,8 +109,8 @@ TEST(StorageAssignment, RandomProgramsKeepEveryValue) {
   registry.insert<hydra::HydraDialect, plan::PlanDialect, func::FuncDialect>();
   rows::registerRowBodyExternalModels(registry);
   MLIRContext context(registry);
-  context.loadDialect<hydra::HydraDialect, rows::RowsDialect, plan::PlanDialect,
-                      func::FuncDialect>();
+  context
+      .loadDialect<hydra::HydraDialect, rows::RowsDialect, plan::PlanDialect, func::FuncDialect>();
   int64_t inPlace = 0, copies = 0;
   for (unsigned seed = 0; seed < 400; ++seed) {
     std::string text = RandomProgram(seed).text();
