@@ -33,6 +33,8 @@ public:
   void check(bool condition, absl::string_view key, absl::string_view message);
 
   absl::Status finish();
+  // What was declared so far.
+  const std::vector<absl::string_view> &keys() const { return known; }
   // Byte at which the value of `key` starts, or the object itself.
   uint64_t offset(absl::string_view key) const;
 

@@ -96,7 +96,7 @@ void ModelBuilder::build() {
                                        integer(config.attention.dim), integer(config.maxSeqLen),
                                        text(config.rules));
   if (config.staticRoutingMode)
-    model->setAttr("hydra.routing", text("static"));
+    model->setAttr(kRoutingAttrName, text("static"));
   auto tokens =
       RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic}, builder.getI32Type());
   auto logits = RankedTensorType::get(

@@ -12,8 +12,13 @@
 namespace mlir::hydra {
 
 // Loads `path`: a .mlir file, a .json file, or "-" for standard input in either format. The context
-// needs no dialects; those of a spec are loaded.
+// needs no dialects; those of a spec are loaded. Errors of the parser carry a note that says what
+// to write instead.
 FailureOr<OwningOpRef<ModuleOp>> loadSpec(StringRef path, MLIRContext &context);
+
+// Why the file at `path` is no text that MLIR could parse: an artifact, or other bytes. "" for
+// text, bytecode, standard input, and what cannot be read.
+std::string binarySpecProblem(StringRef path);
 
 // A spec in memory; `source` names it in messages.
 FailureOr<OwningOpRef<ModuleOp>> parseSpec(StringRef text, StringRef source, MLIRContext &context);

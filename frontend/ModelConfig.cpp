@@ -2,6 +2,8 @@
 
 #include "frontend/ConfigReader.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <limits>
 
 using namespace mlir::hydra;
@@ -44,6 +46,65 @@ void mlir::hydra::readAttention(ConfigReader &reader, AttentionConfig &config) {
                    latent / config.nHeads, "; change n_heads, compression_factor or dim"));
 }
 
+namespace {
+
+// Keys that have no effect in a part of the models. They may stand with their default, so that
+// complete dumps of all settings are configs; any other value would be ignored.
+class Inapplicable {
+public:
+  Inapplicable(ConfigReader &reader, bool inapplicable, std::string reason)
+      : reader(reader), inapplicable(inapplicable), reason(std::move(reason)) {}
+
+  template <typename T> Inapplicable &key(absl::string_view key, const T &value, const T &initial) {
+    reader.check(!inapplicable || value == initial, key,
+                 absl::StrCat(key, " has no effect ", reason, "; remove the key"));
+    return *this;
+  }
+
+private:
+  ConfigReader &reader;
+  bool inapplicable;
+  std::string reason;
+};
+
+} // namespace
+
+static void refuseInapplicable(ConfigReader &reader, const ModelConfig &config) {
+  const ModelConfig initial;
+  bool base = config.kind == "base";
+  Inapplicable(reader, base, "in a model of kind \"base\", which routes nothing")
+      // One pass is what a base block makes.
+      .key("recursions_per_block",
+           config.recursionsPerBlock == 1 ? initial.recursionsPerBlock : config.recursionsPerBlock,
+           initial.recursionsPerBlock)
+      .key("mod_capacity", config.modCapacity, initial.modCapacity)
+      .key("adaptive", config.adaptive, initial.adaptive)
+      .key("dim_ref", config.dimRef, initial.dimRef)
+      .key("depth_alpha", config.depthAlpha, initial.depthAlpha)
+      .key("depth_scale_max", config.depthScaleMax, initial.depthScaleMax)
+      .key("static_routing_mode", config.staticRoutingMode, initial.staticRoutingMode)
+      .key("moe_enabled", config.moeEnabled, initial.moeEnabled);
+  Inapplicable(reader, base || config.modCapacity <= 0, "without depth routing (mod_capacity > 0)")
+      .key("aux_loss_weight", config.auxLossWeight, initial.auxLossWeight)
+      .key("mod_mlp_warmup", config.modMlpWarmup, initial.modMlpWarmup)
+      .key("mod_loss_aware_weight", config.modLossAwareWeight, initial.modLossAwareWeight);
+  Inapplicable(reader, base || !config.adaptive, "without adaptive recursion (adaptive: true)")
+      .key("mor_min_depth", config.morMinDepth, initial.morMinDepth)
+      .key("mor_warmup", config.morWarmup, initial.morWarmup)
+      .key("mor_advantage_loss_scale", config.morAdvantageLossScale, initial.morAdvantageLossScale);
+  Inapplicable(reader, base || !config.moeEnabled, "without experts (moe_enabled: true)")
+      .key("moe_num_experts", config.moeNumExperts, initial.moeNumExperts)
+      .key("moe_num_layers", config.moeNumLayers, initial.moeNumLayers)
+      .key("moe_top_k", config.moeTopK, initial.moeTopK)
+      .key("moe_aux_weight", config.moeAuxWeight, initial.moeAuxWeight)
+      .key("moe_warmup_steps", config.moeWarmupSteps, initial.moeWarmupSteps)
+      .key("moe_capacity_factor", config.moeCapacityFactor, initial.moeCapacityFactor)
+      .key("moe_router_jitter", config.moeRouterJitter, initial.moeRouterJitter)
+      .key("moe_identity_init", config.moeIdentityInit, initial.moeIdentityInit)
+      .key("moe_forced_routing_steps", config.moeForcedRoutingSteps, initial.moeForcedRoutingSteps)
+      .key("moe_teacher_until_step", config.moeTeacherUntilStep, initial.moeTeacherUntilStep);
+}
+
 static void readRouting(ConfigReader &reader, ModelConfig &config) {
   reader.number("mod_capacity", config.modCapacity, 0.0, 1.0);
   reader.optionalNumber("aux_loss_weight", config.auxLossWeight, 0.0, kNoLimit);
@@ -79,9 +140,8 @@ static void readExperts(ConfigReader &reader, ModelConfig &config) {
   reader.integer("moe_teacher_until_step", config.moeTeacherUntilStep, 0, kMaxSteps);
 }
 
-absl::StatusOr<ModelConfig> mlir::hydra::readModelConfig(::hydra::JsonView object) {
-  ModelConfig config;
-  ConfigReader reader(object);
+// Every key of a model, in any kind.
+static void readAll(ConfigReader &reader, ModelConfig &config) {
   reader.choice("kind", config.kind, {"hydra", "base"});
   reader.choice("rules", config.rules, {"pytorch", "corrected"});
   reader.integer("max_seq_len", config.maxSeqLen, 1, kMaxExtent);
@@ -94,6 +154,26 @@ absl::StatusOr<ModelConfig> mlir::hydra::readModelConfig(::hydra::JsonView objec
   reader.check(config.hidden() > 0, "mlp_ratio", "expected dim * mlp_ratio of at least 1");
   readRouting(reader, config);
   readExperts(reader, config);
+}
+
+absl::StatusOr<ModelConfig> mlir::hydra::readModelConfig(::hydra::JsonView object) {
+  ModelConfig config;
+  ConfigReader reader(object);
+  readAll(reader, config);
+  refuseInapplicable(reader, config);
   HYDRA_RETURN_IF_ERROR(reader.finish());
+  // All defaults together are a model of 50257 x 768 that nobody asks for with two braces.
+  if (object.size() == 0)
+    return object.Expected(
+        "the settings of a model, at least one: every key has a default, but "
+        "{\"vocab_size\": 256, \"dim\": 256} says what is meant (docs/config.md)");
   return config;
+}
+
+bool mlir::hydra::isModelKey(absl::string_view key) {
+  absl::StatusOr<::hydra::JsonDocument> empty = ::hydra::JsonDocument::Parse("{}", "");
+  ModelConfig config;
+  ConfigReader reader(empty->root());
+  readAll(reader, config);
+  return llvm::is_contained(reader.keys(), key);
 }

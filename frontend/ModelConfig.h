@@ -1,5 +1,5 @@
 // The settings of a model as a .json config states them: object `model`, with the names of the
-// PyTorch HYDRA (golden files have the same). Every key is optional.
+// PyTorch HYDRA (golden files have the same). Every key is optional; docs/config.md lists them.
 #ifndef HYDRA_FRONTEND_MODELCONFIG_H
 #define HYDRA_FRONTEND_MODELCONFIG_H
 
@@ -66,9 +66,12 @@ struct ModelConfig {
   int64_t hidden() const;
 };
 
-// Reads `object`. Unknown keys, wrong types and sizes that do not fit each other are
-// kFailedPrecondition with file, line, column and path.
+// Reads `object`. Unknown keys, keys without effect beside the others, wrong types, sizes that do
+// not fit each other, and an empty object are kFailedPrecondition with file, line, column and path.
 absl::StatusOr<ModelConfig> readModelConfig(::hydra::JsonView object);
+
+// Whether readModelConfig knows the key.
+bool isModelKey(absl::string_view key);
 
 class ConfigReader;
 // Declares the keys of AttentionConfig to `reader` and checks that the sizes fit each other.

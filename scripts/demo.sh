@@ -22,7 +22,7 @@ stage "2/6  Compile models/hydra-nano.mlir"
 "$run" inspect "$out/hydra-nano.hydra" | sed '/^parameter  /,$d'
 
 stage "3/6  Bytes to tokens, the last 5 % held out"
-"$run" data text "$out/kjv.txt" --out "$out/data"
+"$run" data text "$out/kjv.txt" --out "$out/data" --force
 
 stage "4/6  Train"
 rm -rf "$out/run"

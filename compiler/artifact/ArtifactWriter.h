@@ -14,7 +14,7 @@ namespace mlir::hydra {
 // Machine code of all kernels for one instruction-set level. Position independent, without
 // relocations.
 struct CodeSection {
-  std::string isaLevel; // e.g. x86-64-v4
+  std::string isaLevel; // its --arch name
   std::vector<uint8_t> bytes;
   llvm::StringMap<uint64_t> symbols; // byte offset of each kernel function, see kernelSymbol
 };
@@ -25,6 +25,7 @@ struct ArtifactMetadata {
   std::string target = "cpu"; // cpu, cuda, sim
   std::string compilerBuild;
   std::string rules;
+  std::string precision = "f32"; // f32, bf16
   int64_t vocabSize = 0, dim = 0, maxSeqLen = 0, cacheLength = 0;
   std::string spec;     // text of the model spec; empty: no section. So for the next two
   std::string settings; // compile settings, JSON

@@ -8,7 +8,17 @@ namespace hal = ::hydra::hal;
 
 hal::BufferRef mlir::hydra::toRef(plan::RefAttr ref) {
   return {static_cast<hal::Region>(ref.getRegion()), static_cast<uint64_t>(ref.getOffset()),
-          static_cast<uint64_t>(ref.getBytes())};
+          static_cast<uint64_t>(ref.getBytes()),     static_cast<uint64_t>(ref.getRowBytes()),
+          static_cast<uint64_t>(ref.getPitch()),     ref.getRepeatStep()};
+}
+
+static hal::LaunchGeometry toGeometry(plan::GeometryAttr attribute) {
+  hal::LaunchGeometry geometry;
+  llvm::copy(attribute.getGrid(), geometry.grid.begin());
+  llvm::copy(attribute.getBlock(), geometry.block.begin());
+  llvm::copy(attribute.getCluster(), geometry.cluster.begin());
+  geometry.shared_bytes = attribute.getSharedBytes();
+  return geometry;
 }
 
 FailureOr<hal::ElementType> mlir::hydra::toElementType(Operation *op, Type type) {
@@ -35,7 +45,7 @@ uint32_t CommandTables::scopeIndex(StringRef scope) {
 FailureOr<hal::CommandSequence> CommandTables::convert(Block &block) {
   hal::CommandSequence commands;
   for (Operation &op : block) {
-    if (isa<plan::BufferOp>(op))
+    if (isa<plan::BufferOp, plan::DeadOp>(op))
       continue;
     FailureOr<hal::Command> command = convertOp(op);
     if (failed(command))
@@ -63,6 +73,8 @@ FailureOr<hal::Command> CommandTables::convertOp(Operation &op) {
             llvm::append_range(body.scalars, launch.getScalars());
             body.items = launch.getItems();
             body.grain = launch.getGrain();
+            if (plan::GeometryAttr geometry = launch.getGeometryAttr())
+              body.geometry = toGeometry(geometry);
             command.body = std::move(body);
             return success();
           })
@@ -110,6 +122,13 @@ FailureOr<hal::Command> CommandTables::convertOp(Operation &op) {
             command.body = hal::CaptureCommand{std::move(*commands)};
             return success();
           })
+          .Case([&](plan::RepeatOp repeat) -> LogicalResult {
+            FailureOr<hal::CommandSequence> commands = convert(repeat.getBody().front());
+            if (failed(commands))
+              return failure();
+            command.body = hal::RepeatCommand{repeat.getCount(), std::move(*commands)};
+            return success();
+          })
           .Default([](Operation *other) {
             return other->emitOpError("is not a command of the plan; run hydra-verify-plan");
           });
@@ -119,8 +138,10 @@ FailureOr<hal::Command> CommandTables::convertOp(Operation &op) {
 }
 
 FailureOr<hal::MatmulCommand> CommandTables::convertMatmul(plan::MatmulOp op) {
-  FailureOr<hal::ElementType> type = toElementType(op, op.getType());
-  if (failed(type))
+  FailureOr<hal::ElementType> aType = toElementType(op, op.getAType());
+  FailureOr<hal::ElementType> bType = toElementType(op, op.getBType());
+  FailureOr<hal::ElementType> cType = toElementType(op, op.getCType());
+  if (failed(aType) || failed(bType) || failed(cType))
     return failure();
   hal::MatmulCommand body;
   body.a = toRef(op.getA());
@@ -140,10 +161,16 @@ FailureOr<hal::MatmulCommand> CommandTables::convertMatmul(plan::MatmulOp op) {
   if (op.getRows())
     body.rows = toRef(*op.getRows());
   body.rows_bound_k = op.getRowsBoundK();
-  body.type = *type;
+  body.a_type = *aType;
+  body.b_type = *bType;
+  body.c_type = *cType;
   body.groups = op.getGroups();
   body.group_a = op.getGroupA();
   body.group_b = op.getGroupB();
   body.group_c = op.getGroupC();
+  if (op.getOffsets())
+    body.offsets = toRef(*op.getOffsets());
+  body.k_slice = op.getKSlice();
+  body.b_layout = static_cast<hal::MatrixLayout>(op.getBLayout());
   return body;
 }

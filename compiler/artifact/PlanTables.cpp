@@ -3,6 +3,7 @@
 #include "compiler/artifact/CommandTables.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
+#include "runtime/artifact/features.h"
 #include "runtime/artifact/format.h"
 #include "llvm/ADT/MapVector.h"
 #include <cstring>
@@ -29,6 +30,8 @@ static FailureOr<NamedBuffer> toBuffer(plan::BufferOp op) {
   buffer.shape.assign(type.getShape().begin(), type.getShape().end());
   if (op.getInitial())
     buffer.initial = op.getInitial()->convertToDouble();
+  if (op.getReduce())
+    buffer.reduce = static_cast<::hydra::artifact::Reduce>(*op.getReduce());
   return buffer;
 }
 
@@ -124,6 +127,10 @@ private:
     StringRef name = op.getBinding().getName().getValue();
     switch (op.getBinding().getKind()) {
     case BindingKind::parameter:
+      if (op.getRef().getRegion() == plan::Region::derived) {
+        info.derived.push_back(std::move(*buffer));
+        return success();
+      }
       parameters[name].name = name.str();
       parameters[name].buffer = std::move(*buffer);
       return success();
@@ -165,6 +172,7 @@ private:
     entry.seq = op.getEntry().getSeq();
     entry.variant = op.getEntry().getVariant().str();
     entry.arena_bytes = op.getArenaBytes();
+    entry.record_bytes = op.getRecordBytes();
     entry.flops = op.getFlops();
     Block &body = op.getBody().front();
     for (auto buffer : body.getOps<plan::BufferOp>()) {
@@ -172,14 +180,30 @@ private:
       if (failed(named))
         return failure();
       bool isInput = buffer.getBinding().getKind() == BindingKind::input;
-      (isInput ? entry.inputs : entry.outputs).push_back(std::move(*named));
+      bool isRecord = buffer.getRef().getRegion() == plan::Region::record;
+      (isInput    ? entry.inputs
+       : isRecord ? entry.record
+                  : entry.outputs)
+          .push_back(std::move(*named));
     }
+    addDead(body, entry);
     FailureOr<::hydra::hal::CommandSequence> sequence = commands.convert(body);
     if (failed(sequence))
       return failure();
     entry.body = std::move(*sequence);
     info.entries.push_back(std::move(entry));
     return success();
+  }
+
+  // A plan.dead stands before the command whose number it gets.
+  static void addDead(Block &body, EntryInfo &entry) {
+    uint64_t command = 0;
+    for (Operation &op : body) {
+      if (auto dead = dyn_cast<plan::DeadOp>(op))
+        entry.dead.push_back({command, toRef(dead.getRange())});
+      else if (!isa<plan::BufferOp>(op))
+        ++command;
+    }
   }
 
   ModuleOp module;
@@ -199,6 +223,7 @@ FailureOr<ArtifactInfo> mlir::hydra::buildTables(ModuleOp module, ArrayRef<CodeS
   info.target = metadata.target;
   info.compiler_build = metadata.compilerBuild;
   info.rules = metadata.rules;
+  info.precision = metadata.precision;
   info.vocab_size = metadata.vocabSize;
   info.dim = metadata.dim;
   info.max_seq_len = metadata.maxSeqLen;
@@ -207,6 +232,7 @@ FailureOr<ArtifactInfo> mlir::hydra::buildTables(ModuleOp module, ArrayRef<CodeS
     info.isa_levels.push_back(section.isaLevel);
   if (failed(TableBuilder(module, code, info).build()))
     return failure();
+  info.required_features = ::hydra::artifact::FeaturesOf(info);
   return info;
 }
 

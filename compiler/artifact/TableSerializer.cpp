@@ -13,13 +13,19 @@ using ::hydra::artifact::ParameterInfo;
 using ::hydra::artifact::SectionInfo;
 
 // The enumerations are cast below; schema, command.h and reader number them alike.
-static_assert(static_cast<int>(fb::Region::scratch) == static_cast<int>(hal::Region::kScratch));
+static_assert(static_cast<int>(fb::Region::derived) == static_cast<int>(hal::Region::kDerived));
 static_assert(static_cast<int>(fb::ElementType::u8) == static_cast<int>(hal::ElementType::kU8));
 
 namespace {
 
 fb::BufferRef toTable(const hal::BufferRef &ref) {
-  return fb::BufferRef(ref.offset, ref.bytes, static_cast<fb::Region>(ref.region));
+  return fb::BufferRef(ref.offset, ref.bytes, ref.row_bytes, ref.pitch, ref.repeat_step,
+                       static_cast<fb::Region>(ref.region));
+}
+
+fb::LaunchGeometry toTable(const hal::LaunchGeometry &g) {
+  return fb::LaunchGeometry(g.grid[0], g.grid[1], g.grid[2], g.block[0], g.block[1], g.block[2],
+                            g.cluster[0], g.cluster[1], g.cluster[2], g.shared_bytes);
 }
 
 class Serializer {
@@ -37,18 +43,23 @@ public:
     std::vector<fb::BufferRef> args;
     for (const hal::BufferRef &arg : c.args)
       args.push_back(toTable(arg));
-    return fb::CreateKernelCommandDirect(builder, c.kernel, &args, &c.scalars, c.items, c.grain)
+    fb::LaunchGeometry geometry = c.geometry ? toTable(*c.geometry) : fb::LaunchGeometry();
+    return fb::CreateKernelCommandDirect(builder, c.kernel, &args, &c.scalars, c.items, c.grain,
+                                         c.geometry ? &geometry : nullptr)
         .Union();
   }
   Offset<void> operator()(const hal::MatmulCommand &c) {
     kind = fb::CommandBody::MatmulCommand;
     fb::BufferRef first = toTable(c.a), second = toTable(c.b), result = toTable(c.c);
     fb::BufferRef rows = c.rows ? toTable(*c.rows) : fb::BufferRef();
-    return fb::CreateMatmulCommand(builder, &first, &second, &result, c.m, c.n, c.k, c.lda, c.ldb,
-                                   c.ldc, c.transpose_a, c.transpose_b, c.accumulate, c.tile_m,
-                                   c.tile_n, c.rows ? &rows : nullptr, c.rows_bound_k,
-                                   static_cast<fb::ElementType>(c.type), c.groups, c.group_a,
-                                   c.group_b, c.group_c)
+    fb::BufferRef offsets = c.offsets ? toTable(*c.offsets) : fb::BufferRef();
+    return fb::CreateMatmulCommand(
+               builder, &first, &second, &result, c.m, c.n, c.k, c.lda, c.ldb, c.ldc, c.transpose_a,
+               c.transpose_b, c.accumulate, c.tile_m, c.tile_n, c.rows ? &rows : nullptr,
+               c.rows_bound_k, static_cast<fb::ElementType>(c.a_type),
+               static_cast<fb::ElementType>(c.b_type), static_cast<fb::ElementType>(c.c_type),
+               c.groups, c.group_a, c.group_b, c.group_c, c.offsets ? &offsets : nullptr, c.k_slice,
+               static_cast<fb::MatrixLayout>(c.b_layout))
         .Union();
   }
   Offset<void> operator()(const hal::CopyCommand &c) {
@@ -81,6 +92,11 @@ public:
     kind = fb::CommandBody::CaptureCommand;
     return fb::CreateCaptureCommand(builder, body).Union();
   }
+  Offset<void> operator()(const hal::RepeatCommand &c) {
+    Offset<fb::CommandList> body = commands(c.body);
+    kind = fb::CommandBody::RepeatCommand;
+    return fb::CreateRepeatCommand(builder, c.count, body).Union();
+  }
 
 private:
   Offset<fb::CommandList> commands(const hal::CommandSequence &sequence) {
@@ -96,7 +112,7 @@ private:
     fb::BufferRef ref = toTable(buffer.ref);
     return fb::CreateNamedBufferDirect(builder, buffer.name.c_str(), &ref,
                                        static_cast<fb::ElementType>(buffer.type), &buffer.shape,
-                                       buffer.initial);
+                                       buffer.initial, static_cast<fb::Reduce>(buffer.reduce));
   }
 
   // A vector of the tables that `build` makes of `items`.
@@ -130,8 +146,13 @@ private:
     auto body = commands(e.body);
     auto inputs = namedBuffers(e.inputs);
     auto outputs = namedBuffers(e.outputs);
+    auto record = namedBuffers(e.record);
+    std::vector<fb::DeadRange> ranges;
+    for (const hal::DeadRange &range : e.dead)
+      ranges.push_back(fb::DeadRange(range.before_command, toTable(range.range)));
+    auto dead = builder.CreateVectorOfStructs(ranges);
     return fb::CreateEntry(builder, name, e.batch, e.seq, variant, body, inputs, outputs,
-                           e.arena_bytes, e.flops);
+                           e.arena_bytes, e.flops, record, e.record_bytes, dead);
   }
 
   Offset<fb::Artifact> artifact(const ArtifactInfo &info) {
@@ -145,6 +166,8 @@ private:
     auto controlState = namedBuffers(info.control_state);
     auto optimizer = namedBuffers(info.optimizer);
     auto cache = namedBuffers(info.cache);
+    auto derived = namedBuffers(info.derived);
+    auto precision = builder.CreateString(info.precision);
     std::vector<Offset<fb::RegionSize>> sizes;
     for (int region = 0; region < hal::kRegionCount; ++region)
       sizes.push_back(fb::CreateRegionSize(builder, static_cast<fb::Region>(region),
@@ -163,7 +186,8 @@ private:
     return fb::CreateArtifact(builder, info.version_major, info.version_minor, model, target,
                               levels, build, rules, info.vocab_size, info.dim, info.max_seq_len,
                               info.cache_len, parameters, control, controlState, optimizer, cache,
-                              regions, entries, kernels, scopes, sections);
+                              regions, entries, kernels, scopes, sections,
+                              static_cast<fb::Feature>(info.required_features), derived, precision);
   }
 
   flatbuffers::FlatBufferBuilder builder;

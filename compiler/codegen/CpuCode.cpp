@@ -24,47 +24,9 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/IR/Module.h"
-#include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
-
-static constexpr StringRef kLevels[] = {"x86-64-v3", "x86-64-v4", "sapphirerapids"};
-
-ArrayRef<StringRef> hydra::cpuIsaLevels() { return kLevels; }
-
-bool hydra::hostSupports(StringRef isaLevel) {
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  auto hasAll = [&](std::initializer_list<StringRef> names) {
-    return llvm::all_of(names, [&](StringRef name) { return features.lookup(name); });
-  };
-  bool v3 = hasAll({"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"});
-  bool v4 = v3 && hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
-  if (isaLevel == "x86-64-v3")
-    return v3;
-  if (isaLevel == "x86-64-v4")
-    return v4;
-  return isaLevel == "sapphirerapids" && v4 &&
-         hasAll({"amx-tile", "amx-bf16", "amx-int8", "avx512bf16", "avx512fp16", "avx512vnni"});
-}
-
-FailureOr<CpuTarget> hydra::parseCpuTarget(StringRef name, Location location) {
-  if (name == "native") {
-    for (StringRef level : llvm::reverse(kLevels))
-      if (hostSupports(level))
-        return CpuTarget{level.str()};
-    emitError(location) << "this machine runs none of the supported instruction-set levels; the "
-                           "smallest is "
-                        << kLevels[0] << " (AVX2 and FMA)";
-    return failure();
-  }
-  if (!llvm::is_contained(kLevels, name)) {
-    emitError(location) << "expected an instruction-set level native, "
-                        << llvm::join(cpuIsaLevels(), ", ") << "; found '" << name << "'";
-    return failure();
-  }
-  return CpuTarget{name.str()};
-}
 
 void hydra::registerKernelExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, HydraDialect *) {
@@ -99,13 +61,19 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
     ImplicitLocOpBuilder builder(kernel.getLoc(), context);
     builder.setInsertionPointToEnd(target.getBody());
     auto function = func::FuncOp::create(
-        builder, name, FunctionType::get(context, {pointer, pointer, pointer, i64, i64}, {}));
+        builder, name, FunctionType::get(context, {pointer, pointer, i64, i64}, {}));
     Block *entry = function.addEntryBlock();
     builder.setInsertionPointToStart(entry);
-    FailureOr<KernelEmitter> emitter =
-        KernelEmitter::create(builder, kernel, stage,
-                              {entry->getArgument(0), entry->getArgument(1), entry->getArgument(2),
-                               entry->getArgument(3), entry->getArgument(4)});
+    // Fields of KernelContext (runtime/base/command.h), all of eight bytes.
+    auto field = [&](int number) -> Value {
+      Value address = LLVM::GEPOp::create(builder, pointer, i64, entry->getArgument(1),
+                                          ArrayRef<LLVM::GEPArg>{number});
+      return LLVM::LoadOp::create(builder, pointer, address, /*alignment=*/8);
+    };
+    Value scalars = field(0), scratch = field(1);
+    FailureOr<KernelEmitter> emitter = KernelEmitter::create(
+        builder, kernel, stage,
+        {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
     func::ReturnOp::create(builder);
@@ -131,7 +99,7 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return manager.run(module);
 }
 
-FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuTarget &target) {
+FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts &level) {
   Location location = planModule.getLoc();
   loadDialects(planModule.getContext());
 
@@ -146,11 +114,11 @@ FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuTarget
   std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*kernels, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the kernels to LLVM IR";
-  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, target.isaLevel, location);
+  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, level, location);
   if (failed(object))
     return failure();
   FailureOr<CodeImage> image = linkObject(*object, functions, location);
   if (succeeded(image))
-    image->isaLevel = target.isaLevel;
+    image->isaLevel = level.name.str();
   return image;
 }

@@ -3,6 +3,7 @@
 #define HYDRA_COMPILER_CODEGEN_CPUCODE_H
 
 #include "dialects/plan/PlanDialect.h"
+#include "dialects/target/CpuFacts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -20,26 +21,14 @@ struct CodeImage {
   llvm::StringMap<uint64_t> offsets;
 };
 
-struct CpuTarget {
-  // x86-64-v3, x86-64-v4 or sapphirerapids.
-  std::string isaLevel;
-};
-
-// The levels that exist, from the smallest to the largest.
-ArrayRef<StringRef> cpuIsaLevels();
-// Whether this machine can run code of `isaLevel`.
-bool hostSupports(StringRef isaLevel);
-// A named level, or `native`: the largest that this machine runs. Fails with the list of names.
-FailureOr<CpuTarget> parseCpuTarget(StringRef name, Location location);
-
 // Attaches KernelOpInterface to every primitive that has a kernel.
 void registerKernelExternalModels(DialectRegistry &registry);
 
 // Compiles all plan.kernel ops of the module, which stays unchanged. Deterministic: one module and
-// target give the same bytes. Fails, with a diagnostic at the op, for a primitive without emission,
+// level give the same bytes. Fails, with a diagnostic at the op, for a primitive without emission,
 // and for machine code that is not self-contained. Not for use inside a running pass pipeline: it
 // loads dialects into the module's context.
-FailureOr<CodeImage> generateCpuCode(ModuleOp planModule, const CpuTarget &target);
+FailureOr<CodeImage> generateCpuCode(ModuleOp planModule, const CpuFacts &level);
 
 // Lays out text and read-only data of an ELF object as one blob and applies its relocations.
 // Refuses undefined symbols, writable data, and relocations other than PC32 and PLT32, naming the

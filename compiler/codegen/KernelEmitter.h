@@ -9,16 +9,15 @@
 
 #include "dialects/plan/KernelWork.h"
 #include "dialects/plan/PlanDialect.h"
+#include "dialects/target/CpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::hydra {
 
-inline constexpr int64_t kLanes = 16;
-
 class KernelEmitter {
 public:
-  // The function's arguments, in the order of the calling convention (docs/contracts.md).
+  // What the calling convention hands to the function (runtime/base/command.h).
   struct Arguments {
     Value args, scalars, scratch, begin, end;
   };

@@ -14,7 +14,10 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef isaLevel, Location location) {
+// The level is spelled out as features over the plain x86-64: LLVM's own list for a processor of
+// that name may hold more than what is detected.
+static std::unique_ptr<llvm::TargetMachine> createMachine(const CpuFacts &level,
+                                                          Location location) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -28,18 +31,20 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef isaLevel, Lo
   }
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard; // only what fma() asks for
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, isaLevel, "", options, llvm::Reloc::PIC_,
-                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, "x86-64", level.llvmFeatures(), options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Aggressive));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, StringRef tuneFor) {
   module.setDataLayout(machine.createDataLayout());
   module.setTargetTriple(machine.getTargetTriple());
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", machine.getTargetCPU());
+    function.addFnAttr("target-features", machine.getTargetFeatureString());
+    function.addFnAttr("tune-cpu", tuneFor);
     function.addFnAttr("prefer-vector-width", "512");
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
@@ -65,12 +70,12 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
-FailureOr<SmallVector<char, 0>> hydra::compileToObject(llvm::Module &module, StringRef isaLevel,
+FailureOr<SmallVector<char, 0>> hydra::compileToObject(llvm::Module &module, const CpuFacts &level,
                                                        Location location) {
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(isaLevel, location);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(level, location);
   if (!machine)
     return failure();
-  optimize(module, *machine);
+  optimize(module, *machine, level.tuneFor);
   SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);
   llvm::legacy::PassManager codegen;

@@ -2,6 +2,7 @@
 #ifndef HYDRA_COMPILER_CODEGEN_MACHINECODE_H
 #define HYDRA_COMPILER_CODEGEN_MACHINECODE_H
 
+#include "dialects/target/CpuFacts.h"
 #include "mlir/IR/Location.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -11,9 +12,10 @@ class Module;
 
 namespace mlir::hydra {
 
-// Optimises `module` for `isaLevel` and writes an x86-64 ELF object. No function of any library is
-// recognised or called. Fails with a diagnostic at `location` if this LLVM lacks the back end.
-FailureOr<SmallVector<char, 0>> compileToObject(llvm::Module &module, StringRef isaLevel,
+// Optimises `module` for `level` and writes an x86-64 ELF object that uses the features of the
+// level and no others. No function of any library is recognised or called. Fails with a diagnostic
+// at `location` if this LLVM lacks the back end.
+FailureOr<SmallVector<char, 0>> compileToObject(llvm::Module &module, const CpuFacts &level,
                                                 Location location);
 
 } // namespace mlir::hydra

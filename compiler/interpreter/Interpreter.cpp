@@ -70,7 +70,9 @@ FailureOr<NamedTensors> mlir::hydra::interpretFunction(func::FuncOp function,
   if (function.isExternal() || !function.getBody().hasOneBlock())
     return function.emitOpError("cannot be interpreted: expected a body of one block");
   NamedTensors outputs;
-  InterpreterFrame frame(options.precision, options.probes ? &outputs : nullptr);
+  std::mt19937_64 perturbation(options.perturbation);
+  InterpreterFrame frame(options.precision, options.probes ? &outputs : nullptr,
+                         options.perturbation ? &perturbation : nullptr);
   ModelState state(LanguageModelOp(), bindings);
   state.training = options.training;
   frame.setModel(&state);

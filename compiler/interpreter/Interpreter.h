@@ -18,6 +18,11 @@ struct InterpretOptions {
   bool probes = false;
   /// Models only: compute the balance losses of routing and the total loss of training.
   bool training = false;
+  /// Functions only. Not zero: seed of Monte Carlo arithmetic, which moves every float result of
+  /// every op up or down by half a unit in the last place of float32. How far the results of
+  /// several seeds lie apart says how well a program is conditioned against rounding, whoever runs
+  /// it.
+  uint64_t perturbation = 0;
 };
 
 /// The key of argument `index`: "KIND/NAME" of its `hydra.binding` (e.g.

@@ -37,6 +37,9 @@ void InterpreterFrame::set(Value value, TensorValue tensor) {
   assert(elementKindOf(type.getElementType()) == tensor.kind() && "the kind of the value's type");
   assert(succeeded(verifyCompatibleShape(type.getShape(), tensor.shape())) &&
          "the shape of the value's type");
+  if (perturbation && tensor.kind() != ElementKind::i32)
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      tensor[i] *= 1 + ((*perturbation)() & 1 ? 0x1p-24 : -0x1p-24);
   if (precisionMode == Precision::float32)
     tensor.round();
   bind(value, std::make_shared<const TensorValue>(std::move(tensor)));

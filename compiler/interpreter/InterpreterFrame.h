@@ -7,6 +7,7 @@
 #include "llvm/ADT/DenseMap.h"
 
 #include <memory>
+#include <random>
 
 namespace mlir::hydra {
 
@@ -22,11 +23,16 @@ class InterpreterFrame {
 public:
   /// `probes`, if not null, receives the first result of every op with a `hydra.probe` attribute
   /// under "probe/NAME"; it must outlive the frame.
-  explicit InterpreterFrame(Precision precision, NamedTensors *probes = nullptr)
-      : precisionMode(precision), probeSink(probes) {}
+  /// `perturbation`, if not null, moves every float element of every result up or down by half a
+  /// unit in the last place of float32 (InterpretOptions::perturbation).
+  explicit InterpreterFrame(Precision precision, NamedTensors *probes = nullptr,
+                            std::mt19937_64 *perturbation = nullptr)
+      : precisionMode(precision), probeSink(probes), perturbation(perturbation) {}
 
   /// An empty frame with the same settings, for an isolated region.
-  InterpreterFrame nested() const { return InterpreterFrame(precisionMode, probeSink); }
+  InterpreterFrame nested() const {
+    return InterpreterFrame(precisionMode, probeSink, perturbation);
+  }
 
   Precision precision() const { return precisionMode; }
 
@@ -71,6 +77,7 @@ private:
 
   Precision precisionMode;
   NamedTensors *probeSink;
+  std::mt19937_64 *perturbation;
   ModelState *modelState = nullptr;
   llvm::DenseMap<Value, Entry> values;
 };

@@ -2,23 +2,24 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
-#include "passes/lowering/Passes.h"
+#include "compiler/pipeline/CompileSettings.h"
+#include "dialects/hydra/HydraDialect.h"
+#include "dialects/target/Architecture.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 
-// The compile settings as JSON, so that an artifact can say how it was made.
-static std::string settingsJson(const CompileOptions &options) {
-  llvm::json::Array entries, levels;
-  for (const EntryShape &entry : options.entries)
-    entries.push_back(entry.str());
-  for (const std::string &level : options.isaLevels)
-    levels.push_back(level);
-  llvm::json::Object settings{{"target", options.target},       {"routing", options.routing},
-                              {"precision", options.precision}, {"cache", options.cacheLength},
-                              {"probe", options.probe},         {"entry", std::move(entries)},
-                              {"arch", std::move(levels)}};
+// The compile settings as JSON, so that an artifact can say how it was made. `routing` is what the
+// program was compiled with, which without the flag is not what was asked for.
+static std::string settingsJson(ModuleOp plan, const CompileOptions &options) {
+  llvm::json::Object settings = settingsObject(options);
+  auto routing = plan->getAttrOfType<StringAttr>(kRoutingAttrName);
+  if (routing && options.routing.empty())
+    settings["routing_note"] = "compiled at fixed depth: no routing mode was asked for, and others "
+                               "are not lowered yet";
+  if (routing)
+    settings["routing"] = routing.getValue();
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(settings))).str();
 }
 
@@ -48,15 +49,13 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
 LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
                                         StringRef specText, StringRef buildId,
                                         const std::string &path) {
-  SmallVector<std::string> levels(options.isaLevels);
-  if (levels.empty())
-    levels.push_back("native");
+  llvm::Expected<SmallVector<const CpuFacts *>> levels =
+      resolveCpuLevels(options.architectures, ::hydra::HostCpu());
+  if (!levels)
+    return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
   std::vector<CodeSection> sections;
-  for (const std::string &level : levels) {
-    FailureOr<CpuTarget> target = parseCpuTarget(level, plan.getLoc());
-    if (failed(target))
-      return failure();
-    FailureOr<CodeImage> image = generateCpuCode(plan, *target);
+  for (const CpuFacts *level : *levels) {
+    FailureOr<CodeImage> image = generateCpuCode(plan, *level);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});
@@ -64,6 +63,6 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
   ArtifactMetadata metadata = describe(plan, options);
   metadata.compilerBuild = buildId.str();
   metadata.spec = specText.str();
-  metadata.settings = settingsJson(options);
+  metadata.settings = settingsJson(plan, options);
   return writeArtifactFile(plan, sections, metadata, path);
 }

@@ -1,7 +1,6 @@
 #include "compiler/pipeline/InterpretModule.h"
 
 #include "dialects/hydra/HydraDialect.h"
-#include "passes/lowering/Passes.h"
 
 using namespace mlir;
 using namespace mlir::hydra;

@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/CpuCode.h"
 #include "compiler/interpreter/Interpreter.h"
+#include "compiler/pipeline/Stages.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
 #include "dialects/rows/RowsDialect.h"
@@ -12,6 +13,7 @@
 #include "passes/fusion/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
+#include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -24,7 +26,9 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
 
   mlir::registerAllPasses();
   mlir::hydra::registerHydraLoweringPasses();
+  mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
-  mlir::hydra::registerFusionPasses();
-  mlir::plan::registerPlanPasses();
+  mlir::hydra::registerHydraFusionPasses();
+  mlir::plan::registerHydraPlanPasses();
+  mlir::hydra::registerStagePipelines();
 }

@@ -2,43 +2,117 @@
 
 #include "dialects/hydra/HydraDialect.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/autodiff/Passes.h"
+#include "passes/fusion/Passes.h"
+#include "passes/lowering/Passes.h"
+#include "passes/plan/Passes.h"
+#include "passes/routing/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 
-static std::string lowerModelOptions(const CompileOptions &options) {
-  SmallVector<std::string> entries;
-  for (const EntryShape &entry : options.entries)
-    entries.push_back(entry.str());
-  return "entries=" + llvm::join(entries, ",") + " cache=" + std::to_string(options.cacheLength) +
-         (options.routing.empty() ? "" : " mode=" + options.routing);
+static void simplify(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
 }
 
-std::string mlir::hydra::stagePipeline(Stage stage, const CompileOptions &options) {
-  switch (stage) {
-  case Stage::model:
-    return "hydra-materialize-params";
-  case Stage::routing:
-    return "hydra-lower-model{" + lowerModelOptions(options) +
-           "},canonicalize,cse,hydra-verify-primitives";
-  case Stage::autodiff:
-    return std::string("hydra-differentiate") +
-           (options.probe.empty() ? "" : "{probe-gradients=true}") + ",canonicalize,cse";
-  case Stage::precision:
-    // float32 needs no casts; other precisions are refused before the stages run.
-    return "";
-  case Stage::remat:
-    // Nothing is recomputed without a memory budget.
-    return "";
-  case Stage::fusion:
-    return (options.probe.empty() ? "" : "hydra-probe{probe=" + options.probe + "},") +
-           "func.func(hydra-decompose-causal-conv,hydra-fold-constants,hydra-fuse-accumulate,"
-           "canonicalize,cse,hydra-form-fusions,hydra-verify-fused)";
-  case Stage::plan:
-    return "hydra-plan,hydra-verify-plan";
+static void appendModel(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createMaterializeParams());
+}
+
+static void appendRouting(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createWarnUnused());
+  manager.addPass(createDecideRouting({options.routing}));
+  LowerModelOptions lowering;
+  for (const EntryRequest &entry : options.entries)
+    lowering.entries.push_back(entry.str());
+  lowering.cache = options.cacheLength;
+  manager.addPass(createLowerModel(lowering));
+  simplify(manager);
+  manager.addPass(createVerifyPrimitives());
+}
+
+static void appendAutodiff(OpPassManager &manager, const CompileOptions &options) {
+  HydraDifferentiateOptions differentiation;
+  differentiation.probeGradients = !options.probes.empty();
+  manager.addPass(createHydraDifferentiate(differentiation));
+  simplify(manager);
+}
+
+static void appendFusion(OpPassManager &manager, const CompileOptions &options) {
+  // Before anything else, so that probed values are never optimised away.
+  if (!options.probes.empty()) {
+    ProbePassOptions probe;
+    probe.patterns.append(options.probes.begin(), options.probes.end());
+    manager.addPass(createProbePass(probe));
   }
-  llvm_unreachable("unknown stage");
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createDecomposeCausalConvPass());
+  functions.addPass(createFoldConstantsPass());
+  functions.addPass(createFuseAccumulatePass());
+  simplify(functions);
+  functions.addPass(createFormFusionsPass());
+  functions.addPass(createVerifyFusedPass());
+}
+
+static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
+  plan::PlanPassOptions planning;
+  if (options.bucketBytes > 0)
+    planning.bucketBytes = options.bucketBytes;
+  manager.addPass(plan::createPlanPass(planning));
+  manager.addPass(plan::createVerifyPlanPass());
+}
+
+ArrayRef<StageInfo> mlir::hydra::allStages() {
+  static const StageInfo table[] = {
+      {Stage::model, "model", appendModel},
+      {Stage::routing, "routing", appendRouting},
+      {Stage::autodiff, "autodiff", appendAutodiff},
+      // float32 needs no casts; other precisions are refused before the stages run.
+      {Stage::precision, "precision", nullptr},
+      // Nothing is recomputed without a memory budget.
+      {Stage::remat, "remat", nullptr},
+      {Stage::fusion, "fusion", appendFusion},
+      {Stage::plan, "plan", appendPlan},
+  };
+  return table;
+}
+
+const StageInfo &mlir::hydra::stageInfo(Stage stage) {
+  return allStages()[static_cast<size_t>(stage)];
+}
+
+llvm::Expected<Stage> mlir::hydra::parseStage(StringRef name) {
+  SmallVector<StringRef> names;
+  for (const StageInfo &info : allStages()) {
+    if (info.append && info.name == name)
+      return info.stage;
+    if (info.append)
+      names.push_back(info.name);
+  }
+  bool empty = llvm::any_of(allStages(), [&](const StageInfo &info) { return info.name == name; });
+  return llvm::createStringError("expected a stage, one of " + llvm::join(names, ", ") +
+                                 ", found '" + name + "'" +
+                                 (empty ? ", which has no passes yet" : ""));
+}
+
+void mlir::hydra::registerStagePipelines() {
+  for (const StageInfo &info : allStages()) {
+    if (!info.append)
+      continue;
+    registerPassPipeline(
+        ("hydra-" + info.name + "-pipeline").str(), ("The passes of stage " + info.name).str(),
+        [&info](OpPassManager &manager, StringRef options,
+                function_ref<LogicalResult(const Twine &)> emitError) {
+          if (!options.empty())
+            return emitError("a stage takes no options here; use the flags of hydra-opt");
+          info.append(manager, CompileOptions());
+          return success();
+        },
+        [](function_ref<void(const mlir::detail::PassOptions &)>) {});
+  }
 }
 
 CompileOptions mlir::hydra::resolveOptions(ModuleOp module, const CompileOptions &options) {
@@ -56,16 +130,14 @@ CompileOptions mlir::hydra::resolveOptions(ModuleOp module, const CompileOptions
 LogicalResult mlir::hydra::runStages(ModuleOp module, Stage last, const CompileOptions &options,
                                      const ConfigurePassManager &configure) {
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
-  if (configure && failed(configure(manager)))
-    return failure();
-  for (Stage stage : kStages) {
-    std::string errors;
-    llvm::raw_string_ostream stream(errors);
-    std::string pipeline = stagePipeline(stage, options);
-    if (!pipeline.empty() && failed(parsePassPipeline(pipeline, manager, stream)))
-      return module.emitError() << "stage " << stageName(stage) << ": " << errors;
-    if (stage == last)
+  for (const StageInfo &info : allStages()) {
+    if (info.append)
+      info.append(manager, options);
+    if (info.stage == last)
       break;
   }
+  // Behind the passes, so that what is configured can see them.
+  if (configure && failed(configure(manager)))
+    return failure();
   return manager.run(module);
 }

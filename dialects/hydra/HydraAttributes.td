@@ -67,6 +67,7 @@ def Hydra_BindingAttr : Hydra_Attr<"Binding", "binding"> {
   }];
   let parameters = (ins EnumParameter<Hydra_BindingKind>:$kind, "::mlir::StringAttr":$name);
   let assemblyFormat = "`<` $kind $name `>`";
+  let genVerifyDecl = 1;
 }
 
 def Hydra_EntryAttr : Hydra_Attr<"Entry", "entry"> {
@@ -79,6 +80,7 @@ def Hydra_EntryAttr : Hydra_Attr<"Entry", "entry"> {
   let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$batch, "int64_t":$seq,
                         "::mlir::StringAttr":$variant);
   let assemblyFormat = "`<` $name `,` $batch `x` $seq `,` $variant `>`";
+  let genVerifyDecl = 1;
 }
 
 def Hydra_InitKind : Hydra_Enum<"InitKind", "initial values of a parameter", [

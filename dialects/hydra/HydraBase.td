@@ -42,12 +42,18 @@ def Hydra_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
+  // Attributes that begin with "hydra." are ours to refuse (HydraDialect.h lists those that exist).
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
 }
 
-// Tiers. Verify<Stage> passes are derived from these traits.
-def ModelTier : NativeOpTrait<"ModelTier"> { let cppNamespace = "::mlir::hydra"; }
-def PrimitiveTier : NativeOpTrait<"PrimitiveTier"> { let cppNamespace = "::mlir::hydra"; }
-def FusedTier : NativeOpTrait<"FusedTier"> { let cppNamespace = "::mlir::hydra"; }
+// Tiers. Verify<Stage> passes are derived from these traits. They also refuse undeclared attributes, and do so
+// before anything else is verified: a misspelt name explains a missing one.
+class TierTrait<string name> : NativeOpTrait<name>, StructuralOpTrait { let cppNamespace = "::mlir::hydra"; }
+def ModelTier : TierTrait<"ModelTier">;
+def PrimitiveTier : TierTrait<"PrimitiveTier">;
+def FusedTier : TierTrait<"FusedTier">;
 // No adjoint exists or is wanted; autodiff refuses to pass through, naming the op.
 def NotDifferentiable : NativeOpTrait<"NotDifferentiable"> { let cppNamespace = "::mlir::hydra"; }
 

@@ -2,6 +2,7 @@
 #ifndef HYDRA_DIALECTS_HYDRA_HYDRADIALECT_H
 #define HYDRA_DIALECTS_HYDRA_HYDRADIALECT_H
 
+#include "dialects/hydra/RecordField.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -20,16 +21,31 @@ namespace mlir::hydra {
 class InterpreterFrame; // compiler/interpreter
 class KernelEmitter;    // compiler/codegen
 
+// What every op of this dialect checks before its own constraints (DeclaredAttributes.cpp): it
+// carries only attributes that it declares or that a dialect prefix claims, its numbers are finite
+// and its texts printable.
+LogicalResult verifyDeclaredAttributes(Operation *op);
+
 template <typename ConcreteType>
-class ModelTier : public OpTrait::TraitBase<ConcreteType, ModelTier> {};
+class ModelTier : public OpTrait::TraitBase<ConcreteType, ModelTier> {
+public:
+  static LogicalResult verifyTrait(Operation *op) { return verifyDeclaredAttributes(op); }
+};
 template <typename ConcreteType>
-class PrimitiveTier : public OpTrait::TraitBase<ConcreteType, PrimitiveTier> {};
+class PrimitiveTier : public OpTrait::TraitBase<ConcreteType, PrimitiveTier> {
+public:
+  static LogicalResult verifyTrait(Operation *op) { return verifyDeclaredAttributes(op); }
+};
 template <typename ConcreteType>
-class FusedTier : public OpTrait::TraitBase<ConcreteType, FusedTier> {};
+class FusedTier : public OpTrait::TraitBase<ConcreteType, FusedTier> {
+public:
+  static LogicalResult verifyTrait(Operation *op) { return verifyDeclaredAttributes(op); }
+};
 template <typename ConcreteType>
 class NotDifferentiable : public OpTrait::TraitBase<ConcreteType, NotDifferentiable> {};
 
-// Names of discardable attributes.
+// Names of discardable attributes. Others that begin with "hydra." are refused: a new name also
+// goes into kHydraAttrNames.
 inline constexpr llvm::StringLiteral kBindingAttrName =
     "hydra.binding";                                                 // BindingAttr, on args/results
 inline constexpr llvm::StringLiteral kEntryAttrName = "hydra.entry"; // EntryAttr, on functions
@@ -38,6 +54,19 @@ inline constexpr llvm::StringLiteral kScopeAttrName = "hydra.scope"; // StringAt
 inline constexpr llvm::StringLiteral kProbeAttrName = "hydra.probe"; // StringAttr, names a value
 // f64, on arguments of kind control and control_state: the value before anybody writes one.
 inline constexpr llvm::StringLiteral kInitialAttrName = "hydra.initial";
+// StringAttr fixed, static or dynamic. On hydra.model: the routing that the spec was written for;
+// on a module, once routing is decided: the one that it is compiled with.
+inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
+// DictionaryAttr that a lowered hydra.model leaves on its module: name, vocab_size, dim,
+// max_seq_len, rules.
+inline constexpr llvm::StringLiteral kModelInfoAttrName = "hydra.model_info";
+inline constexpr llvm::StringLiteral kHydraAttrNames[] = {
+    kBindingAttrName, kEntryAttrName,   kVjpAttrName,       kScopeAttrName, kProbeAttrName,
+    kInitialAttrName, kRoutingAttrName, kModelInfoAttrName, kReduceAttrName};
+
+// Optimizer state of a parameter is bound as PREFIX + NAME: AdamW's moments (model.md 13).
+inline constexpr llvm::StringLiteral kFirstMomentPrefix = "m/";
+inline constexpr llvm::StringLiteral kSecondMomentPrefix = "v/";
 
 // Target value of an ignored position (model.md 10).
 inline constexpr int64_t kIgnoredTarget = -100;

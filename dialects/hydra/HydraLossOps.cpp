@@ -44,9 +44,14 @@ LogicalResult GlobalNormOp::inferReturnTypes(MLIRContext *, OptionalLocation loc
                                              Adaptor adaptor, SmallVectorImpl<Type> &types) {
   // global_norm C1
   if (adaptor.getInputs().empty())
-    return emitOptionalError(location, "expected at least one operand");
-  types.push_back(
-      RankedTensorType::get({}, tensorOf(adaptor.getInputs().front()).getElementType()));
+    return emitOptionalError(location, "expected at least one operand, found none");
+  // global_norm C2
+  Type element = tensorOf(adaptor.getInputs().front()).getElementType();
+  for (Value input : adaptor.getInputs())
+    if (tensorOf(input).getElementType() != element)
+      return emitOptionalError(location, "expected operands with elements of ", element,
+                               " like the first, found ", input.getType());
+  types.push_back(RankedTensorType::get({}, element));
   return success();
 }
 
@@ -61,11 +66,11 @@ LogicalResult AdamWOp::inferReturnTypes(MLIRContext *, OptionalLocation location
                              adaptor.getM().getType(), " and ", adaptor.getV().getType());
   // adamw C2
   RankedTensorType steps = tensorOf(adaptor.getSteps());
-  if (steps.getRank() != 1 || adaptor.getPresent().getType() != steps ||
-      (int64_t)adaptor.getIndex() >= steps.getShape()[0])
+  auto index = static_cast<int64_t>(adaptor.getIndex());
+  if (steps.getRank() != 1 || adaptor.getPresent().getType() != steps || index < 0 ||
+      index >= steps.getShape()[0])
     return emitOptionalError(location, "expected steps and present i32 [N] with index < N, found ",
-                             steps, ", ", adaptor.getPresent().getType(), " and index ",
-                             adaptor.getIndex());
+                             steps, ", ", adaptor.getPresent().getType(), " and index ", index);
   types.append({type, type, type, type});
   return success();
 }

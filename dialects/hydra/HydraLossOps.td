@@ -27,7 +27,7 @@ def Hydra_CrossEntropyGradOp : Hydra_PrimitiveOp<"cross_entropy_grad", [NotDiffe
 
 def Hydra_GlobalNormOp : Hydra_PrimitiveOp<"global_norm", [NotDifferentiable]> {
   let summary = "Euclidean norm of all operands together, partial sums in a fixed order";
-  let description = [{ Constraints: C1 at least one operand. }];
+  let description = [{ Constraints: C1 at least one operand; C2 operands have one element type. }];
   let arguments = (ins Variadic<Hydra_FloatTensor>:$inputs);
   let results = (outs Hydra_FloatTensor:$result);
 }
@@ -43,7 +43,7 @@ def Hydra_AdamWOp : Hydra_PrimitiveOp<"adamw", [NotDifferentiable]> {
 
     If present[index] is zero, p, m and v are unchanged. `cleared` is zero in either case; it takes the place of
     the gradient buffer. `steps` already counts this step.
-    Constraints: C1 parameter, gradient, m and v have one type; C2 steps and present are i32 [N], index < N.
+    Constraints: C1 parameter, gradient, m and v have one type; C2 steps and present are i32 [N], 0 <= index < N.
   }];
   let arguments = (ins Hydra_FloatTensor:$parameter, Hydra_FloatTensor:$gradient,
                        Hydra_FloatTensor:$m, Hydra_FloatTensor:$v, Hydra_IntTensor:$steps,

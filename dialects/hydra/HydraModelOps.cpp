@@ -4,21 +4,59 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
+// "nothing", or the types of a list.
+static std::string textOf(TypeRange types) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::interleaveComma(types, stream, [&](Type type) { stream << "'" << type << "'"; });
+  return types.empty() ? "nothing" : text;
+}
+
+// The body takes one value of type `argument`.
+static LogicalResult verifyArgument(Operation *op, Type argument) {
+  Block &block = op->getRegion(0).front();
+  if (block.getNumArguments() == 1 && block.getArgument(0).getType() == argument)
+    return success();
+  return op->emitOpError("expected a body with one argument of type ")
+         << argument << ", found " << textOf(block.getArgumentTypes());
+}
+
+// The body ends in a yield; the place of a wrong one is the yield.
+static FailureOr<YieldOp> verifyYield(Operation *op) {
+  Operation *last = op->getRegion(0).front().getTerminator();
+  if (auto yield = dyn_cast<YieldOp>(last))
+    return yield;
+  (op->emitOpError("expected a body that ends in hydra.yield, found ") << last->getName())
+          .attachNote(last->getLoc())
+      << "the body ends here";
+  return failure();
+}
+
 // The one-argument body of a structural op maps the operand's type to itself.
 static LogicalResult verifyStreamBody(Operation *op, Type type) {
-  Block &block = op->getRegion(0).front();
-  if (block.getNumArguments() != 1 || block.getArgument(0).getType() != type)
-    return op->emitOpError("expected a body with one argument of type ") << type;
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || yield.getNumOperands() != 1 || yield.getOperand(0).getType() != type)
-    return op->emitOpError("expected a body that yields one value of type ") << type;
+  if (failed(verifyArgument(op, type)))
+    return failure();
+  FailureOr<YieldOp> yield = verifyYield(op);
+  if (failed(yield))
+    return failure();
+  if (yield->getNumOperands() != 1 || yield->getOperand(0).getType() != type)
+    return yield->emitOpError("expected one value of type ")
+           << type << ", as " << op->getName() << " takes, found "
+           << textOf(yield->getOperandTypes());
   if (op->getResult(0).getType() != type)
     return op->emitOpError("expected a result of type ")
            << type << ", found " << op->getResult(0).getType();
   return success();
 }
 
-static LogicalResult verifyNotNegative(Operation *op, StringRef name, double value) {
+static LogicalResult verifyAtLeast(Operation *op, StringRef name, int64_t least, int64_t value) {
+  if (value >= least)
+    return success();
+  return op->emitOpError("expected ") << name << " >= " << least << ", found " << value;
+}
+
+static LogicalResult verifyNotNegative(Operation *op, StringRef name, const llvm::APFloat &number) {
+  double value = number.convertToDouble();
   if (value >= 0)
     return success();
   return op->emitOpError("expected ") << name << " >= 0, found " << value;
@@ -26,31 +64,35 @@ static LogicalResult verifyNotNegative(Operation *op, StringRef name, double val
 
 LogicalResult LanguageModelOp::verify() {
   // model C1
-  if (static_cast<int64_t>(getVocabSize()) <= 0 || static_cast<int64_t>(getDim()) <= 0 ||
-      static_cast<int64_t>(getMaxSeqLen()) <= 0)
-    return emitOpError("expected positive vocab_size, dim and max_seq_len, found ")
-           << getVocabSize() << ", " << getDim() << " and " << getMaxSeqLen();
+  if (failed(verifyAtLeast(*this, "vocab_size", 1, getVocabSize())) ||
+      failed(verifyAtLeast(*this, "dim", 1, getDim())) ||
+      failed(verifyAtLeast(*this, "max_seq_len", 1, getMaxSeqLen())))
+    return failure();
   // model C3
   if (getRules() != "pytorch" && getRules() != "corrected")
     return emitOpError("expected rules = \"pytorch\" or \"corrected\", found \"")
            << getRules() << "\"";
   // model C2
-  Block &block = getBody().front();
   auto tokens = RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic},
                                       IntegerType::get(getContext(), 32));
-  if (block.getNumArguments() != 1 || block.getArgument(0).getType() != tokens)
-    return emitOpError("expected a body with one argument of type ") << tokens;
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  auto logits = yield && yield.getNumOperands() == 1
-                    ? dyn_cast<RankedTensorType>(yield.getOperand(0).getType())
+  if (failed(verifyArgument(*this, tokens)))
+    return failure();
+  FailureOr<YieldOp> yield = verifyYield(*this);
+  if (failed(yield))
+    return failure();
+  auto logits = yield->getNumOperands() == 1
+                    ? dyn_cast<RankedTensorType>(yield->getOperand(0).getType())
                     : RankedTensorType();
   if (!logits || logits.getRank() != 3 ||
       logits.getShape()[2] != static_cast<int64_t>(getVocabSize()))
-    return emitOpError("expected a body that yields logits [?, ?, ") << getVocabSize() << "]";
+    return yield->emitOpError("expected logits of type tensor<?x?x")
+           << getVocabSize() << "xf32>, the model's vocab_size, found "
+           << textOf(yield->getOperandTypes());
   // model C4
   SmallVector<TokenEmbeddingOp> embeddings(getBody().getOps<TokenEmbeddingOp>());
   if (embeddings.size() != 1)
-    return emitOpError("expected exactly one hydra.token_embedding, found ") << embeddings.size();
+    return emitOpError("expected exactly one hydra.token_embedding, found ")
+           << static_cast<int64_t>(embeddings.size());
   return success();
 }
 
@@ -59,9 +101,9 @@ LogicalResult ParamOp::verify() {
   if (!cast<RankedTensorType>(getType()).hasStaticShape())
     return emitOpError("expected a static shape, found ") << getType();
   // param C2
-  if (failed(verifyNotNegative(*this, "lr_factor", getLrFactor().convertToDouble())))
+  if (failed(verifyNotNegative(*this, "lr_factor", getLrFactor())))
     return failure();
-  return verifyNotNegative(*this, "decay_factor", getDecayFactor().convertToDouble());
+  return verifyNotNegative(*this, "decay_factor", getDecayFactor());
 }
 
 LogicalResult TokenEmbeddingOp::verify() {
@@ -78,10 +120,18 @@ LogicalResult TokenEmbeddingOp::verify() {
 
 LogicalResult BlocksOp::verify() {
   // blocks C1
-  if (static_cast<int64_t>(getCount()) < 1)
-    return emitOpError("expected count >= 1, found ") << getCount();
+  if (failed(verifyAtLeast(*this, "count", 1, getCount())))
+    return failure();
   // blocks C2
   return verifyStreamBody(*this, getX().getType());
+}
+
+LogicalResult NormOp::verify() {
+  // norm C1
+  if (getEps().convertToDouble() > 0)
+    return success();
+  return emitOpError("expected eps > 0, found ")
+         << getEps().convertToDouble() << "; the mean square of a row may be zero";
 }
 
 LogicalResult CcgqaOp::verify() {
@@ -101,16 +151,12 @@ LogicalResult CcgqaOp::verify() {
     return emitOpError("expected an even head width, found ")
            << latent / heads << "; change heads, compression or the model's dim";
   // ccgqa C4
-  if (static_cast<int64_t>(getConvKernelSize()) < 1)
-    return emitOpError("expected conv_kernel_size >= 1, found ") << getConvKernelSize();
-  return success();
+  return verifyAtLeast(*this, "conv_kernel_size", 1, getConvKernelSize());
 }
 
 LogicalResult MlpOp::verify() {
   // mlp C1
-  if (static_cast<int64_t>(getHidden()) < 1)
-    return emitOpError("expected hidden >= 1, found ") << getHidden();
-  return success();
+  return verifyAtLeast(*this, "hidden", 1, getHidden());
 }
 
 LogicalResult RecursionOp::verify() {
@@ -121,6 +167,14 @@ LogicalResult RecursionOp::verify() {
   // recursion C2
   if (minDepth < 0 || minDepth >= passes)
     return emitOpError("expected 0 <= min_depth < ") << passes << ", found " << minDepth;
+  // recursion C4
+  if (failed(verifyAtLeast(*this, "warmup", 0, getWarmup())) ||
+      failed(verifyAtLeast(*this, "dim_ref", 1, getDimRef())) ||
+      failed(verifyNotNegative(*this, "advantage_scale", getAdvantageScale())))
+    return failure();
+  if (getDepthScaleMax().convertToDouble() < 1)
+    return emitOpError("expected depth_scale_max >= 1, found ")
+           << getDepthScaleMax().convertToDouble();
   // recursion C3
   return verifyStreamBody(*this, getX().getType());
 }
@@ -132,9 +186,10 @@ LogicalResult DepthRoutingOp::verify() {
     return emitOpError("expected 0 < capacity <= 1, found ") << capacity;
   // depth_routing C2
   if (auto weight = getAuxWeight();
-      weight && failed(verifyNotNegative(*this, "aux_weight", weight->convertToDouble())))
+      weight && failed(verifyNotNegative(*this, "aux_weight", *weight)))
     return failure();
-  if (failed(verifyNotNegative(*this, "loss_aware_weight", getLossAwareWeight().convertToDouble())))
+  if (failed(verifyNotNegative(*this, "loss_aware_weight", getLossAwareWeight())) ||
+      failed(verifyAtLeast(*this, "warmup", 0, getWarmup())))
     return failure();
   // depth_routing C3
   return verifyStreamBody(*this, getX().getType());
@@ -149,8 +204,18 @@ LogicalResult ExpertsOp::verify() {
   if (topK < 1 || topK > experts)
     return emitOpError("expected 1 <= top_k <= ") << experts << ", found " << topK;
   // experts C3
-  if (static_cast<int64_t>(getLayers()) < 0)
-    return emitOpError("expected layers >= 0, found ") << getLayers();
+  if (failed(verifyAtLeast(*this, "layers", 0, getLayers())))
+    return failure();
+  // experts C5
+  if (failed(verifyNotNegative(*this, "aux_weight", getAuxWeight())) ||
+      failed(verifyNotNegative(*this, "router_jitter", getRouterJitter())) ||
+      failed(verifyAtLeast(*this, "warmup_steps", 0, getWarmupSteps())) ||
+      failed(verifyAtLeast(*this, "forced_routing_steps", 0, getForcedRoutingSteps())) ||
+      failed(verifyAtLeast(*this, "teacher_until_step", 0, getTeacherUntilStep())))
+    return failure();
+  if (auto factor = getCapacityFactor();
+      factor && failed(verifyNotNegative(*this, "capacity_factor", *factor)))
+    return failure();
   // experts C4
   return verifyStreamBody(*this, getX().getType());
 }

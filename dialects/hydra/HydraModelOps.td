@@ -6,6 +6,9 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
 include "dialects/hydra/HydraAttributes.td"
 
+// All of them: attributes that are not listed are refused, numbers are finite, texts printable
+// (DeclaredAttributes.cpp).
+
 // The residual stream and everything of its shape: [batch, sequence, width], the first two dynamic.
 def Hydra_Stream : 3DTensorOf<[F32, BF16, F64]>;
 
@@ -76,9 +79,11 @@ def Hydra_BlocksOp : Hydra_ModelOp<"blocks", [SingleBlock, AllTypesMatch<["x", "
 
 def Hydra_NormOp : Hydra_ModelOp<"norm", [SameOperandsAndResultType]> {
   let summary = "RMS norm with weight `<name>.weight` (model.md 3)";
+  let description = [{ Constraints: C1 `eps` > 0. }];
   let arguments = (ins Hydra_Stream:$x, StrAttr:$name, DefaultValuedAttr<F64Attr, "1e-6">:$eps);
   let results = (outs Hydra_Stream:$result);
   let assemblyFormat = "$x $name attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Hydra_ResidualOp : Hydra_ModelOp<"residual", [SameOperandsAndResultType]> {
@@ -131,7 +136,8 @@ def Hydra_RecursionOp : Hydra_ModelOp<"recursion", [SingleBlock, AllTypesMatch<[
     passes a token makes is the routing's business: all of them at fixed depth.
     Parameters: mor_router.router.{weight,bias}, mor_executor.recursion_bias, mor_executor.recursion_embed.weight.
     Constraints: C1 recursions >= 1; C2 0 <= min_depth < recursions; C3 block argument, operand, yielded value
-    and result have one type.
+    and result have one type; C4 warmup and advantage_scale are not negative, dim_ref and depth_scale_max are at
+    least 1.
   }];
   let arguments = (ins Hydra_Stream:$x, I64Attr:$recursions,
                        DefaultValuedAttr<BoolAttr, "true">:$adaptive,
@@ -153,7 +159,7 @@ def Hydra_DepthRoutingOp : Hydra_ModelOp<"depth_routing", [SingleBlock, AllTypes
     Present in blocks 0 < i < count - 1 of the enclosing `hydra.blocks`; elsewhere the body is applied to every
     token and there is no router. Parameters: mod_mlp_wrapper.mod_router.router.{weight,bias}. `aux_weight` is the
     weight of the balance loss; absent means the automatic value of model.md 8.
-    Constraints: C1 0 < capacity <= 1; C2 weights are not negative; C3 block argument, operand, yielded value
+    Constraints: C1 0 < capacity <= 1; C2 weights and warmup are not negative; C3 block argument, operand, yielded value
     and result have one type.
   }];
   let arguments = (ins Hydra_Stream:$x, F64Attr:$capacity, OptionalAttr<F64Attr>:$aux_weight,
@@ -171,7 +177,7 @@ def Hydra_ExpertsOp : Hydra_ModelOp<"experts", [SingleBlock, AllTypesMatch<["x",
     Placed after the blocks that the rule of model.md 9 picks for `layers` of them; absent elsewhere. Parameters
     under `moe_layers.j.`: residual_alpha, norm.weight, router.gate.weight, experts.e.<body>.
     Constraints: C1 experts >= 1; C2 1 <= top_k <= experts; C3 layers >= 0; C4 block argument, operand, yielded
-    value and result have one type.
+    value and result have one type; C5 weights, factors and numbers of steps are not negative.
   }];
   let arguments = (ins Hydra_Stream:$x, I64Attr:$experts, I64Attr:$layers,
                        DefaultValuedAttr<I64Attr, "1">:$top_k,

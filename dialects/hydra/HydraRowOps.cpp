@@ -6,9 +6,13 @@ using namespace mlir::hydra;
 
 static LogicalResult requireWeight(OptionalLocation location, Value weight, Value x) {
   RankedTensorType type = tensorOf(weight), row = tensorOf(x);
-  return require(row.getRank() > 0 && type.getRank() == 1 && type.getShape()[0] == lastExtent(row),
-                 location, "expected a weight with one axis of the last extent of ", row,
-                 ", found ", type);
+  return require(row.getRank() > 0 && type.getRank() == 1 &&
+                     type.getShape()[0] == lastExtent(row) &&
+                     type.getElementType() == row.getElementType(),
+                 location,
+                 "expected a weight with one axis of the last extent and of the element "
+                 "type of ",
+                 row, ", found ", type);
 }
 
 static LogicalResult requireEps(OptionalLocation location, const llvm::APFloat &eps) {
@@ -40,9 +44,10 @@ LogicalResult RmsNormOp::inferReturnTypes(MLIRContext *, OptionalLocation locati
 
 LogicalResult RmsNormGradOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                               Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // rms_norm_grad C1, C2
+  // rms_norm_grad C1, C2, C3
   if (failed(requireSameType(location, adaptor.getDy(), adaptor.getX())) ||
-      failed(requireWeight(location, adaptor.getWeight(), adaptor.getX())))
+      failed(requireWeight(location, adaptor.getWeight(), adaptor.getX())) ||
+      failed(requireEps(location, adaptor.getEps())))
     return failure();
   types.push_back(adaptor.getX().getType());
   return success();
@@ -51,8 +56,9 @@ LogicalResult RmsNormGradOp::inferReturnTypes(MLIRContext *, OptionalLocation lo
 LogicalResult RmsNormWeightGradOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                                     Adaptor adaptor, SmallVectorImpl<Type> &types) {
   RankedTensorType x = tensorOf(adaptor.getX());
-  // rms_norm_weight_grad C1
+  // rms_norm_weight_grad C1, C2
   if (failed(requireSameType(location, adaptor.getDy(), adaptor.getX())) ||
+      failed(requireEps(location, adaptor.getEps())) ||
       failed(require(x.getRank() > 0, location, "expected at least one axis, found a scalar")))
     return failure();
   types.push_back(RankedTensorType::get({lastExtent(x)}, x.getElementType()));
@@ -71,9 +77,10 @@ LogicalResult L2NormOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
 
 LogicalResult L2NormGradOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                              Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // l2_norm_grad C1, C2
+  // l2_norm_grad C1, C2, C3
   if (failed(requireSameType(location, adaptor.getDy(), adaptor.getX())) ||
-      failed(requireHeads(location, adaptor.getHeads(), adaptor.getX())))
+      failed(requireHeads(location, adaptor.getHeads(), adaptor.getX())) ||
+      failed(requireEps(location, adaptor.getEps())))
     return failure();
   types.push_back(adaptor.getX().getType());
   return success();
@@ -114,10 +121,12 @@ LogicalResult HeadMixOp::inferReturnTypes(MLIRContext *, OptionalLocation locati
 LogicalResult RopeOp::inferReturnTypes(MLIRContext *, OptionalLocation location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &types) {
   RankedTensorType x = tensorOf(adaptor.getX()), table = tensorOf(adaptor.getTable());
-  // rope C1, C2, C3
+  // rope C1, C2, C3, C4
   if (failed(require(x.getRank() == 3 && table.getRank() == 2, location,
                      "expected x [B, S, heads * d] and a table [P, d], found ", x, " and ",
                      table)) ||
+      failed(require(x.getElementType() == table.getElementType(), location,
+                     "expected a table of the element type of ", x, ", found ", table)) ||
       failed(require(lastExtent(x) % lastExtent(table) == 0, location, "expected the width of ", x,
                      " to be a multiple of the table's ", lastExtent(table))) ||
       failed(require(x.getShape()[1] <= table.getShape()[0], location,

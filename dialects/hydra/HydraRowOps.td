@@ -6,7 +6,7 @@ include "dialects/hydra/HydraAttributes.td"
 
 def Hydra_RmsNormOp : Hydra_PrimitiveOp<"rms_norm"> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * weight over the last axis (model.md 3)";
-  let description = [{ Constraints: C1 weight is [C] with C the last extent of x; C2 `eps` > 0. }];
+  let description = [{ Constraints: C1 weight is [C] with C the last extent of x, and has its element type; C2 `eps` > 0. }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_FloatTensor:$weight,
                        Optional<Hydra_ScalarInt>:$rows, F64Attr:$eps);
   let results = (outs Hydra_FloatTensor:$result);
@@ -16,7 +16,7 @@ def Hydra_RmsNormGradOp : Hydra_PrimitiveOp<"rms_norm_grad", [NotDifferentiable]
   let summary = "Gradient of rms_norm with respect to x";
   let description = [{
     With r = 1 / sqrt(mean(x^2) + eps) and g = dy * weight: dx = r g - x r^3 mean(g x).
-    Constraints: C1 dy has the type of x; C2 weight is [C].
+    Constraints: C1 dy has the type of x; C2 weight is [C] and has its element type; C3 `eps` > 0.
   }];
   let arguments = (ins Hydra_FloatTensor:$dy, Hydra_FloatTensor:$x, Hydra_FloatTensor:$weight,
                        Optional<Hydra_ScalarInt>:$rows, F64Attr:$eps);
@@ -25,7 +25,7 @@ def Hydra_RmsNormGradOp : Hydra_PrimitiveOp<"rms_norm_grad", [NotDifferentiable]
 
 def Hydra_RmsNormWeightGradOp : Hydra_PrimitiveOp<"rms_norm_weight_grad", [NotDifferentiable]> {
   let summary = "Gradient of rms_norm with respect to its weight: sum over rows of dy * x * r";
-  let description = [{ Constraints: C1 dy has the type of x. Result: [C]. }];
+  let description = [{ Constraints: C1 dy has the type of x; C2 `eps` > 0. Result: [C]. }];
   let arguments = (ins Hydra_FloatTensor:$dy, Hydra_FloatTensor:$x,
                        Optional<Hydra_ScalarInt>:$rows, F64Attr:$eps);
   let results = (outs Hydra_FloatTensor:$result);
@@ -46,7 +46,7 @@ def Hydra_L2NormGradOp : Hydra_PrimitiveOp<"l2_norm_grad", [NotDifferentiable]> 
   let summary = "Gradient of l2_norm";
   let description = [{
     With n = |x|, y = x / n: dx = (dy - y (y . dy)) / n where n > eps, dy / eps elsewhere.
-    Constraints: C1 dy has the type of x; C2 `heads` >= 1 divides the last extent.
+    Constraints: C1 dy has the type of x; C2 `heads` >= 1 divides the last extent; C3 `eps` > 0.
   }];
   let arguments = (ins Hydra_FloatTensor:$dy, Hydra_FloatTensor:$x, Optional<Hydra_ScalarInt>:$rows,
                        I64Attr:$heads, F64Attr:$eps);
@@ -86,7 +86,8 @@ def Hydra_RopeOp : Hydra_PrimitiveOp<"rope"> {
     x is [B, S, heads * d], the table [P, d] from `hydra.rope_table`. Row (b, t) uses table row
     `position` + t, where `position` is a scalar i32, 0 if absent. `inverse` rotates backwards, which is the
     adjoint. Table rows are clamped to P - 1.
-    Constraints: C1 x has three axes; C2 its last extent is a multiple of d; C3 S <= P.
+    Constraints: C1 x has three axes; C2 its last extent is a multiple of d; C3 S <= P; C4 x and the table have
+    one element type.
   }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_FloatTensor:$table,
                        Optional<Hydra_ScalarInt>:$position, UnitAttr:$inverse);

@@ -56,6 +56,10 @@ LogicalResult CausalConvOp::inferReturnTypes(MLIRContext *, OptionalLocation loc
   if (filter.getShape()[0] % (lastExtent(x) / perGroup) != 0)
     return emitOptionalError(location, "expected the number of groups ", lastExtent(x) / perGroup,
                              " to divide the ", filter.getShape()[0], " output channels");
+  // causal_conv C5
+  if (x.getElementType() != filter.getElementType())
+    return emitOptionalError(location, "expected a filter of the element type of ", x, ", found ",
+                             filter);
   // causal_conv C4
   if (failed(requireHistory(location, adaptor.getHistory(), adaptor.getX(),
                             filter.getShape()[2] - 1, lastExtent(x))))
@@ -128,14 +132,15 @@ static LogicalResult requireAttentionShapes(OptionalLocation location, Value q, 
     return emitOptionalError(location, "expected keys and values of width ",
                              lastExtent(query) / heads * kvHeads, ", found ", key, " and ",
                              v.getType());
-  // attention C5
-  return require(query.getShape()[0] == key.getShape()[0], location,
-                 "expected equal batch sizes, found ", query, " and ", key);
+  // attention C5, C6
+  return require(
+      query.getShape()[0] == key.getShape()[0] && query.getElementType() == key.getElementType(),
+      location, "expected equal batch sizes and element types, found ", query, " and ", key);
 }
 
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // attention C1, C2, C3, C5
+  // attention C1, C2, C3, C5, C6
   if (failed(requireAttentionShapes(location, adaptor.getQ(), adaptor.getK(), adaptor.getV(),
                                     adaptor.getHeads(), adaptor.getKvHeads())))
     return failure();

@@ -24,7 +24,7 @@ def Hydra_CausalConvOp : Hydra_PrimitiveOp<"causal_conv"> {
     x [B, S, Cin], filter [Cout, Cin / groups, w] -> [B, S, Cout]. Values before t = 0 come from `history`
     [B, w-1, Cin], zero if absent. The number of groups follows from the shapes.
     Constraints: C1 x and filter have three axes; C2 filter extent 1 divides Cin; C3 the number of groups
-    divides Cout; C4 the shape of `history`.
+    divides Cout; C4 the shape of `history`; C5 x and filter have one element type.
   }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_FloatTensor:$filter,
                        Optional<Hydra_FloatTensor>:$history);
@@ -66,7 +66,8 @@ def Hydra_AttentionOp : Hydra_PrimitiveOp<"attention"> {
     log-sum-exp of the scaled scores, lse [B, S, heads]. Query head h uses key head h / (heads / kv_heads).
     Row t sees keys u <= `position` + t; `position` is a scalar i32, T - S if absent.
     Constraints: C1 three axes each; C2 `kv_heads` divides `heads`, which divides the width of q; C3 k and v
-    have kv_heads heads of q's head width and equal shapes; C4 S <= T; C5 equal batch.
+    have kv_heads heads of q's head width and equal shapes; C4 S <= T; C5 equal batch; C6 one element
+    type.
   }];
   let arguments = (ins Hydra_FloatTensor:$q, Hydra_FloatTensor:$k, Hydra_FloatTensor:$v,
                        Optional<Hydra_ScalarInt>:$position, I64Attr:$heads, I64Attr:$kv_heads,
@@ -80,7 +81,7 @@ def Hydra_AttentionGradOp : Hydra_PrimitiveOp<"attention_grad", [NotDifferentiab
     Scores are recomputed from q, k and lse; with D_t = dy_t . y_t per head:
     dS = P * (dy v^T - D), dq = scale dS k, dk = scale dS^T q, dv = P^T dy.
     Key/value gradients of a group are added in the order of its query heads.
-    Constraints: C1 dy, q and y have one type; C2 as attention C2, C3; C3 S = T.
+    Constraints: C1 dy, q and y have one type; C2 as attention C2, C3, C5, C6; C3 S = T.
   }];
   let arguments = (ins Hydra_FloatTensor:$dy, Hydra_FloatTensor:$q, Hydra_FloatTensor:$k,
                        Hydra_FloatTensor:$v, Hydra_FloatTensor:$y, Hydra_FloatTensor:$lse,

@@ -1,6 +1,7 @@
 #include "dialects/plan/KernelWork.h"
 
 #include "dialects/rows/RowProgram.h"
+#include "dialects/target/CpuFacts.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -23,10 +24,15 @@ static KernelWork oneStage(int64_t items, int64_t grain = 1) {
   return work;
 }
 
-// Row tiles of the first result.
+// Row tiles of the first result. Those of narrow rows are taken several at once, so that what a
+// worker takes is worth taking.
 static KernelWork rowWork(Operation *op) {
   RankedTensorType type = typeOf(op->getResult(0));
-  return oneStage(type.getRank() == 0 ? 1 : llvm::divideCeil(rowsOf(type), kRowTile));
+  if (type.getRank() == 0)
+    return oneStage(1);
+  int64_t width = std::max<int64_t>(type.getShape().back(), 1);
+  int64_t items = std::max<int64_t>(llvm::divideCeil(rowsOf(type), kRowTile), 1);
+  return oneStage(items, std::clamp<int64_t>(kGrainElements / (kRowTile * width), 1, items));
 }
 
 // Partial results of fixed pieces, then one item that adds them in order.
@@ -40,8 +46,7 @@ static KernelWork twoStages(int64_t pieces) {
 }
 
 constexpr int64_t kFloatBytes = 4;
-// Kernels read keys in vectors of 16.
-constexpr int64_t kLanes = 16;
+// Kernels read keys in whole vectors.
 static int64_t paddedKeys(Value k) { return llvm::alignTo(typeOf(k).getShape()[1], kLanes); }
 static int64_t headWidth(Value k, int64_t kvHeads) { return typeOf(k).getShape()[2] / kvHeads; }
 

@@ -10,6 +10,9 @@ namespace mlir::plan {
 // Rows that one item of a row-wise kernel covers. Items at or beyond a `rows` operand are skipped;
 // rows of the last tile beyond it are computed from garbage or not at all, and never read.
 inline constexpr int64_t kRowTile = 8;
+// Elements that a worker takes at once, at least, where rows are narrow: as many row tiles as make
+// them up. Results do not depend on it.
+inline constexpr int64_t kGrainElements = 4096;
 // Columns that one item of a column reduction covers, each summed over all rows in ascending order.
 inline constexpr int64_t kColumnTile = 64;
 // Elements that one item of a flat elementwise, update or full-reduction kernel covers.

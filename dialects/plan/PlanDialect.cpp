@@ -25,3 +25,14 @@ void PlanDialect::initialize() {
 #include "dialects/plan/PlanOps.cpp.inc"
       >();
 }
+
+LogicalResult GeometryAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                                   llvm::ArrayRef<uint32_t> grid, llvm::ArrayRef<uint32_t> block,
+                                   llvm::ArrayRef<uint32_t> cluster, int64_t sharedBytes) {
+  for (llvm::ArrayRef<uint32_t> extents : {grid, block, cluster})
+    if (extents.size() != 3 || llvm::is_contained(extents, 0u))
+      return emitError() << "expected three extents of at least 1 for grid, block and cluster";
+  if (sharedBytes < 0)
+    return emitError() << "expected shared bytes of at least 0, found " << sharedBytes;
+  return success();
+}

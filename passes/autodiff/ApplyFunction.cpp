@@ -38,7 +38,8 @@ private:
     return appendArgument(function, scalarType(), BindingKind::control, name);
   }
   Type scalarType() const { return RankedTensorType::get({}, element); }
-  void updateNormAverage(Value norm, Value finite);
+  Value controlState(StringRef name, double initial);
+  Value updateNormAverage(Value norm, Value running);
 
   func::FuncOp function;
   const ParameterTable &table;
@@ -48,8 +49,16 @@ private:
 
   SmallVector<Slot> slots;
   Value steps, present;
-  Value lr, weightDecay, clipMin, clipMax, clipFactor, clipDecay, spikeNorm, spikeFactor, average;
+  Value lr, weightDecay, clipMin, clipMax, clipFactor, clipDecay, spikeNorm, spikeFactor, average,
+      halted;
 };
+
+Value ApplyFunction::controlState(StringRef name, double initial) {
+  Value value = appendArgument(function, scalarType(), BindingKind::control_state, name);
+  function.setArgAttr(function.getNumArguments() - 1, kInitialAttrName,
+                      FloatAttr::get(Float64Type::get(function.getContext()), initial));
+  return value;
+}
 
 void ApplyFunction::appendArguments() {
   for (unsigned index : table.hasGradient.set_bits())
@@ -61,8 +70,8 @@ void ApplyFunction::appendArguments() {
   };
   appendEach(&Slot::value, BindingKind::parameter, "");
   appendEach(&Slot::gradient, BindingKind::gradient, "");
-  appendEach(&Slot::m, BindingKind::optimizer, "m/");
-  appendEach(&Slot::v, BindingKind::optimizer, "v/");
+  appendEach(&Slot::m, BindingKind::optimizer, kFirstMomentPrefix);
+  appendEach(&Slot::v, BindingKind::optimizer, kSecondMomentPrefix);
   auto perParameter = RankedTensorType::get({table.size()}, builder.getI32Type());
   steps = appendArgument(function, perParameter, BindingKind::optimizer, "steps");
   present = appendArgument(function, perParameter, BindingKind::optimizer, "present");
@@ -75,12 +84,14 @@ void ApplyFunction::appendArguments() {
   spikeNorm = control("spike_norm");
   spikeFactor = control("spike_lr_factor");
   average = appendArgument(function, scalarType(), BindingKind::control_state, "grad_norm_ema");
+  halted = controlState("halted", 0);
 }
 
-void ApplyFunction::updateNormAverage(Value norm, Value finite) {
+Value ApplyFunction::updateNormAverage(Value norm, Value running) {
   Value moved = ops.add(average, ops.mul(clipDecay, ops.sub(norm, average)));
-  appendResult(function, ops.select(finite, moved, average), BindingKind::control_state,
-               "grad_norm_ema");
+  Value updated = ops.select(running, moved, average);
+  appendResult(function, updated, BindingKind::control_state, "grad_norm_ema");
+  return updated;
 }
 
 void ApplyFunction::build() {
@@ -108,8 +119,12 @@ void ApplyFunction::build() {
   Value spike = ops.binary(BinaryKind::gt, norm, spikeNorm);
   Value stepLr = ops.select(spike, ops.mul(lr, spikeFactor), lr);
 
-  // Nobody takes part in a step whose norm is not finite.
-  Value taking = ops.mul(present, ops.cast(finite, builder.getI32Type()));
+  // A norm that is not finite halts: nobody takes part in this step, nor in any after it until the
+  // host clears `halted`.
+  Value one = ops.scalar(1, element);
+  Value running = ops.mul(finite, ops.sub(one, halted));
+  Value nowHalted = ops.binary(BinaryKind::max, halted, ops.sub(one, finite));
+  Value taking = ops.mul(present, ops.cast(running, builder.getI32Type()));
   Value newSteps = ops.add(steps, taking);
 
   SmallVector<AdamWOp> updates;
@@ -126,16 +141,23 @@ void ApplyFunction::build() {
   };
   appendEach([](AdamWOp op) { return op.getNewParameter(); }, BindingKind::parameter, "");
   appendEach([](AdamWOp op) { return op.getCleared(); }, BindingKind::gradient, "");
-  appendEach([](AdamWOp op) { return op.getNewM(); }, BindingKind::optimizer, "m/");
-  appendEach([](AdamWOp op) { return op.getNewV(); }, BindingKind::optimizer, "v/");
+  appendEach([](AdamWOp op) { return op.getNewM(); }, BindingKind::optimizer, kFirstMomentPrefix);
+  appendEach([](AdamWOp op) { return op.getNewV(); }, BindingKind::optimizer, kSecondMomentPrefix);
   appendResult(function, newSteps, BindingKind::optimizer, "steps");
   Value none =
       ConstantOp::create(builder, function.getLoc(),
                          DenseElementsAttr::get(tensorType(present), ArrayRef<int32_t>{0}));
   appendResult(function, none, BindingKind::optimizer, "present");
-  updateNormAverage(norm, finite);
-  appendResult(function, norm, BindingKind::output, "grad_norm");
-  appendResult(function, clipScale, BindingKind::output, "clip_scale");
+  Value newAverage = updateNormAverage(norm, running);
+  appendResult(function, nowHalted, BindingKind::control_state, "halted");
+  for (auto [value, name] :
+       std::initializer_list<std::pair<Value, StringRef>>{{norm, "grad_norm"},
+                                                          {clipScale, "clip_scale"},
+                                                          {stepLr, "lr"},
+                                                          {limit, "clip_limit"},
+                                                          {newAverage, "grad_norm_ema"},
+                                                          {nowHalted, "halted"}})
+    appendResult(function, value, BindingKind::output, name);
 }
 
 } // namespace

@@ -11,11 +11,8 @@ namespace mlir::hydra {
 #define GEN_PASS_DECL
 #include "passes/fusion/Passes.h.inc"
 
-// Appends the fusion stage without probes: decompose, fold, accumulate, form, verify.
-void buildFusionPipeline(OpPassManager &manager);
-
-// Registers the passes one by one and as `hydra-fusion-pipeline`.
-void registerFusionPasses();
+#define GEN_PASS_REGISTRATION
+#include "passes/fusion/Passes.h.inc"
 
 } // namespace mlir::hydra
 

@@ -10,15 +10,10 @@ using namespace mlir::hydra;
 
 FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place &place) {
   Value x = lowered(op.getX());
-  if (hasDepthRouter(place.block, place.count)) {
-    if (request.mode == RoutingMode::Static)
-      return op.emitOpError(
-          "is not lowered yet under static routing, which blends the MLP with its "
-          "input by the router's probability; use the mode fixed or dynamic");
-    // Only the latest call counts, which is the last pass (Q10).
-    if (request.balanceLosses && place.lastPass && failed(addBalanceLoss(op, x, place)))
-      return failure();
-  }
+  // Only the latest call counts, which is the last pass (Q10).
+  if (hasDepthRouter(place.block, place.count) && request.balanceLosses && place.lastPass &&
+      failed(addBalanceLoss(op, x, place)))
+    return failure();
   return lowerBody(op.getBody().front(), x, place);
 }
 

@@ -26,8 +26,7 @@ private:
   LogicalResult lower() {
     ModuleOp module = getOperation();
     SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
-    FailureOr<RoutingMode> routing = routingMode(models.empty() ? LanguageModelOp() : models[0]);
-    if (failed(routing) || failed(lowerFunctions(*routing)))
+    if (failed(lowerFunctions()))
       return failure();
     if (models.size() > 1)
       return models[1].emitOpError("expected at most one hydra.model in a module");
@@ -36,23 +35,7 @@ private:
         return success();
       return module.emitError("entries were requested, but the module holds no hydra.model");
     }
-    return lowerModel(models.front(), *routing);
-  }
-
-  // The option, else what the spec says, else dynamic.
-  FailureOr<RoutingMode> routingMode(LanguageModelOp model) {
-    StringRef text = mode;
-    if (text.empty() && model)
-      if (auto attribute = model->getAttrOfType<StringAttr>(kRoutingAttrName))
-        text = attribute.getValue();
-    if (text.empty() || text == "dynamic")
-      return RoutingMode::Dynamic;
-    if (text == "fixed")
-      return RoutingMode::Fixed;
-    if (text == "static")
-      return RoutingMode::Static;
-    return getOperation().emitError("expected the routing mode fixed, static or dynamic, found '")
-           << text << "'";
+    return lowerModel(models.front());
   }
 
   LogicalResult checkVariants(LanguageModelOp model) {
@@ -65,7 +48,7 @@ private:
     return success();
   }
 
-  LogicalResult lowerModel(LanguageModelOp model, RoutingMode routing) {
+  LogicalResult lowerModel(LanguageModelOp model) {
     if (failed(checkVariants(model)))
       return failure();
     // Better refused than silently compiled with the rules of the other.
@@ -75,9 +58,11 @@ private:
     if (entries.empty())
       return model.emitOpError("no entry was requested; pass for example entries=train@8x512");
     for (StringRef text : entries) {
-      FailureOr<EntryRequest> entry = parseEntryRequest(text, [&] { return model.emitOpError(); });
+      llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
+      if (!entry)
+        return model.emitOpError(llvm::toString(entry.takeError()));
       int64_t created = 0;
-      if (failed(entry) || failed(lowerEntry(model, *entry, "fixed", routing, cache, created)))
+      if (failed(lowerEntry(model, *entry, "fixed", cache, created)))
         return failure();
       ++functions;
       primitives += created;
@@ -95,13 +80,13 @@ private:
     return success();
   }
 
-  LogicalResult lowerFunctions(RoutingMode routing) {
+  LogicalResult lowerFunctions() {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal())
         continue;
       int64_t created = 0;
       bindPlainFunction(function);
-      if (failed(lowerFunction(function, routing, created)))
+      if (failed(lowerFunction(function, created)))
         return failure();
       functions += created > 0;
       primitives += created;

@@ -55,7 +55,7 @@ public:
   EntryBuilder(LanguageModelOp model, const EntryRequest &entry, func::FuncOp op)
       : model(model), entry(entry), function(op), emit(function.body()) {}
 
-  LogicalResult build(RoutingMode mode, int64_t cache);
+  LogicalResult build(int64_t cache);
   int64_t primitives() const { return emit.created(); }
 
 private:
@@ -122,9 +122,8 @@ void EntryBuilder::addEvaluation(Value logits) {
   function.addResult(logits, BindingKind::output, "logits");
 }
 
-LogicalResult EntryBuilder::build(RoutingMode mode, int64_t cache) {
+LogicalResult EntryBuilder::build(int64_t cache) {
   LoweringRequest request;
-  request.mode = mode;
   request.balanceLosses = entry.name == "train";
   request.ropePositions = model.getMaxSeqLen();
   addInputs(request, cache);
@@ -160,14 +159,14 @@ LogicalResult checkEntry(LanguageModelOp model, const EntryRequest &entry, int64
   if (entry.name == "extend" && (cache < entry.seq || cache > limit))
     return model.emitOpError("entry extend@")
            << entry.batch << "x" << entry.seq << ": expected a cache of " << entry.seq << " to "
-           << limit << " (max_seq_len) positions, found " << cache << "; pass cache=N";
+           << limit << " (max_seq_len) positions, found " << cache << "; pass --cache=N";
   return success();
 }
 
 } // namespace
 
 LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry, StringRef variant,
-                                RoutingMode mode, int64_t cache, int64_t &primitives) {
+                                int64_t cache, int64_t &primitives) {
   if (failed(checkEntry(model, entry, cache)))
     return failure();
   auto module = model->getParentOfType<ModuleOp>();
@@ -184,7 +183,7 @@ LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry
                              builder.getStringAttr(variant)));
   op.addEntryBlock();
   EntryBuilder entryBuilder(model, entry, op);
-  if (failed(entryBuilder.build(mode, cache))) {
+  if (failed(entryBuilder.build(cache))) {
     op.erase();
     return failure();
   }
@@ -192,7 +191,7 @@ LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry
   return success();
 }
 
-LogicalResult hydra::lowerFunction(func::FuncOp op, RoutingMode mode, int64_t &primitives) {
+LogicalResult hydra::lowerFunction(func::FuncOp op, int64_t &primitives) {
   SmallVector<Operation *> structural;
   op.walk<WalkOrder::PreOrder>([&](Operation *nested) {
     if (!nested->hasTrait<ModelTier>())
@@ -206,7 +205,6 @@ LogicalResult hydra::lowerFunction(func::FuncOp op, RoutingMode mode, int64_t &p
   AddedParameters parameters(function);
   PrimitiveEmitter emit(function.body());
   LoweringRequest request;
-  request.mode = mode;
   ModelLowering lowering(emit, function, parameters, request);
   for (Operation *nested : structural) {
     if (failed(checkSizes(nested)))

@@ -11,9 +11,6 @@
 
 namespace mlir::hydra {
 
-// Spelled fixed, static and dynamic.
-enum class RoutingMode { Fixed, Static, Dynamic };
-
 // Where the values of parameters come from: arguments of an entry that exist already, or
 // arguments added to a function on demand.
 class ParameterSource {
@@ -31,7 +28,6 @@ struct Decoding {
 
 // What an entry asks of the lowering.
 struct LoweringRequest {
-  RoutingMode mode = RoutingMode::Dynamic;
   bool balanceLosses = false;       // train: collect the balance losses of depth routing
   std::optional<Decoding> decoding; // extend
   int64_t ropePositions = 0;        // rows of the rotary table; 0: the sequence length at hand
@@ -105,10 +101,10 @@ private:
 // Instantiates `model` for one entry: a function at the end of the module that `model` stands in.
 struct EntryRequest;
 LogicalResult lowerEntry(LanguageModelOp model, const EntryRequest &entry, StringRef variant,
-                         RoutingMode mode, int64_t cache, int64_t &primitives);
+                         int64_t cache, int64_t &primitives);
 
 // Lowers the structural ops of an ordinary function in place.
-LogicalResult lowerFunction(func::FuncOp function, RoutingMode mode, int64_t &primitives);
+LogicalResult lowerFunction(func::FuncOp function, int64_t &primitives);
 
 } // namespace mlir::hydra
 

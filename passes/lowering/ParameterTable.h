@@ -34,6 +34,13 @@ SmallVector<int64_t> expertPlacement(int64_t count, int64_t wanted);
 // Whether depth routing is fitted to block `block` of `count` (model.md 8).
 inline bool hasDepthRouter(int64_t block, int64_t count) { return block > 0 && block < count - 1; }
 
+// Whether some block around `op` has a router for it. Alone, an op stands in block 0 of 1.
+inline bool hasDepthRouterSomewhere(DepthRoutingOp op) {
+  auto blocks = op->getParentOfType<BlocksOp>();
+  int64_t count = blocks ? static_cast<int64_t>(blocks.getCount()) : 1;
+  return hasDepthRouter(count / 2, count);
+}
+
 // The automatic weight of the balance loss (model.md 8): 0.5 max(1, N R / 32) max(1, sqrt(D /
 // 768)).
 double automaticBalanceWeight(int64_t blocks, int64_t recursions, int64_t width);

@@ -16,12 +16,6 @@ namespace mlir::hydra {
 #define GEN_PASS_REGISTRATION
 #include "passes/lowering/Passes.h.inc"
 
-// Module attribute left behind by hydra-lower-model, a DictionaryAttr: name, vocab_size, dim,
-// max_seq_len, rules.
-inline constexpr llvm::StringLiteral kModelInfoAttrName = "hydra.model_info";
-// Attribute of hydra.model, "static" or "dynamic": the routing mode the spec was written for.
-inline constexpr llvm::StringLiteral kRoutingAttrName = "hydra.routing";
-
 } // namespace mlir::hydra
 
 #endif // HYDRA_PASSES_LOWERING_PASSES_H

@@ -4,6 +4,16 @@
 
 include "mlir/Pass/PassBase.td"
 
+def WarnUnused : Pass<"hydra-warn-unused", "::mlir::ModuleOp"> {
+  let summary = "Warns of what a spec says without effect";
+  let description = [{
+    One warning at each structural op that nothing uses (a norm whose result no other op takes still has a
+    parameter, which then never trains), at `hydra.depth_routing` in blocks of which none has a router, and at
+    `hydra.experts` for zero layers.
+  }];
+  let statistics = [Statistic<"warnings", "warnings", "Warnings given">];
+}
+
 def MaterializeParams : Pass<"hydra-materialize-params", "::mlir::ModuleOp"> {
   let summary = "Writes out the parameters that a hydra.model implies";
   let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::func::FuncDialect"];
@@ -27,16 +37,14 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
     ops in ordinary functions are lowered in place: their parameters become further arguments.
 
     Fixed depth is what exists: every token makes every recursion pass, and the MLP under depth routing is
-    dense (model.md 8, disabled mode), with its balance loss in `train`. Whatever goes beyond is refused with
-    its location: experts, static weights of depth routing, other variants than `fixed`.
+    dense (model.md 8, disabled mode), with its balance loss in `train`; hydra-decide-routing refuses other modes.
+    Experts and other variants than `fixed` are refused with their location.
     Requires `hydra-materialize-params`.
   }];
   let options = [
     ListOption<"entries", "entries", "std::string",
                "Entries as NAME@BxS; NAME is train, eval or extend">,
     Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
-    Option<"mode", "mode", "std::string", "\"\"",
-           "fixed, static or dynamic; empty: what the spec says, else dynamic">,
     ListOption<"variants", "variants", "std::string",
                "Variants of every entry; empty: fixed, the only one that is lowered yet">];
   let statistics = [

@@ -35,6 +35,11 @@ private:
 
   bool verifyFunction(func::FuncOp function) {
     bool good = verifyBindings(function);
+    // The name goes into files and messages.
+    if (llvm::any_of(function.getName(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+      function.emitOpError("expected a name without control characters; rename the function");
+      good = false;
+    }
     function.walk([&](Operation *op) {
       if (op->hasTrait<ModelTier>()) {
         op->emitOpError(

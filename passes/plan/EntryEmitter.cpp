@@ -34,10 +34,11 @@ public:
       : builder(builder), storage(storage), kernels(kernels) {}
 
   void emitBuffers(Location location) {
-    for (ArrayRef<NamedPlace> list : {storage.getInputs(), storage.getOutputs()})
+    for (ArrayRef<NamedPlace> list :
+         {storage.getInputs(), storage.getOutputs(), storage.getRecord()})
       for (const NamedPlace &buffer : list)
         BufferOp::create(builder, location, buffer.binding, buffer.place,
-                         TypeAttr::get(buffer.type), FloatAttr());
+                         TypeAttr::get(buffer.type), FloatAttr(), buffer.reduce);
   }
 
   // One all_reduce per bucket of neighbouring gradients of `function`.
@@ -113,14 +114,15 @@ private:
     for (auto [stage, items] : llvm::enumerate(use.kernel.getItems())) {
       LaunchOp::create(builder, fusion.getLoc(), use.kernel.getSymName(), stage,
                        builder.getArrayAttr(args), use.scalars, items, use.kernel.getGrain()[stage],
-                       scopeOf(fusion));
+                       scopeOf(fusion), GeometryAttr());
       ++counts.launches;
     }
   }
 
   void emitMatmul(hydra::MatmulOp op) {
     MatmulShape shape = matmulShape(op);
-    Tile tile = chooseTile(shape);
+    const hydra::MatmulLibrary &library = hydra::cpuMatmulLibrary();
+    Tile tile = chooseTile(shape, library);
     RefAttr result = storage.placeOf(op.getResult());
     if (Value accumulator = op.getAccumulator()) {
       RefAttr place = storage.placeOf(accumulator);
@@ -130,13 +132,17 @@ private:
       }
     }
     RefAttr rows = op.getRows() ? storage.placeOf(op.getRows()) : RefAttr();
-    Type element = cast<RankedTensorType>(op.getResult().getType()).getElementType();
+    auto element = [](Value value) {
+      return cast<RankedTensorType>(value.getType()).getElementType();
+    };
+    bool boundK = rows && op.getTransposeA();
     MatmulOp::create(builder, op.getLoc(), storage.placeOf(op.getA()), storage.placeOf(op.getB()),
                      result, shape.m, shape.n, shape.k, shape.lda, shape.ldb, shape.ldc,
                      op.getTransposeA(), op.getTransposeB(), op.getAccumulator() != nullptr, tile.m,
-                     tile.n, rows, /*rows_bound_k=*/rows && op.getTransposeA(), element,
-                     shape.groups, shape.groupA, shape.groupB, shape.groupC,
-                     scopeOf(op).getValue());
+                     tile.n, rows, boundK, element(op.getA()), element(op.getB()),
+                     element(op.getResult()), shape.groups, shape.groupA, shape.groupB,
+                     shape.groupC, /*offsets=*/RefAttr(), boundK ? library.contractionSlice : 0,
+                     MatrixLayout::plain, scopeOf(op).getValue());
   }
 
   OpBuilder &builder;
@@ -151,15 +157,19 @@ EntryCounts mlir::plan::emitEntry(OpBuilder &builder, func::FuncOp function,
                                   const KernelTable &kernels, int64_t bucketBytes) {
   OpBuilder::InsertionGuard guard(builder);
   hydra::EntryAttr attribute = entryAttrOf(function);
-  auto entry = EntryOp::create(builder, function.getLoc(), function.getSymName(), attribute,
-                               storage.getArenaBytes(), flopsOf(function));
+  auto entry =
+      EntryOp::create(builder, function.getLoc(), function.getSymName(), attribute,
+                      storage.getArenaBytes(), flopsOf(function), storage.getRecordBytes());
   builder.createBlock(&entry.getBody());
   Emitter emitter(builder, storage, kernels);
   emitter.emitBuffers(function.getLoc());
   if (attribute.getName() == "apply")
     emitter.emitCollectives(function, shared, bucketBytes);
-  for (Operation *op : storage.getSteps())
+  for (auto [step, op] : llvm::enumerate(storage.getSteps())) {
     emitter.emitStep(op);
+    for (RefAttr place : storage.diedAfter(static_cast<int64_t>(step)))
+      DeadOp::create(builder, op->getLoc(), place);
+  }
   Location end = function.getBody().front().getTerminator()->getLoc();
   for (const FinalCopy &copy : storage.getFinalCopies())
     emitter.emitFinalCopy(copy, end);

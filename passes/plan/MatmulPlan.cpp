@@ -47,11 +47,10 @@ MatmulShape mlir::plan::matmulShape(hydra::MatmulOp op) {
   return shape;
 }
 
-Tile mlir::plan::chooseTile(const MatmulShape &shape) {
-  constexpr int64_t kPackingWeight = 24, kCallCost = 64 << 10, kWorkers = 16;
-  auto candidates = [](int64_t extent) {
+Tile mlir::plan::chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library) {
+  auto candidates = [&](int64_t extent) {
     SmallVector<int64_t> sizes = {extent};
-    for (int64_t size : {64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048})
+    for (int64_t size : library.tileSides)
       if (size < extent)
         sizes.push_back(size);
     return sizes;
@@ -61,12 +60,13 @@ Tile mlir::plan::chooseTile(const MatmulShape &shape) {
   for (int64_t tm : candidates(shape.m))
     for (int64_t tn : candidates(shape.n)) {
       int64_t tiles = llvm::divideCeil(shape.m, tm) * llvm::divideCeil(shape.n, tn) * shape.groups;
-      double cost =
-          static_cast<double>(shape.k) * static_cast<double>(tm * tn + kPackingWeight * (tm + tn)) +
-          static_cast<double>(kCallCost);
+      double cost = static_cast<double>(shape.k) *
+                        static_cast<double>(tm * tn + library.packingCost * (tm + tn)) +
+                    static_cast<double>(library.callCost);
       double total =
           cost * static_cast<double>(
-                     tiles + kWorkers * static_cast<int64_t>(llvm::divideCeil(tiles, kWorkers)));
+                     tiles + library.workers *
+                                 static_cast<int64_t>(llvm::divideCeil(tiles, library.workers)));
       bool larger = tm * tn > best.m * best.n || (tm * tn == best.m * best.n && tn > best.n);
       if (total < bestTotal || (total == bestTotal && larger)) {
         bestTotal = total;

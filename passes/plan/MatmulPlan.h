@@ -3,6 +3,7 @@
 #define HYDRA_PASSES_PLAN_MATMULPLAN_H
 
 #include "dialects/hydra/HydraDialect.h"
+#include "dialects/target/CpuFacts.h"
 
 namespace mlir::plan {
 
@@ -20,15 +21,15 @@ struct Tile {
 };
 
 // The tile of C that one work item computes, from the shape alone: never from a number of threads,
-// so that the bits of a result do not depend on it. Minimises an estimate for 1 and for 16 workers:
+// so that the bits of a result do not depend on it. Minimises an estimate for 1 and for W workers:
 //
-//     cost(tile) = k (tm tn + 24 (tm + tn)) + 64 Ki        multiply-adds of one tile
-//     total      = tiles cost + 16 ceil(tiles / 16) cost
+//     cost(tile) = k (tm tn + packing (tm + tn)) + call        multiply-adds of one tile
+//     total      = tiles cost + W ceil(tiles / W) cost
 //
-// The library packs both panels of a tile before it multiplies, 24 multiply-adds' worth of time per
-// element (measured on oneDNN f32), and a call costs about a microsecond. tm is a multiple of 64 or
-// all of m, tn a multiple of 64 or all of n. Among equals the larger tile, then the wider one wins.
-Tile chooseTile(const MatmulShape &shape);
+// because the library packs both panels of a tile before it multiplies. Costs, W and the sides that
+// are tried are the library's (dialects/target); all of m or n is always among them. Among equals
+// the larger tile, then the wider one wins.
+Tile chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library);
 
 } // namespace mlir::plan
 

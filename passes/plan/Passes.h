@@ -10,11 +10,8 @@ namespace mlir::plan {
 #define GEN_PASS_DECL
 #include "passes/plan/Passes.h.inc"
 
-// Appends the plan stage: plan, verify.
-void buildPlanPipeline(OpPassManager &manager);
-
-// Registers the passes one by one and as `hydra-plan-pipeline`.
-void registerPlanPasses();
+#define GEN_PASS_REGISTRATION
+#include "passes/plan/Passes.h.inc"
 
 } // namespace mlir::plan
 

@@ -20,6 +20,7 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
     * The primitives of a fusion become one row program with a schedule (dialects/plan/RowSchedule.td), or stay if
       their kind has an emitter of its own. Fusions with equal bodies (scalars apart) become one `plan.kernel`; every matmul gets a tile shape
       (MatmulPlan.h).
+    * Between two commands, `plan.dead` names the arena bytes whose value nobody reads any more.
     * `apply` begins with one `plan.collective` per bucket of consecutive gradients.
 
     A function without `hydra.entry` becomes an entry of its own name, and arguments and results without
@@ -41,10 +42,12 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
 def VerifyPlanPass : Pass<"hydra-verify-plan", "::mlir::ModuleOp"> {
   let summary = "Checks the invariants of the plan dialect";
   let description = [{
-    Every reference lies inside its region and is aligned to its element; named buffers and constants do not
-    overlap; commands fit their kernels (arguments, stages, work items); operands of a command overlap only where
-    one is updated in place; no command reads arena bytes that no earlier command of the entry wrote; every kernel
-    is used; entries hold commands only and kernels primitives only.
+    Every reference lies inside its region (in every iteration of a repeat) and is aligned to its element; named
+    buffers and constants do not overlap; commands fit their kernels (arguments, work items); the stages of a
+    launch follow each other with the same arguments; operands of a command overlap only where one is exactly the
+    place of the other and the kernel can do that in place; no command reads arena bytes that hold no value, be it
+    that no earlier command of the entry wrote them (in every case of a switch), or that they are dead; every
+    kernel is used; entries hold commands only and kernels primitives only.
   }];
   let statistics = [Statistic<"numCommands", "num-commands", "Number of commands checked">];
 }

@@ -127,8 +127,8 @@ void SharedLayout::place(MLIRContext *context, ModuleOp module, RegionSizes &siz
   for (auto param : module.getOps<hydra::ParamOp>()) {
     placeNamed(BindingKind::parameter, param.getSymName());
     placeNamed(BindingKind::gradient, param.getSymName());
-    placeNamed(BindingKind::optimizer, "m/" + param.getSymName());
-    placeNamed(BindingKind::optimizer, "v/" + param.getSymName());
+    placeNamed(BindingKind::optimizer, hydra::kFirstMomentPrefix + param.getSymName());
+    placeNamed(BindingKind::optimizer, hydra::kSecondMomentPrefix + param.getSymName());
   }
   for (auto &entry : buffers)
     placeOne(entry.second);
@@ -144,7 +144,7 @@ void SharedLayout::emit(OpBuilder &builder, Location location) const {
   });
   for (const NamedPlace &buffer : sorted)
     BufferOp::create(builder, location, buffer.binding, buffer.place, TypeAttr::get(buffer.type),
-                     buffer.initial);
+                     buffer.initial, buffer.reduce);
 }
 
 RefAttr ConstantPool::add(ElementsAttr value) {

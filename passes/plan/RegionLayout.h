@@ -23,7 +23,8 @@ struct NamedPlace {
   hydra::BindingAttr binding;
   RankedTensorType type;
   RefAttr place;
-  FloatAttr initial; // of control and control state; may be null
+  FloatAttr initial;      // of control and control state; may be null
+  ReduceAttr reduce = {}; // of record fields
 };
 
 // Sizes of the regions while they are being filled.

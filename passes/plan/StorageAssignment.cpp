@@ -4,6 +4,8 @@
 #include "passes/plan/InPlace.h"
 #include "passes/plan/PlanChecks.h"
 
+#include "dialects/hydra/RecordField.h"
+
 using namespace mlir;
 using namespace mlir::plan;
 using hydra::BindingAttr;
@@ -28,7 +30,7 @@ StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
   assignment.assignSteps();
   assignment.planCopies();
   assignment.planArenaBlocks();
-  for (plan::Region region : {plan::Region::inputs, plan::Region::outputs})
+  for (plan::Region region : {plan::Region::inputs, plan::Region::outputs, plan::Region::record})
     sizes.atLeast(region, assignment.ownSizes.get(region));
   sizes.atLeast(plan::Region::arena, assignment.arenaBytes);
   return assignment;
@@ -86,6 +88,20 @@ LogicalResult StorageAssignment::placeArguments(const SharedLayout &shared) {
   return success();
 }
 
+// How a record field is reduced; null if result `index` is none.
+FailureOr<ReduceAttr> StorageAssignment::recordReduce(unsigned index) {
+  Attribute attribute = function.getResultAttr(index, hydra::kReduceAttrName);
+  if (!attribute)
+    return ReduceAttr();
+  auto name = dyn_cast<StringAttr>(attribute);
+  std::optional<Reduce> reduce = name ? symbolizeReduce(name.getValue()) : std::nullopt;
+  if (!reduce)
+    return function.emitError("result ")
+           << index << " has hydra.reduce = " << attribute
+           << "; expected \"last\", \"sum\", \"mean\", \"max\" or \"min\"";
+  return ReduceAttr::get(function.getContext(), *reduce);
+}
+
 LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
   DenseSet<BindingAttr> seen;
   Operation *terminator = function.getBody().front().getTerminator();
@@ -95,9 +111,14 @@ LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
       return function.emitError("two results are bound to ") << binding;
     RefAttr place;
     if (binding.getKind() == BindingKind::output) {
-      place =
-          ownSizes.append(function.getContext(), plan::Region::outputs, bytesOf(value.getType()));
-      outputs.push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr});
+      FailureOr<ReduceAttr> reduce = recordReduce(index);
+      if (failed(reduce))
+        return failure();
+      place = ownSizes.append(function.getContext(),
+                              *reduce ? plan::Region::record : plan::Region::outputs,
+                              bytesOf(value.getType()));
+      (*reduce ? record : outputs)
+          .push_back({binding, cast<RankedTensorType>(value.getType()), place, nullptr, *reduce});
     } else if (binding.getKind() == BindingKind::input) {
       return function.emitError("result ")
              << index << " is bound to " << binding << "; expected an output or a state";
@@ -256,4 +277,24 @@ RefAttr StorageAssignment::placeOf(Value value) const {
 RefAttr StorageAssignment::partialOf(Operation *fusion) const {
   auto found = partials.find(fusion);
   return found == partials.end() ? RefAttr() : storages[found->second].place;
+}
+
+SmallVector<RefAttr> StorageAssignment::diedAfter(int64_t step) const {
+  MLIRContext *context = func::FuncOp(function).getContext();
+  SmallVector<std::pair<int64_t, int64_t>> ranges;
+  for (const Storage &storage : storages)
+    if (storage.inArena && storage.last == step) {
+      int64_t begin = storage.place.getOffset();
+      ranges.push_back({begin, begin + alignUp(storage.bytes)});
+    }
+  llvm::sort(ranges);
+  SmallVector<RefAttr> places;
+  for (size_t first = 0; first < ranges.size();) {
+    auto [begin, end] = ranges[first++];
+    for (; first < ranges.size() && ranges[first].first == end; ++first)
+      end = ranges[first].second;
+    if (end > begin)
+      places.push_back(RefAttr::get(context, plan::Region::arena, begin, end - begin));
+  }
+  return places;
 }

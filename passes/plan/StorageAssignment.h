@@ -29,9 +29,9 @@ struct FinalCopy {
 // fusions and matmuls of the function in order.
 class StorageAssignment {
 public:
-  // `function` satisfies hydra-verify-fused. Appends its inputs and outputs to regions of their own
-  // sizes in `sizes`, and constants to `constants`. Fails with a diagnostic if a binding occurs
-  // twice. Every fusion of the function has been added to `kernels`.
+  // `function` satisfies hydra-verify-fused. Appends its inputs, outputs and record fields to
+  // regions of their own sizes in `sizes`, and constants to `constants`. Fails with a diagnostic if
+  // a binding occurs twice. Every fusion of the function has been added to `kernels`.
   static FailureOr<StorageAssignment> create(func::FuncOp function, const SharedLayout &shared,
                                              ConstantPool &constants, const KernelTable &kernels,
                                              RegionSizes &sizes);
@@ -43,8 +43,12 @@ public:
 
   const KernelTable &getKernels() const { return kernels; }
   ArrayRef<Operation *> getSteps() const { return steps; }
+  // Arena bytes whose last reader is step `step`, neighbours joined, in ascending order.
+  SmallVector<RefAttr> diedAfter(int64_t step) const;
   ArrayRef<NamedPlace> getInputs() const { return inputs; }
   ArrayRef<NamedPlace> getOutputs() const { return outputs; }
+  ArrayRef<NamedPlace> getRecord() const { return record; }
+  int64_t getRecordBytes() const { return ownSizes.get(plan::Region::record); }
   ArrayRef<FinalCopy> getFinalCopies() const { return copies; }
   // Where the results of the function have to be, one per result.
   ArrayRef<RefAttr> getTargets() const { return targets; }
@@ -60,6 +64,7 @@ private:
   void findLastUses();
   LogicalResult placeArguments(const SharedLayout &shared);
   LogicalResult placeTargets(const SharedLayout &shared);
+  FailureOr<ReduceAttr> recordReduce(unsigned index);
   void assignSteps();
   std::optional<unsigned> tryTarget(Operation *op, unsigned result, int64_t step);
   std::optional<unsigned> tryOperand(Operation *op, unsigned result, int64_t step);
@@ -84,7 +89,7 @@ private:
   SmallVector<RefAttr> targets;                            // one per result of the function
   DenseMap<Value, unsigned> targetOfRoot; // first result that a root is returned as
   llvm::SmallSet<unsigned, 4> taken;      // storages given to results of this step
-  SmallVector<NamedPlace> inputs, outputs;
+  SmallVector<NamedPlace> inputs, outputs, record;
   SmallVector<FinalCopy> copies;
   SmallVector<std::pair<unsigned, unsigned>> staging; // copy, storage
   RegionSizes ownSizes;

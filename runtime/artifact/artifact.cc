@@ -157,6 +157,7 @@ absl::Status Artifact::Load() {
                   absl::StrCat("description: expected hash ", absl::Hex(header.flatbuffer_hash),
                                ", found ", absl::Hex(content_hash_)));
   }
+  HYDRA_RETURN_IF_ERROR(CheckReadable(description));
   absl::StatusOr<ArtifactInfo> info = ReadFlatbuffer(description);
   if (!info.ok()) return Damage(sizeof(header), info.status().message());
   info_ = *std::move(info);
@@ -193,6 +194,12 @@ absl::string_view SectionKindName(SectionKind kind) {
                                            "settings", "weights",   "tokenizer"};
   const auto index = static_cast<size_t>(kind);
   return index < 7 ? kNames[index] : "invalid";
+}
+
+absl::string_view ReduceName(Reduce reduce) {
+  static constexpr const char* kNames[] = {"last", "sum", "mean", "max", "min"};
+  const auto index = static_cast<size_t>(reduce);
+  return index < 5 ? kNames[index] : "invalid";
 }
 
 }  // namespace hydra::artifact

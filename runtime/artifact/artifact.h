@@ -21,6 +21,9 @@
 
 namespace hydra::artifact {
 
+// How the host makes one value of the values of all micro-batches.
+enum class Reduce : uint8_t { kLast, kSum, kMean, kMax, kMin };
+
 // A buffer that the host can name; see artifact.fbs for each field.
 struct NamedBuffer {
   std::string name;
@@ -28,9 +31,12 @@ struct NamedBuffer {
   hal::ElementType type = hal::ElementType::kF32;
   std::vector<int64_t> shape;
   double initial = 0;
+  Reduce reduce = Reduce::kLast;  // region record
 
   // Product of the shape; ref.bytes is this times the element size.
   uint64_t elements() const;
+
+  bool operator==(const NamedBuffer&) const = default;
 };
 
 enum class InitKind : uint8_t { kConstant, kNormal };
@@ -46,6 +52,8 @@ struct ParameterInfo {
   double decay_factor = 1;
   std::optional<NamedBuffer> gradient;
   std::vector<NamedBuffer> states;
+
+  bool operator==(const ParameterInfo&) const = default;
 };
 
 struct EntryInfo {
@@ -53,12 +61,16 @@ struct EntryInfo {
   int64_t batch = 0, seq = 0;
   std::string variant;
   hal::CommandSequence body;
-  std::vector<NamedBuffer> inputs, outputs;
+  std::vector<NamedBuffer> inputs, outputs, record;
   uint64_t arena_bytes = 0;
+  uint64_t record_bytes = 0;  // of one piece
   uint64_t flops = 0;
+  std::vector<hal::DeadRange> dead;  // in the order of their commands
 
   // "accumulate@8x512", with ":VARIANT" if there is one.
   std::string Label() const;
+
+  bool operator==(const EntryInfo&) const = default;
 };
 
 struct KernelInfo {
@@ -66,6 +78,8 @@ struct KernelInfo {
   std::string hash;
   std::string location;
   std::vector<uint64_t> offsets;  // per ISA level
+
+  bool operator==(const KernelInfo&) const = default;
 };
 
 enum class SectionKind : uint8_t {
@@ -83,28 +97,34 @@ struct SectionInfo {
   std::string name;
   uint64_t offset = 0, bytes = 0;
   uint64_t hash_low = 0, hash_high = 0;
+
+  bool operator==(const SectionInfo&) const = default;
 };
 
 // Everything the flatbuffer says, as plain data.
 struct ArtifactInfo {
   uint32_t version_major = 0, version_minor = 0;
-  std::string model, target, compiler_build, rules;
+  uint64_t required_features = 0;  // features.h
+  std::string model, target, compiler_build, rules, precision;
   std::vector<std::string> isa_levels;
   int64_t vocab_size = 0, dim = 0, max_seq_len = 0, cache_len = 0;
   std::vector<ParameterInfo> parameters;
-  std::vector<NamedBuffer> control, control_state, optimizer, cache;
+  std::vector<NamedBuffer> control, control_state, optimizer, cache, derived;
   std::array<uint64_t, hal::kRegionCount> region_bytes{};
   std::vector<EntryInfo> entries;
   std::vector<KernelInfo> kernels;
   std::vector<std::string> scopes;
   std::vector<SectionInfo> sections;
+
+  bool operator==(const ArtifactInfo&) const = default;
 };
 
 // An open artifact. Immutable, so threads may share it.
 class Artifact {
  public:
-  // NotFound if there is no such file; DataLoss with path, offset, what was expected and found, and
-  // what to do, for anything that does not hold.
+  // All errors are of kind input: no such file; another version or unknown features, with both
+  // versions or the features and how to compile again; anything that does not hold, with path,
+  // offset, what was expected and found, and what to do.
   static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string& path);
   // The same for bytes in memory, aligned to 8, which must outlive the artifact; `name` stands for
   // the path.
@@ -136,8 +156,9 @@ class Artifact {
   ArtifactInfo info_;
 };
 
-// "code", "constants", ... as in artifact.fbs.
+// "code", "constants", ... and "last", "sum", ... as in artifact.fbs.
 absl::string_view SectionKindName(SectionKind kind);
+absl::string_view ReduceName(Reduce reduce);
 
 }  // namespace hydra::artifact
 

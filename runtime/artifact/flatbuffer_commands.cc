@@ -1,4 +1,6 @@
 // Command lists of the flatbuffer.
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/artifact/artifact_generated.h"
 #include "runtime/artifact/flatbuffer_reader.h"
@@ -24,6 +26,15 @@ absl::StatusOr<hal::KernelCommand> Read(const fb::KernelCommand& from) {
     }
   }
   ReadNumbers(from.scalars(), &to.scalars);
+  if (from.geometry() != nullptr) {
+    fb::LaunchGeometry geometry;
+    std::memcpy(&geometry, from.geometry(), sizeof(geometry));
+    to.geometry =
+        hal::LaunchGeometry{{geometry.grid_x(), geometry.grid_y(), geometry.grid_z()},
+                            {geometry.block_x(), geometry.block_y(), geometry.block_z()},
+                            {geometry.cluster_x(), geometry.cluster_y(), geometry.cluster_z()},
+                            geometry.shared_bytes()};
+  }
   return to;
 }
 
@@ -48,11 +59,23 @@ absl::StatusOr<hal::MatmulCommand> Read(const fb::MatmulCommand& from) {
     to.rows = rows;
   }
   to.rows_bound_k = from.rows_bound_k();
-  HYDRA_ASSIGN_OR_RETURN(to.type, ReadElementType(static_cast<uint8_t>(from.type())));
+  HYDRA_ASSIGN_OR_RETURN(to.a_type, ReadElementType(static_cast<uint8_t>(from.a_type())));
+  HYDRA_ASSIGN_OR_RETURN(to.b_type, ReadElementType(static_cast<uint8_t>(from.b_type())));
+  HYDRA_ASSIGN_OR_RETURN(to.c_type, ReadElementType(static_cast<uint8_t>(from.c_type())));
   to.groups = from.groups();
   to.group_a = from.group_a();
   to.group_b = from.group_b();
   to.group_c = from.group_c();
+  if (from.offsets() != nullptr) {
+    HYDRA_ASSIGN_OR_RETURN(hal::BufferRef offsets, ReadRef(*from.offsets()));
+    to.offsets = offsets;
+  }
+  to.k_slice = from.k_slice();
+  if (from.b_layout() > fb::MatrixLayout::packed) {
+    return InputError(
+        absl::StrCat("matrix layout ", static_cast<int>(from.b_layout()), ", expected 0 or 1"));
+  }
+  to.b_layout = static_cast<hal::MatrixLayout>(from.b_layout());
   return to;
 }
 
@@ -122,6 +145,14 @@ absl::StatusOr<hal::Command> ReadCommand(const fb::Command& from, int depth) {
       hal::CaptureCommand target;
       HYDRA_ASSIGN_OR_RETURN(target.body,
                              ReadCommands(from.body_as_CaptureCommand()->body(), depth + 1));
+      to.body = std::move(target);
+      return to;
+    }
+    case fb::CommandBody::RepeatCommand: {
+      const fb::RepeatCommand& source = *from.body_as_RepeatCommand();
+      hal::RepeatCommand target;
+      target.count = source.count();
+      HYDRA_ASSIGN_OR_RETURN(target.body, ReadCommands(source.body(), depth + 1));
       to.body = std::move(target);
       return to;
     }

@@ -33,8 +33,11 @@ void ReadNumbers(const Vector* from, std::vector<T>* to) {
   for (uint32_t i = 0; i < from->size(); ++i) ReadElement(*from, i, &(*to)[i]);
 }
 
-// Verifies the structure and converts it. Checks versions and enum values; ranges are
-// table_check.h's.
+// InputError for a description of another version or with features that this version does not know,
+// with what a user can do. OK for anything else, also for what is no description at all.
+absl::Status CheckReadable(absl::Span<const uint8_t> bytes);
+
+// Verifies the structure and converts it. Checks enum values; ranges are table_check.h's.
 absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes);
 
 // Converters of parts; DataLoss for enum values that this version does not know.

@@ -1,12 +1,23 @@
 // Everything of the flatbuffer but command lists.
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/artifact/artifact_generated.h"
+#include "runtime/artifact/features.h"
 #include "runtime/artifact/flatbuffer_reader.h"
 #include "runtime/artifact/format.h"
 #include "runtime/base/status.h"
 
 namespace hydra::artifact {
 namespace {
+
+// What a user can do about an artifact of another version.
+constexpr char kRecompile[] =
+    "compile the model again with the hydra-opt of this program: hydra-opt MODEL -o FILE.hydra";
+
+// Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it
+// anyway.
+constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
 
 using FbString = flatbuffers::String;
 template <typename T>
@@ -39,6 +50,11 @@ absl::StatusOr<NamedBuffer> ReadBuffer(const fb::NamedBuffer& from) {
   HYDRA_ASSIGN_OR_RETURN(to.type, ReadElementType(static_cast<uint8_t>(from.type())));
   ReadNumbers(from.shape(), &to.shape);
   to.initial = from.initial();
+  if (from.reduce() > fb::Reduce::min) {
+    return InputError(
+        absl::StrCat("reduction ", static_cast<int>(from.reduce()), ", expected at most 4"));
+  }
+  to.reduce = static_cast<Reduce>(from.reduce());
   return to;
 }
 
@@ -81,8 +97,17 @@ absl::StatusOr<EntryInfo> ReadEntry(const fb::Entry& from) {
   to.variant = from.variant()->str();
   to.arena_bytes = from.arena_bytes();
   to.flops = from.flops();
+  to.record_bytes = from.record_bytes();
   HYDRA_RETURN_IF_ERROR(ReadBuffers(from.inputs(), "input", &to.inputs));
   HYDRA_RETURN_IF_ERROR(ReadBuffers(from.outputs(), "output", &to.outputs));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.record(), "record field", &to.record));
+  for (uint32_t i = 0; from.dead() != nullptr && i < from.dead()->size(); ++i) {
+    fb::DeadRange dead;
+    ReadElement(*from.dead(), i, &dead);
+    absl::StatusOr<hal::BufferRef> range = ReadRef(dead.range());
+    if (!range.ok()) return Annotate(range.status(), absl::StrCat("dead range ", i));
+    to.dead.push_back({dead.before_command(), *range});
+  }
   HYDRA_ASSIGN_OR_RETURN(to.body, ReadCommands(from.body(), 0));
   return to;
 }
@@ -120,6 +145,7 @@ absl::Status ReadLists(const fb::Artifact& from, ArtifactInfo& to) {
   HYDRA_RETURN_IF_ERROR(ReadBuffers(from.control_state(), "control state", &to.control_state));
   HYDRA_RETURN_IF_ERROR(ReadBuffers(from.optimizer(), "optimizer", &to.optimizer));
   HYDRA_RETURN_IF_ERROR(ReadBuffers(from.cache(), "cache", &to.cache));
+  HYDRA_RETURN_IF_ERROR(ReadBuffers(from.derived(), "derived", &to.derived));
   std::array<bool, hal::kRegionCount> seen{};
   HYDRA_RETURN_IF_ERROR(
       ReadAll(from.regions(), "region", [&](const fb::RegionSize& size) -> absl::Status {
@@ -157,35 +183,61 @@ absl::StatusOr<hal::ElementType> ReadElementType(uint8_t value) {
   return InputError(absl::StrCat("element type ", static_cast<int>(value), ", expected at most 4"));
 }
 
-absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& ref) {
+absl::StatusOr<hal::BufferRef> ReadRef(const fb::BufferRef& from) {
+  fb::BufferRef ref;
+  std::memcpy(&ref, &from, sizeof(ref));  // damage may have moved it
   const auto region = static_cast<size_t>(ref.region());
   if (region >= hal::kRegionCount) {
     return InputError(absl::StrCat("region ", region, ", expected less than ", hal::kRegionCount));
   }
-  return hal::BufferRef{static_cast<hal::Region>(region), ref.offset(), ref.bytes()};
+  return hal::BufferRef{static_cast<hal::Region>(region),
+                        ref.offset(),
+                        ref.bytes(),
+                        ref.row_bytes(),
+                        ref.pitch(),
+                        ref.repeat_step()};
+}
+
+absl::Status CheckReadable(absl::Span<const uint8_t> bytes) {
+  // The version first: the tables of another one may differ in anything but this.
+  flatbuffers::Verifier front(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
+  if (bytes.size() < 16 || !front.VerifyBuffer<fb::ArtifactVersion>(fb::ArtifactIdentifier())) {
+    return absl::OkStatus();
+  }
+  const auto& version = *flatbuffers::GetRoot<fb::ArtifactVersion>(bytes.data());
+  if (version.version_major() != kVersionMajor) {
+    return InputError(absl::StrCat("artifact version ", version.version_major(), ".",
+                                   version.version_minor(), ", expected ", kVersionMajor,
+                                   ".x, the version of this program; ", kRecompile));
+  }
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
+  if (!fb::VerifyArtifactBuffer(verifier)) return absl::OkStatus();
+  const auto features = static_cast<uint64_t>(fb::GetArtifact(bytes.data())->required_features());
+  if (const uint64_t unknown = features & ~KnownFeatures(); unknown != 0) {
+    return InputError(absl::StrCat(
+        "the artifact (version ", version.version_major(), ".", version.version_minor(),
+        ") needs features that this program does not know: ", FeatureNames(unknown), "; it knows ",
+        FeatureNames(KnownFeatures()), "; use the hydra-run of the compiler that made it, or ",
+        kRecompile));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
-  // Generous: the largest artifacts hold some hundred thousand commands. The file's size bounds it
-  // anyway.
-  constexpr flatbuffers::uoffset_t kMaxDepth = 128, kMaxTables = 1u << 28;
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (bytes.size() < 16 || !fb::VerifyArtifactBuffer(verifier)) {
     return InputError("expected a well-formed 'HYDR' flatbuffer, found something else");
   }
   const fb::Artifact& from = *fb::GetArtifact(bytes.data());
-  if (from.version_major() != kVersionMajor) {
-    return InputError(absl::StrCat("artifact version ", from.version_major(), ".",
-                                   from.version_minor(), ", expected ", kVersionMajor,
-                                   ".x, the version of this program"));
-  }
   ArtifactInfo to;
   to.version_major = from.version_major();
   to.version_minor = from.version_minor();
+  to.required_features = static_cast<uint64_t>(from.required_features());
   to.model = Text(from.model());
   to.target = Text(from.target());
   to.compiler_build = Text(from.compiler_build());
   to.rules = Text(from.rules());
+  to.precision = Text(from.precision());
   to.isa_levels = Texts(from.isa_levels());
   to.scopes = Texts(from.scopes());
   to.vocab_size = from.vocab_size();

@@ -20,7 +20,7 @@ inline constexpr char kMagic[8] = {'H', 'Y', 'D', 'R', 'A', 'A', 'R', 'T'};
 inline constexpr uint32_t kHeaderVersion = 1;
 inline constexpr uint64_t kSectionAlignment = 4096;
 // Version of the flatbuffer that this source writes and reads.
-inline constexpr uint32_t kVersionMajor = 1;
+inline constexpr uint32_t kVersionMajor = 2;
 inline constexpr uint32_t kVersionMinor = 0;
 
 struct FileHeader {

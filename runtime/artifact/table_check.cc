@@ -6,7 +6,9 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/artifact/features.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
 
 namespace hydra::artifact {
@@ -28,7 +30,11 @@ absl::Status CheckBuffer(const NamedBuffer& buffer, Region region,
     return Bad(absl::StrCat(buffer.name, " lies in region ", hal::RegionName(buffer.ref.region),
                             ", expected ", hal::RegionName(region)));
   }
-  HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckRef(buffer.ref, limits), buffer.name));
+  HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckRef(buffer.ref, limits.region_bytes), buffer.name));
+  if (buffer.ref.pitch != 0 || buffer.ref.repeat_step != 0) {
+    return Bad(absl::StrCat(buffer.name, " is a view or moves: ", hal::Describe(buffer.ref),
+                            "; named buffers are contiguous"));
+  }
   const uint64_t element = hal::ElementBytes(buffer.type);
   unsigned __int128 bytes = element;
   for (int64_t extent : buffer.shape) {
@@ -135,16 +141,43 @@ absl::Status CheckParameters(const ArtifactInfo& info, const hal::CommandLimits&
 }
 
 absl::Status CheckScopes(const hal::CommandSequence& commands, size_t scopes) {
-  for (const hal::Command& command : commands) {
+  absl::Status status;
+  hal::ForEachCommand(commands, [&](const hal::Command& command) {
     if (command.scope >= scopes) {
-      return Bad(absl::StrCat("scope ", command.scope, ", expected less than ", scopes));
+      status.Update(Bad(absl::StrCat("scope ", command.scope, ", expected less than ", scopes)));
     }
-    if (const auto* choice = std::get_if<hal::SwitchCommand>(&command.body)) {
-      for (const hal::CommandSequence& nested : choice->cases) {
-        HYDRA_RETURN_IF_ERROR(CheckScopes(nested, scopes));
-      }
-    } else if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
-      HYDRA_RETURN_IF_ERROR(CheckScopes(capture->body, scopes));
+  });
+  return status;
+}
+
+absl::Status CheckDead(const EntryInfo& entry, const hal::CommandLimits& limits) {
+  uint64_t last = 0;
+  for (size_t i = 0; i < entry.dead.size(); ++i) {
+    const hal::DeadRange& dead = entry.dead[i];
+    const std::string label = absl::StrCat("dead range ", i);
+    HYDRA_RETURN_IF_ERROR(
+        AsDamage(hal::CheckRefInRepeat(dead.range, limits.region_bytes, 0), label));
+    if (dead.before_command < last || dead.before_command > entry.body.size()) {
+      return Bad(absl::StrCat(label, " begins before command ", dead.before_command,
+                              ", expected ascending numbers up to ", entry.body.size()));
+    }
+    last = dead.before_command;
+  }
+  return absl::OkStatus();
+}
+
+// Fields lie in one piece, which lies in the region.
+absl::Status CheckRecord(const EntryInfo& entry, const hal::CommandLimits& limits) {
+  HYDRA_RETURN_IF_ERROR(CheckList(entry.record, Region::kRecord, limits, true));
+  const uint64_t region = limits.region_bytes[static_cast<int>(Region::kRecord)];
+  if (entry.record_bytes > region) {
+    return Bad(
+        absl::StrCat("needs ", entry.record_bytes, " bytes of the record, which has ", region));
+  }
+  for (const NamedBuffer& field : entry.record) {
+    if (field.ref.offset + field.ref.bytes > entry.record_bytes) {
+      return Bad(absl::StrCat("record field ", field.name, " ", hal::Describe(field.ref),
+                              " exceeds its piece of ", entry.record_bytes, " bytes"));
     }
   }
   return absl::OkStatus();
@@ -166,8 +199,10 @@ absl::Status CheckEntries(const ArtifactInfo& info, const hal::CommandLimits& li
     HYDRA_RETURN_IF_ERROR(Annotate(CheckList(entry.inputs, Region::kInputs, limits), label));
     HYDRA_RETURN_IF_ERROR(
         Annotate(CheckList(entry.outputs, Region::kOutputs, limits, true), label));
+    HYDRA_RETURN_IF_ERROR(Annotate(CheckRecord(entry, limits), label));
     HYDRA_RETURN_IF_ERROR(AsDamage(hal::CheckCommands(entry.body, limits), label));
     HYDRA_RETURN_IF_ERROR(Annotate(CheckScopes(entry.body, info.scopes.size()), label));
+    HYDRA_RETURN_IF_ERROR(Annotate(CheckDead(entry, limits), label));
   }
   return absl::OkStatus();
 }
@@ -240,6 +275,11 @@ absl::Status CheckTables(const ArtifactInfo& info) {
   HYDRA_RETURN_IF_ERROR(CheckList(info.control, Region::kControl, limits));
   HYDRA_RETURN_IF_ERROR(CheckList(info.control_state, Region::kControlState, limits));
   HYDRA_RETURN_IF_ERROR(CheckList(info.cache, Region::kCache, limits));
+  HYDRA_RETURN_IF_ERROR(CheckList(info.derived, Region::kDerived, limits));
+  if (const uint64_t missing = FeaturesOf(info) & ~info.required_features; missing != 0) {
+    return Bad(
+        absl::StrCat("uses ", FeatureNames(missing), ", which required_features leaves out"));
+  }
   return CheckEntries(info, limits);
 }
 

@@ -1,5 +1,8 @@
 #include "runtime/base/command_check.h"
 
+#include <algorithm>
+#include <variant>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
@@ -10,40 +13,74 @@ using Wide = unsigned __int128;  // extents of hostile files must not wrap
 
 constexpr int kMaxDepth = 16;
 
-absl::Status CheckMatrix(absl::string_view name, const BufferRef& ref, Wide rows, Wide columns,
-                         Wide stride, Wide groups, Wide group_stride, uint64_t element) {
-  if (stride < columns) {
-    return FailureError(absl::StrCat("leading dimension of ", name, " is ",
-                                     static_cast<uint64_t>(stride), ", expected at least its ",
-                                     static_cast<uint64_t>(columns), " columns"));
+// What the commands of a list may refer to, and how often the list runs.
+struct Frame {
+  const CommandLimits& limits;
+  uint64_t iterations = 0;  // of the innermost repeat; 0 outside
+  uint64_t runs = 1;        // product over all enclosing repeats
+  int depth = 0;
+
+  absl::Status Check(const BufferRef& ref, absl::string_view name) const {
+    return Annotate(CheckRefInRepeat(ref, limits.region_bytes, iterations), name);
   }
-  const Wide elements = (groups - 1) * group_stride + (rows - 1) * stride + columns;
-  if (elements * element > ref.bytes) {
-    return FailureError(absl::StrCat("operand ", name, " needs ",
+  // A range without rows, as large and aligned as `count` elements of `element` bytes.
+  absl::Status CheckNumbers(const BufferRef& ref, absl::string_view name, uint64_t count,
+                            uint64_t element) const {
+    HYDRA_RETURN_IF_ERROR(Check(ref, name));
+    if (ref.pitch != 0 || ref.bytes / element != count || ref.bytes % element != 0 ||
+        !Aligned(ref, element)) {
+      return FailureError(absl::StrCat(name, " must be ", count, " aligned words of ", element,
+                                       " bytes, found ", Describe(ref)));
+    }
+    return absl::OkStatus();
+  }
+  bool Meet(const BufferRef& a, const BufferRef& b) const {
+    return OverlapInRepeat(a, b, iterations);
+  }
+  static bool Aligned(const BufferRef& ref, uint64_t element) {
+    return ref.offset % element == 0 && ref.pitch % element == 0 && ref.row_bytes % element == 0 &&
+           ref.repeat_step % static_cast<int64_t>(element) == 0;
+  }
+};
+
+// One operand of a matmul: `groups` matrices, each `group_stride` elements after the one before.
+struct Matrix {
+  absl::string_view name;
+  const BufferRef& ref;
+  uint64_t rows, columns, stride, groups, group_stride;
+  ElementType type;
+};
+
+absl::Status CheckMatrix(const Matrix& x) {
+  const uint64_t element = ElementBytes(x.type);
+  if (x.stride < x.columns) {
+    return FailureError(absl::StrCat("leading dimension of ", x.name, " is ", x.stride,
+                                     ", expected at least its ", x.columns, " columns"));
+  }
+  const Wide elements =
+      Wide{x.groups - 1} * x.group_stride + Wide{x.rows - 1} * x.stride + x.columns;
+  if (elements * element > x.ref.bytes) {
+    return FailureError(absl::StrCat("operand ", x.name, " needs ",
                                      static_cast<uint64_t>(elements * element),
-                                     " bytes, its buffer is ", Describe(ref)));
+                                     " bytes, its buffer is ", Describe(x.ref)));
   }
-  if (ref.offset % element != 0) {
-    return FailureError(absl::StrCat("operand ", name, " at ", Describe(ref),
+  if (!Frame::Aligned(x.ref, element)) {
+    return FailureError(absl::StrCat("operand ", x.name, " at ", Describe(x.ref),
                                      " is not aligned to its elements of ", element, " bytes"));
+  }
+  if (x.ref.pitch == 0) return absl::OkStatus();
+  // Groups are windows of columns, or whole rows further down.
+  const bool down = x.group_stride % x.stride == 0;
+  const Wide width = down ? Wide{x.columns} : Wide{x.groups - 1} * x.group_stride + x.columns;
+  if (Wide{x.stride} * element != x.ref.pitch || width * element > x.ref.row_bytes) {
+    return FailureError(absl::StrCat(
+        "operand ", x.name, " has rows of ", static_cast<uint64_t>(width),
+        " elements and a leading dimension of ", x.stride, ", its buffer is ", Describe(x.ref)));
   }
   return absl::OkStatus();
 }
 
-// Column windows of one row-major matrix may be read and written side by side.
-bool SideBySide(const BufferRef& a, uint64_t a_columns, const BufferRef& b, uint64_t b_columns,
-                uint64_t stride, uint64_t element) {
-  const uint64_t row = stride * element;
-  const uint64_t first = (a.offset % row) / element;
-  const uint64_t second = (b.offset % row) / element;
-  return first + a_columns <= second ||
-         (second + b_columns <= first && first + a_columns <= stride);
-}
-
-absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
-  HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.a, limits), "operand a"));
-  HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.b, limits), "operand b"));
-  HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.c, limits), "operand c"));
+absl::Status CheckMatmulExtents(const MatmulCommand& c) {
   constexpr uint64_t kMaxExtent = uint64_t{1} << 40;
   for (uint64_t extent : {c.m, c.n, c.k, c.tile_m, c.tile_n, c.groups}) {
     if (extent == 0 || extent > kMaxExtent) {
@@ -52,20 +89,76 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
                        " k=", c.k, " tile=", c.tile_m, "x", c.tile_n, " groups=", c.groups));
     }
   }
-  for (uint64_t stride : {c.lda, c.ldb, c.ldc, c.group_a, c.group_b, c.group_c}) {
+  for (uint64_t stride : {c.lda, c.ldb, c.ldc, c.group_a, c.group_b, c.group_c, c.k_slice}) {
     if (stride > kMaxExtent) {
       return FailureError(absl::StrCat("stride ", stride, " exceeds 2^40 elements"));
     }
   }
-  const uint64_t element = ElementBytes(c.type);
+  const bool f32 = c.a_type == ElementType::kF32 && c.b_type == ElementType::kF32 &&
+                   c.c_type == ElementType::kF32;
+  const bool bf16 = c.a_type == ElementType::kBf16 && c.b_type == ElementType::kBf16 &&
+                    (c.c_type == ElementType::kF32 || c.c_type == ElementType::kBf16);
+  if (!f32 && !bf16) {
+    return FailureError(
+        absl::StrCat("element types ", ElementTypeName(c.a_type), " x ", ElementTypeName(c.b_type),
+                     " -> ", ElementTypeName(c.c_type),
+                     "; expected f32 x f32 -> f32, bf16 x bf16 -> f32 or bf16 x bf16 -> bf16"));
+  }
+  const Wide row_tiles = (c.m + c.tile_m - 1) / c.tile_m;
+  const Wide column_tiles = (c.n + c.tile_n - 1) / c.tile_n;
+  // Each group that offsets cut off may end in a tile of its own.
+  const bool cut = c.offsets && !c.rows_bound_k;
+  if ((cut ? row_tiles + c.groups : row_tiles * c.groups) * column_tiles > kMaxChunks) {
+    return FailureError("more than 2^32 tiles; choose larger tiles");
+  }
+  return absl::OkStatus();
+}
+
+// Rows that live on the device: `rows`, `offsets`, and what they must not meet.
+absl::Status CheckMatmulRows(const MatmulCommand& c, const Frame& frame) {
+  if (c.rows && c.offsets) {
+    return FailureError("rows and offsets exclude each other");
+  }
+  if (c.rows) HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(*c.rows, "rows", 1, 4));
+  if (c.offsets) {
+    HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(*c.offsets, "offsets", c.groups + 1, 4));
+    if (c.group_a != 0 || (c.rows_bound_k ? c.group_b : c.group_c) != 0) {
+      return FailureError(absl::StrCat("offsets say where the groups of a and ",
+                                       c.rows_bound_k ? "b" : "c",
+                                       " are; expected group strides of 0, found ", c.group_a,
+                                       " and ", c.rows_bound_k ? c.group_b : c.group_c));
+    }
+  }
+  for (const auto* numbers : {&c.rows, &c.offsets}) {
+    if (*numbers && frame.Meet(**numbers, c.c)) {
+      return FailureError(absl::StrCat(numbers == &c.rows ? "rows " : "offsets ",
+                                       Describe(**numbers), " lies in c"));
+    }
+  }
+  if (c.rows_bound_k && !c.rows && !c.offsets) {
+    return FailureError("rows_bound_k without rows");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMatmul(const MatmulCommand& c, const Frame& frame) {
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.a, "operand a"));
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.b, "operand b"));
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.c, "operand c"));
+  HYDRA_RETURN_IF_ERROR(CheckMatmulExtents(c));
+  HYDRA_RETURN_IF_ERROR(CheckMatmulRows(c, frame));
   const uint64_t a_rows = c.transpose_a ? c.k : c.m, a_columns = c.transpose_a ? c.m : c.k;
   const uint64_t b_rows = c.transpose_b ? c.n : c.k, b_columns = c.transpose_b ? c.k : c.n;
+  // With offsets, all groups share the rows of one matrix.
+  const uint64_t a_groups = c.offsets ? 1 : c.groups;
+  const uint64_t b_groups = c.offsets && c.rows_bound_k ? 1 : c.groups;
+  const uint64_t c_groups = c.offsets && !c.rows_bound_k ? 1 : c.groups;
   HYDRA_RETURN_IF_ERROR(
-      CheckMatrix("a", c.a, a_rows, a_columns, c.lda, c.groups, c.group_a, element));
+      CheckMatrix({"a", c.a, a_rows, a_columns, c.lda, a_groups, c.group_a, c.a_type}));
   HYDRA_RETURN_IF_ERROR(
-      CheckMatrix("b", c.b, b_rows, b_columns, c.ldb, c.groups, c.group_b, element));
-  HYDRA_RETURN_IF_ERROR(CheckMatrix("c", c.c, c.m, c.n, c.ldc, c.groups, c.group_c, element));
-  if (c.groups > 1) {
+      CheckMatrix({"b", c.b, b_rows, b_columns, c.ldb, b_groups, c.group_b, c.b_type}));
+  HYDRA_RETURN_IF_ERROR(CheckMatrix({"c", c.c, c.m, c.n, c.ldc, c_groups, c.group_c, c.c_type}));
+  if (c_groups > 1) {
     const bool stacked = Wide{c.group_c} >= Wide{c.m - 1} * c.ldc + c.n;
     const bool columns = c.group_c >= c.n && Wide{c.groups - 1} * c.group_c + c.n <= c.ldc;
     if (!stacked && !columns) {
@@ -73,39 +166,19 @@ absl::Status CheckMatmul(const MatmulCommand& c, const CommandLimits& limits) {
                                        " ldc=", c.ldc, " group_c=", c.group_c));
     }
   }
-  const uint64_t c_columns =
-      (c.groups > 1 && c.group_c < c.ldc ? (c.groups - 1) * c.group_c : 0) + c.n;
-  if (Overlap(c.a, c.c) && !(c.groups == 1 && c.lda == c.ldc &&
-                             SideBySide(c.a, a_columns, c.c, c_columns, c.ldc, element))) {
+  if (frame.Meet(c.a, c.c)) {
     return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps a ", Describe(c.a)));
   }
-  if (Overlap(c.b, c.c) && !(c.groups == 1 && c.ldb == c.ldc &&
-                             SideBySide(c.b, b_columns, c.c, c_columns, c.ldc, element))) {
+  if (frame.Meet(c.b, c.c)) {
     return FailureError(absl::StrCat("c ", Describe(c.c), " overlaps b ", Describe(c.b)));
-  }
-  const Wide tiles =
-      Wide{(c.m + c.tile_m - 1) / c.tile_m} * ((c.n + c.tile_n - 1) / c.tile_n) * c.groups;
-  if (tiles > kMaxChunks) {
-    return FailureError("more than 2^32 tiles; choose larger tiles");
-  }
-  if (c.rows) {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(*c.rows, limits), "rows"));
-    if (c.rows->bytes != 4 || c.rows->offset % 4 != 0) {
-      return FailureError(absl::StrCat("rows must be one aligned i32, found ", Describe(*c.rows)));
-    }
-    if (Overlap(*c.rows, c.c)) {
-      return FailureError(absl::StrCat("rows ", Describe(*c.rows), " lies in c"));
-    }
-  } else if (c.rows_bound_k) {
-    return FailureError("rows_bound_k without rows");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckKernel(const KernelCommand& c, const CommandLimits& limits) {
-  if (c.kernel >= limits.kernels) {
+absl::Status CheckKernel(const KernelCommand& c, const Frame& frame) {
+  if (c.kernel >= frame.limits.kernels) {
     return FailureError(
-        absl::StrCat("kernel index ", c.kernel, ", expected less than ", limits.kernels));
+        absl::StrCat("kernel index ", c.kernel, ", expected less than ", frame.limits.kernels));
   }
   if (c.grain == 0 || c.items > (uint64_t{1} << 62) || c.grain > (uint64_t{1} << 62) ||
       (c.items + c.grain - 1) / c.grain > kMaxChunks) {
@@ -113,77 +186,104 @@ absl::Status CheckKernel(const KernelCommand& c, const CommandLimits& limits) {
                                      "; expected at least 1 and at most 2^32 grains"));
   }
   for (size_t i = 0; i < c.args.size(); ++i) {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.args[i], limits), absl::StrCat("argument ", i)));
+    HYDRA_RETURN_IF_ERROR(frame.Check(c.args[i], absl::StrCat("argument ", i)));
+  }
+  if (!c.geometry) return absl::OkStatus();
+  for (const auto& extents : {c.geometry->grid, c.geometry->block, c.geometry->cluster}) {
+    if (std::find(extents.begin(), extents.end(), 0u) != extents.end()) {
+      return FailureError("a launch geometry has an extent of 0, expected at least 1");
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckSequence(const CommandSequence& commands, const CommandLimits& limits, int depth);
+absl::Status CheckCopy(const CopyCommand& c, const Frame& frame) {
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.source, "source"));
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.target, "target"));
+  const bool rows_differ =
+      c.source.pitch != 0 && c.target.pitch != 0 && c.source.row_bytes != c.target.row_bytes;
+  if (PayloadBytes(c.source) != PayloadBytes(c.target) || rows_differ) {
+    return FailureError(absl::StrCat("source ", Describe(c.source), " and target ",
+                                     Describe(c.target), " differ in size"));
+  }
+  if (frame.Meet(c.source, c.target) && !(c.source == c.target)) {
+    return FailureError(
+        absl::StrCat("source ", Describe(c.source), " overlaps target ", Describe(c.target)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFill(const FillCommand& c, const Frame& frame) {
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.target, "target"));
+  if (c.target.bytes % 4 != 0 || !Frame::Aligned(c.target, 4)) {
+    return FailureError(
+        absl::StrCat("target ", Describe(c.target), " is not made of 4-byte words"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCollective(const CollectiveCommand& c, const Frame& frame) {
+  const uint64_t element = ElementBytes(c.type);
+  HYDRA_RETURN_IF_ERROR(frame.Check(c.buffer, "buffer"));
+  if (c.buffer.pitch != 0 || c.buffer.bytes % element != 0 || !Frame::Aligned(c.buffer, element)) {
+    return FailureError(
+        absl::StrCat("buffer ", Describe(c.buffer), " is not made of ", ElementTypeName(c.type)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSequence(const CommandSequence& commands, const Frame& frame);
 
 struct Checker {
-  const CommandLimits& limits;
-  int depth;
+  const Frame& frame;
 
-  absl::Status operator()(const KernelCommand& c) const { return CheckKernel(c, limits); }
-  absl::Status operator()(const MatmulCommand& c) const { return CheckMatmul(c, limits); }
-  absl::Status operator()(const CopyCommand& c) const {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.source, limits), "source"));
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.target, limits), "target"));
-    if (c.source.bytes != c.target.bytes) {
-      return FailureError(absl::StrCat("source ", Describe(c.source), " and target ",
-                                       Describe(c.target), " differ in size"));
-    }
-    if (Overlap(c.source, c.target) && c.source.offset != c.target.offset) {
-      return FailureError(
-          absl::StrCat("source ", Describe(c.source), " overlaps target ", Describe(c.target)));
-    }
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const FillCommand& c) const {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.target, limits), "target"));
-    if (c.target.bytes % 4 != 0 || c.target.offset % 4 != 0) {
-      return FailureError(
-          absl::StrCat("target ", Describe(c.target), " is not made of 4-byte words"));
-    }
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const CollectiveCommand& c) const {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.buffer, limits), "buffer"));
-    if (c.buffer.bytes % ElementBytes(c.type) != 0 || c.buffer.offset % ElementBytes(c.type) != 0) {
-      return FailureError(
-          absl::StrCat("buffer ", Describe(c.buffer), " is not made of ", ElementTypeName(c.type)));
-    }
-    return absl::OkStatus();
-  }
+  absl::Status operator()(const KernelCommand& c) const { return CheckKernel(c, frame); }
+  absl::Status operator()(const MatmulCommand& c) const { return CheckMatmul(c, frame); }
+  absl::Status operator()(const CopyCommand& c) const { return CheckCopy(c, frame); }
+  absl::Status operator()(const FillCommand& c) const { return CheckFill(c, frame); }
+  absl::Status operator()(const CollectiveCommand& c) const { return CheckCollective(c, frame); }
   absl::Status operator()(const SwitchCommand& c) const {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(c.selector, limits), "selector"));
-    if (c.selector.bytes != 4 || c.selector.offset % 4 != 0) {
-      return FailureError(
-          absl::StrCat("selector must be one aligned i32, found ", Describe(c.selector)));
-    }
+    HYDRA_RETURN_IF_ERROR(frame.CheckNumbers(c.selector, "selector", 1, 4));
     if (c.cases.empty()) return FailureError("a switch needs at least one case");
     for (size_t i = 0; i < c.cases.size(); ++i) {
       HYDRA_RETURN_IF_ERROR(
-          Annotate(CheckSequence(c.cases[i], limits, depth + 1), absl::StrCat("case ", i)));
+          Annotate(CheckSequence(c.cases[i], Inside()), absl::StrCat("case ", i)));
     }
     return absl::OkStatus();
   }
   absl::Status operator()(const CaptureCommand& c) const {
-    return Annotate(CheckSequence(c.body, limits, depth + 1), "capture");
+    return Annotate(CheckSequence(c.body, Inside()), "capture");
+  }
+  absl::Status operator()(const RepeatCommand& c) const {
+    if (c.count == 0 || c.count > kMaxRepeats / frame.runs) {
+      return FailureError(absl::StrCat("a count of ", c.count, ", expected at least 1 and at most ",
+                                       kMaxRepeats,
+                                       " runs of a command over all enclosing repeats"));
+    }
+    Frame inner = Inside();
+    inner.iterations = c.count;
+    inner.runs *= c.count;
+    return Annotate(CheckSequence(c.body, inner), "body");
+  }
+
+ private:
+  Frame Inside() const {
+    Frame inner = frame;
+    ++inner.depth;
+    return inner;
   }
 };
 
-absl::Status CheckAtDepth(const Command& command, const CommandLimits& limits, int depth) {
-  if (depth > kMaxDepth) {
+absl::Status CheckOne(const Command& command, const Frame& frame) {
+  if (frame.depth > kMaxDepth) {
     return FailureError(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
   }
-  return std::visit(Checker{limits, depth}, command.body);
+  return std::visit(Checker{frame}, command.body);
 }
 
-absl::Status CheckSequence(const CommandSequence& commands, const CommandLimits& limits,
-                           int depth) {
+absl::Status CheckSequence(const CommandSequence& commands, const Frame& frame) {
   for (size_t i = 0; i < commands.size(); ++i) {
-    absl::Status status = CheckAtDepth(commands[i], limits, depth);
+    absl::Status status = CheckOne(commands[i], frame);
     if (!status.ok()) {
       return Annotate(status, absl::StrCat("command ", i, " (", CommandKindName(commands[i]),
                                            ", scope ", commands[i].scope, ")"));
@@ -194,73 +294,18 @@ absl::Status CheckSequence(const CommandSequence& commands, const CommandLimits&
 
 }  // namespace
 
-absl::string_view RegionName(Region region) {
-  static constexpr const char* kNames[kRegionCount] = {
-      "arena", "parameters", "gradients", "optimizer", "control", "control_state",
-      "cache", "inputs",     "outputs",   "constants", "scratch"};
-  const auto index = static_cast<size_t>(region);
-  return index < kRegionCount ? kNames[index] : "invalid";
-}
-
-absl::string_view ElementTypeName(ElementType type) {
-  static constexpr const char* kNames[] = {"f32", "i32", "bf16", "f64", "u8"};
-  const auto index = static_cast<size_t>(type);
-  return index < 5 ? kNames[index] : "invalid";
-}
-
-uint64_t ElementBytes(ElementType type) {
-  switch (type) {
-    case ElementType::kF32:
-    case ElementType::kI32:
-      return 4;
-    case ElementType::kBf16:
-      return 2;
-    case ElementType::kF64:
-      return 8;
-    case ElementType::kU8:
-      return 1;
-  }
-  return 1;
-}
-
 absl::string_view CommandKindName(const Command& command) {
-  static constexpr const char* kNames[] = {"kernel",     "matmul", "copy",   "fill",
-                                           "collective", "switch", "capture"};
+  static constexpr const char* kNames[] = {"kernel",     "matmul", "copy",    "fill",
+                                           "collective", "switch", "capture", "repeat"};
   return kNames[command.body.index()];
 }
 
-std::string Describe(const BufferRef& ref) {
-  return absl::StrCat(RegionName(ref.region), "[", ref.offset, ", ", ref.offset + ref.bytes, ")");
-}
-
-bool Overlap(const BufferRef& a, const BufferRef& b) {
-  return a.region == b.region && a.bytes > 0 && b.bytes > 0 && a.offset < b.offset + b.bytes &&
-         b.offset < a.offset + a.bytes;
-}
-
-absl::Status CheckRef(const BufferRef& ref, const CommandLimits& limits) {
-  const auto index = static_cast<size_t>(ref.region);
-  if (index >= kRegionCount) {
-    return FailureError(
-        absl::StrCat("region number ", index, ", expected less than ", kRegionCount));
-  }
-  if (ref.region == Region::kScratch) {
-    return FailureError("scratch is handed to kernels and cannot be named");
-  }
-  const uint64_t size = limits.region_bytes[index];
-  if (ref.offset > size || ref.bytes > size - ref.offset) {
-    return FailureError(absl::StrCat(Describe(ref), " exceeds region ", RegionName(ref.region),
-                                     " of ", size, " bytes"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckCommand(const Command& command, const CommandLimits& limits) {
-  return CheckAtDepth(command, limits, 0);
+  return CheckOne(command, Frame{limits});
 }
 
 absl::Status CheckCommands(const CommandSequence& commands, const CommandLimits& limits) {
-  return CheckSequence(commands, limits, 0);
+  return CheckSequence(commands, Frame{limits});
 }
 
 }  // namespace hydra::hal

@@ -3,36 +3,23 @@
 #ifndef HYDRA_RUNTIME_BASE_COMMAND_CHECK_H_
 #define HYDRA_RUNTIME_BASE_COMMAND_CHECK_H_
 
-#include <array>
 #include <cstdint>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "runtime/base/buffer_ref.h"  // IWYU pragma: export
 #include "runtime/base/command.h"
 
 namespace hydra::hal {
 
 // What the commands may refer to.
 struct CommandLimits {
-  std::array<uint64_t, kRegionCount> region_bytes{};
+  RegionSizes region_bytes{};
   uint64_t kernels = 0;  // number of kernels of the executable
 };
 
-// Lower-case names as in artifact.fbs.
-absl::string_view RegionName(Region region);
-absl::string_view ElementTypeName(ElementType type);
+// "kernel", "matmul", ...; static storage.
 absl::string_view CommandKindName(const Command& command);
-uint64_t ElementBytes(ElementType type);
-
-// "arena[64, 128)".
-std::string Describe(const BufferRef& ref);
-
-// True if the two ranges share a byte.
-bool Overlap(const BufferRef& a, const BufferRef& b);
-
-// OK if `ref` lies in its region, which may not be scratch: that is handed to kernels, never named.
-absl::Status CheckRef(const BufferRef& ref, const CommandLimits& limits);
 
 // Checks one command, and the commands inside it: ranges, kernel indices, matmul extents against
 // their buffers, legal overlaps, work-item counts. InvalidArgument with what was expected and
@@ -42,6 +29,9 @@ absl::Status CheckCommand(const Command& command, const CommandLimits& limits);
 // As above for a list; the message begins with the path of the command, e.g. "command 3, case 1,
 // command 0 (matmul, scope 7)".
 absl::Status CheckCommands(const CommandSequence& commands, const CommandLimits& limits);
+
+// The largest number of times that the body of a repeat runs, enclosing repeats counted.
+inline constexpr uint64_t kMaxRepeats = uint64_t{1} << 20;
 
 // The largest number of chunks (items over grain) of one command.
 inline constexpr uint64_t kMaxChunks = 0xfffffffe;

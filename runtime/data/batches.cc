@@ -1,7 +1,6 @@
 #include "runtime/data/batches.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "runtime/base/hash.h"
 #include "runtime/base/philox.h"
@@ -17,11 +16,11 @@ absl::Status CheckShape(int64_t batch, int64_t seq) {
   return absl::OkStatus();
 }
 
-// Copies one row out of a window of seq + 1 ids.
-void Split(absl::Span<const int32_t> window, absl::Span<int32_t> tokens,
-           absl::Span<int32_t> targets) {
-  std::copy(window.begin(), window.end() - 1, tokens.begin());
-  std::copy(window.begin() + 1, window.end(), targets.begin());
+// One row: the ids from `first`, and the ids that follow each.
+absl::Status ReadRow(const TokenFile& file, uint64_t first, absl::Span<int32_t> tokens,
+                     absl::Span<int32_t> targets) {
+  HYDRA_RETURN_IF_ERROR(file.Read(first, tokens));
+  return file.Read(first + 1, targets);
 }
 
 }  // namespace
@@ -45,13 +44,14 @@ uint64_t TrainingBatches::WindowStart(int64_t step, int64_t micro_batch, int64_t
   return random.Below(static_cast<uint64_t>(micro_batch * batch_ + row), starts);
 }
 
-void TrainingBatches::Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
-                           absl::Span<int32_t> targets) const {
-  std::vector<int32_t> window(seq_ + 1);
+absl::Status TrainingBatches::Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
+                                   absl::Span<int32_t> targets) const {
   for (int64_t row = 0; row < batch_; ++row) {
-    file_->Read(WindowStart(step, micro_batch, row), absl::MakeSpan(window));
-    Split(window, tokens.subspan(row * seq_, seq_), targets.subspan(row * seq_, seq_));
+    HYDRA_RETURN_IF_ERROR(ReadRow(*file_, WindowStart(step, micro_batch, row),
+                                  tokens.subspan(row * seq_, seq_),
+                                  targets.subspan(row * seq_, seq_)));
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<EvaluationBatches> EvaluationBatches::Create(const TokenFile& file, int64_t batch,
@@ -70,20 +70,19 @@ int64_t EvaluationBatches::count() const {
   return (windows + batch_ - 1) / batch_;
 }
 
-int64_t EvaluationBatches::Fill(int64_t index, absl::Span<int32_t> tokens,
-                                absl::Span<int32_t> targets) const {
+absl::StatusOr<int64_t> EvaluationBatches::Fill(int64_t index, absl::Span<int32_t> tokens,
+                                                absl::Span<int32_t> targets) const {
   std::fill(tokens.begin(), tokens.end(), 0);
   std::fill(targets.begin(), targets.end(), kIgnoredTarget);
   const int64_t predictions = static_cast<int64_t>(file_->size()) - 1;
   int64_t counted = 0;
-  std::vector<int32_t> window;
   for (int64_t row = 0; row < batch_; ++row) {
     const int64_t first = (index * batch_ + row) * seq_;
     const int64_t length = std::min(seq_, predictions - first);
     if (length <= 0) break;
-    window.resize(length + 1);
-    file_->Read(static_cast<uint64_t>(first), absl::MakeSpan(window));
-    Split(window, tokens.subspan(row * seq_, length), targets.subspan(row * seq_, length));
+    HYDRA_RETURN_IF_ERROR(ReadRow(*file_, static_cast<uint64_t>(first),
+                                  tokens.subspan(row * seq_, length),
+                                  targets.subspan(row * seq_, length)));
     counted += length;
   }
   return counted;

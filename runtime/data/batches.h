@@ -19,7 +19,7 @@ inline constexpr int32_t kIgnoredTarget = -100;
 // Random windows for training. Keeps a reference to the file. Thread-safe.
 class TrainingBatches {
  public:
-  // kFailedPrecondition if the file has fewer than seq + 1 tokens.
+  // kInput if the file has fewer than seq + 1 tokens.
   static absl::StatusOr<TrainingBatches> Create(const TokenFile& file, int64_t batch, int64_t seq,
                                                 uint64_t seed);
 
@@ -27,9 +27,9 @@ class TrainingBatches {
   // row.
   uint64_t WindowStart(int64_t step, int64_t micro_batch, int64_t row) const;
 
-  // Fills both spans of batch * seq ids.
-  void Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
-            absl::Span<int32_t> targets) const;
+  // Fills both spans of batch * seq ids. Errors are those of TokenFile::Read.
+  absl::Status Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
+                    absl::Span<int32_t> targets) const;
 
   // Which row of which micro-batch: rows of one step are numbered micro_batch * batch + row.
   int64_t batch() const { return batch_; }
@@ -48,14 +48,16 @@ class TrainingBatches {
 // The last one may be shorter; what is missing is token 0 with kIgnoredTarget. Thread-safe.
 class EvaluationBatches {
  public:
-  // kFailedPrecondition if the file has fewer than 2 tokens.
+  // kInput if the file has fewer than 2 tokens.
   static absl::StatusOr<EvaluationBatches> Create(const TokenFile& file, int64_t batch,
                                                   int64_t seq);
 
   // Batches that cover the file; rows of the last one may be all ignored.
   int64_t count() const;
-  // Fills both spans of batch * seq ids and returns how many targets count.
-  int64_t Fill(int64_t index, absl::Span<int32_t> tokens, absl::Span<int32_t> targets) const;
+  // Fills both spans of batch * seq ids and returns how many targets count. Errors are those of
+  // TokenFile::Read.
+  absl::StatusOr<int64_t> Fill(int64_t index, absl::Span<int32_t> tokens,
+                               absl::Span<int32_t> targets) const;
 
  private:
   EvaluationBatches(const TokenFile& file, int64_t batch, int64_t seq)

@@ -10,6 +10,7 @@
 #include "runtime/data/tokenizer.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/json_file.h"
+#include "runtime/io/output_guard.h"
 #include "runtime/io/posix_file.h"
 
 namespace hydra::data {
@@ -48,13 +49,16 @@ absl::StatusOr<TokenFile> OpenPart(const std::string& directory, const JsonView&
   return file;
 }
 
-absl::Status WritePart(const std::string& path, absl::Span<const int32_t> tokens,
-                       int64_t vocab_size, Json& description) {
-  HYDRA_RETURN_IF_ERROR(WriteTokenFile(path, tokens, vocab_size));
-  HYDRA_ASSIGN_OR_RETURN(const TokenFile file, TokenFile::Open(path));
-  description = Json{{"tokens", file.size()}, {"hash", file.hash().ToHex()}};
-  return absl::OkStatus();
+absl::StatusOr<Json> WritePart(AtomicFile file, absl::Span<const int32_t> tokens,
+                               int64_t vocab_size) {
+  HYDRA_ASSIGN_OR_RETURN(const Hash128 hash, WriteTokenFile(std::move(file), tokens, vocab_size));
+  return Json{{"tokens", tokens.size()}, {"hash", hash.ToHex()}};
 }
+
+const DirectoryKind kDataKind{"a data directory", [](absl::string_view name) {
+                                return name == kDescription || name == kTrain ||
+                                       name == kValidation;
+                              }};
 
 }  // namespace
 
@@ -114,6 +118,7 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
                                    options.validation_fraction));
   }
   if (options.files.empty()) return UsageError("expected at least one text file");
+  HYDRA_RETURN_IF_ERROR(CheckOutput(options.out, kDataKind, options.force));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
                          MakeTokenizer(options.tokenizer));
   TextSummary summary;
@@ -137,12 +142,8 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
                      " tokens leave fewer than 2 for training; use more text or a smaller "
                      "--validation-fraction"));
   }
-  std::error_code error;
-  fs::create_directories(options.out, error);
-  if (error) {
-    return FailureError(
-        absl::StrCat(options.out, ": cannot make the directory: ", error.message()));
-  }
+  HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(options.out)));
+  HYDRA_ASSIGN_OR_RETURN(AtomicDirectory directory, AtomicDirectory::Create(options.out));
   const absl::Span<const int32_t> all(tokens);
   Json description{{"format", kFormat},
                    {"tokenizer", std::string(tokenizer->name())},
@@ -150,17 +151,22 @@ absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
                    {"train", nullptr},
                    {"validation", nullptr},
                    {"sources", std::move(sources)}};
-  HYDRA_RETURN_IF_ERROR(WritePart(Join(options.out, kTrain), all.first(summary.train_tokens),
-                                  tokenizer->vocab_size(), description["train"]));
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile train, directory.CreateFile(kTrain));
+  HYDRA_ASSIGN_OR_RETURN(
+      description["train"],
+      WritePart(std::move(train), all.first(summary.train_tokens), tokenizer->vocab_size()));
   // A single held-out token predicts nothing.
   if (summary.validation_tokens >= 2) {
-    HYDRA_RETURN_IF_ERROR(WritePart(Join(options.out, kValidation),
-                                    all.subspan(summary.train_tokens), tokenizer->vocab_size(),
-                                    description["validation"]));
+    HYDRA_ASSIGN_OR_RETURN(AtomicFile validation, directory.CreateFile(kValidation));
+    HYDRA_ASSIGN_OR_RETURN(description["validation"],
+                           WritePart(std::move(validation), all.subspan(summary.train_tokens),
+                                     tokenizer->vocab_size()));
   }
-  HYDRA_RETURN_IF_ERROR(
-      WriteFileAtomically(Join(options.out, kDescription),
-                          description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(kDescription));
+  HYDRA_RETURN_IF_ERROR(file.Append(
+      absl::string_view(description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n")));
+  HYDRA_RETURN_IF_ERROR(file.Commit());
+  HYDRA_RETURN_IF_ERROR(directory.Publish());
   HYDRA_ASSIGN_OR_RETURN(const Dataset dataset, Dataset::Open(options.out));
   summary.fingerprint = dataset.fingerprint();
   return summary;

@@ -15,8 +15,9 @@ namespace hydra::data {
 // An opened data directory. Immutable; thread-safe.
 class Dataset {
  public:
-  // Opens and checks every file: data.json, and that the token files are the ones it describes.
-  // kNotFound, kFailedPrecondition, kDataLoss.
+  // Opens data.json and the token files, and checks that these are the ones it describes, by what
+  // their headers say; their ids are not looked at (TokenFile::Verify). kInput for
+  // what is missing or damaged.
   static absl::StatusOr<Dataset> Open(const std::string& directory);
 
   const std::string& tokenizer() const { return tokenizer_; }
@@ -38,7 +39,8 @@ class Dataset {
 
 struct TextOptions {
   std::vector<std::string> files;  // joined in this order
-  std::string out;                 // made if missing
+  std::string out;                 // made; appears whole or not at all
+  bool force = false;              // replaces a data directory that is there
   std::string tokenizer = "byte";
   double validation_fraction = 0.05;  // the last tokens; in [0, 1)
 };
@@ -50,8 +52,9 @@ struct TextSummary {
   std::string fingerprint;
 };
 
-// Tokenizes text files into a data directory. The same text gives the same bytes. kInvalidArgument
-// for options, kNotFound for missing files, kFailedPrecondition for text that is too short.
+// Tokenizes text files into a data directory. The same text gives the same bytes. kUsage for
+// options and for an `out` that would be overwritten, kInput for missing files and text that is too
+// short.
 absl::StatusOr<TextSummary> PrepareText(const TextOptions& options);
 
 }  // namespace hydra::data

@@ -1,13 +1,15 @@
 #include "runtime/data/token_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
-
-#include "runtime/io/atomic_file.h"
 
 static_assert(std::endian::native == std::endian::little, "token files are little-endian");
 
@@ -82,6 +84,13 @@ absl::Status CheckHeader(const std::string& path, const Header& header, uint64_t
 
 absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> tokens,
                             int64_t vocab_size) {
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  return WriteTokenFile(std::move(file), tokens, vocab_size).status();
+}
+
+absl::StatusOr<Hash128> WriteTokenFile(AtomicFile file, absl::Span<const int32_t> tokens,
+                                       int64_t vocab_size) {
+  const std::string& path = file.path();
   if (vocab_size <= 0 || vocab_size > std::numeric_limits<int32_t>::max()) {
     return UsageError(
         absl::StrCat(path, ": vocabulary size ", vocab_size, " must lie in 1 to 2147483647"));
@@ -105,48 +114,72 @@ absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> t
   header.hash_high = hash.high;
   header.hash_low = hash.low;
   header.header_hash = HashOfHeader(header);
-  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   HYDRA_RETURN_IF_ERROR(
       file.Append(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&header), sizeof(header))));
   HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(bytes)));
-  return file.Commit();
+  HYDRA_RETURN_IF_ERROR(file.Commit());
+  return hash;
 }
 
 absl::StatusOr<TokenFile> TokenFile::Open(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  const absl::Span<const uint8_t> bytes = mapped.bytes();
-  if (bytes.size() < kTokenFileHeaderBytes) {
-    return Damaged(path, absl::StrCat("has ", bytes.size(), " bytes, a token file has at least ",
+  // O_NONBLOCK: a FIFO that nobody writes is refused below, not waited for.
+  HYDRA_ASSIGN_OR_RETURN(FileDescriptor opened, OpenFile(path, O_RDONLY | O_NONBLOCK));
+  struct stat info;
+  if (::fstat(opened.get(), &info) != 0) return ErrnoStatus(errno, "stat", path, ErrorKind::kInput);
+  if (!S_ISREG(info.st_mode)) return Damaged(path, "is no regular file");
+  const uint64_t file_bytes = static_cast<uint64_t>(info.st_size);
+  if (file_bytes < kTokenFileHeaderBytes) {
+    return Damaged(path, absl::StrCat("has ", file_bytes, " bytes, a token file has at least ",
                                       kTokenFileHeaderBytes));
   }
   Header header;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  HYDRA_RETURN_IF_ERROR(CheckHeader(path, header, bytes.size()));
-  const Hash128 expected{.high = header.hash_high, .low = header.hash_low};
-  if (HashBytes(bytes.subspan(kTokenFileHeaderBytes)) != expected) {
-    return Damaged(path, "the ids (from byte 64) are damaged: their hash does not match");
-  }
-  TokenFile file(std::move(mapped));
-  file.ids_ = bytes.data() + kTokenFileHeaderBytes;
+  HYDRA_RETURN_IF_ERROR(ReadAllAt(
+      opened, path, absl::MakeSpan(reinterpret_cast<uint8_t*>(&header), sizeof(header)), 0));
+  HYDRA_RETURN_IF_ERROR(CheckHeader(path, header, file_bytes));
+  TokenFile file(path, std::move(opened));
   file.count_ = header.count;
   file.vocab_size_ = static_cast<int64_t>(header.vocab_size);
   file.width_ = header.width;
-  file.hash_ = expected;
-  for (uint64_t i = 0; i < file.count_; ++i) {
-    if (Load(file.ids_ + i * file.width_, file.width_) >= header.vocab_size) {
-      return Damaged(path,
-                     absl::StrCat("token ", i, " at byte ", kTokenFileHeaderBytes + i * file.width_,
-                                  " is outside the vocabulary of ", file.vocab_size_));
-    }
-  }
+  file.hash_ = {.high = header.hash_high, .low = header.hash_low};
   return file;
 }
 
-void TokenFile::Read(uint64_t first, absl::Span<int32_t> out) const {
-  const uint8_t* from = ids_ + first * width_;
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<int32_t>(Load(from + i * width_, width_));
+absl::Status TokenFile::Verify() const {
+  constexpr uint64_t kPiece = 1 << 18;
+  std::vector<int32_t> ids(std::min(kPiece, count_));
+  std::vector<uint8_t> bytes;
+  Hasher hasher;
+  for (uint64_t first = 0; first < count_; first += ids.size()) {
+    ids.resize(std::min(kPiece, count_ - first));
+    HYDRA_RETURN_IF_ERROR(Read(first, absl::MakeSpan(ids)));
+    bytes.resize(ids.size() * width_);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      std::memcpy(bytes.data() + i * width_, &ids[i], width_);
+    }
+    hasher.Update(bytes);
   }
+  if (hasher.Digest() == hash_) return absl::OkStatus();
+  return Damaged(path_, "the ids (from byte 64) are damaged: their hash does not match");
+}
+
+absl::Status TokenFile::Read(uint64_t first, absl::Span<int32_t> out) const {
+  // The packed ids go to the end of `out` and are widened from its beginning: what is written never
+  // reaches what is still to be read.
+  const absl::Span<uint8_t> packed =
+      absl::MakeSpan(reinterpret_cast<uint8_t*>(out.data()), out.size() * sizeof(int32_t))
+          .last(out.size() * width_);
+  HYDRA_RETURN_IF_ERROR(ReadAllAt(file_, path_, packed, kTokenFileHeaderBytes + first * width_));
+  for (size_t i = 0; i < out.size(); ++i) {
+    const uint32_t id = Load(packed.data() + i * width_, width_);
+    if (id >= static_cast<uint64_t>(vocab_size_)) {
+      const uint64_t token = first + i;
+      return Damaged(
+          path_, absl::StrCat("token ", token, " at byte ", kTokenFileHeaderBytes + token * width_,
+                              " has id ", id, ", outside the vocabulary of ", vocab_size_));
+    }
+    out[i] = static_cast<int32_t>(id);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace hydra::data

@@ -1,4 +1,4 @@
-// Token files: a fixed header and the ids of one long text, mapped into memory.
+// Token files: a fixed header and the ids of one long text, read piece by piece.
 //
 // Layout, little-endian; the ids start at byte 64:
 //   0   8  magic "HYDRATOK"
@@ -14,42 +14,51 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/status.h"
-#include "runtime/io/mapped_file.h"
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/posix_file.h"
 
 namespace hydra::data {
 
 inline constexpr size_t kTokenFileHeaderBytes = 64;
 
-// Writes `tokens` atomically, with the narrowest width that holds the vocabulary. kInvalidArgument
-// names the first id outside [0, vocab_size).
+// Writes `tokens` with the narrowest width that holds the vocabulary, and commits the file; returns
+// the hash of the id bytes. kUsage names the first id outside [0, vocab_size).
+absl::StatusOr<Hash128> WriteTokenFile(AtomicFile file, absl::Span<const int32_t> tokens,
+                                       int64_t vocab_size);
 absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> tokens,
                             int64_t vocab_size);
 
-// A mapped token file. Immutable after Open; thread-safe.
+// An open token file. Immutable after Open; thread-safe.
 class TokenFile {
  public:
-  // Checks header, size, hash and that every id is below the vocabulary size. kNotFound, kDataLoss
+  // Checks header and size; the ids, of which there may be billions, are not looked at. kInput
   // with the byte offset.
   static absl::StatusOr<TokenFile> Open(const std::string& path);
+
+  // Reads the whole file: kInput unless the hash is right and every id below the vocabulary size.
+  absl::Status Verify() const;
 
   uint64_t size() const { return count_; }
   int64_t vocab_size() const { return vocab_size_; }
   uint32_t token_width() const { return width_; }
   const Hash128& hash() const { return hash_; }
-  const std::string& path() const { return file_.path(); }
+  const std::string& path() const { return path_; }
 
-  // Copies ids [first, first + out.size()), which must lie inside the file.
-  void Read(uint64_t first, absl::Span<int32_t> out) const;
+  // Copies ids [first, first + out.size()), which must lie inside the file, without allocating.
+  // kInput names the id that is outside the vocabulary, or says that the file was shortened.
+  absl::Status Read(uint64_t first, absl::Span<int32_t> out) const;
 
  private:
-  explicit TokenFile(MappedFile file) : file_(std::move(file)) {}
+  TokenFile(std::string path, FileDescriptor file)
+      : path_(std::move(path)), file_(std::move(file)) {}
 
-  MappedFile file_;
-  const uint8_t* ids_ = nullptr;
+  std::string path_;
+  FileDescriptor file_;
   uint64_t count_ = 0;
   int64_t vocab_size_ = 0;
   uint32_t width_ = 1;

@@ -9,6 +9,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/diagnostics/golden.h"
+#include "runtime/exec/session.h"
 
 namespace hydra {
 
@@ -18,9 +19,12 @@ using RunHydraOpt = std::function<absl::Status(const std::vector<std::string>& a
 struct VerifyOptions {
   std::string target = "cpu";  // a device, or "interpreter"
   std::string precision = "f32";
-  int threads = 0;             // of the device; 0: all
-  std::string work_directory;  // existing; receives intermediate files
+  std::string arch = "native";  // instruction-set level of a device's code
+  int threads = 0;              // of the device; 0: all
+  std::string work_directory;   // existing; receives intermediate files
   RunHydraOpt hydra_opt;
+  // Opens an artifact; empty: on `target` with `threads`, every command checked (--validate).
+  std::function<absl::StatusOr<Session>(const std::string& path)> open = nullptr;
 };
 
 // One comparison: a stage of the interpreter, or a device.
@@ -38,9 +42,11 @@ struct VerifyReport {
 
 // interpreter: the program after every stage up to fusion; gradients from autodiff on.
 // A device: the program with every named value as an output, compared with the file; then the
-// program as it is shipped, which must give the same losses, logits and, after one optimizer step,
-// parameters, bit for bit. Errors are those of the compiler, the artifact and the device; a
-// deviation is a verdict, not an error.
+// program as it is shipped, under validation and without it, which must give the same losses,
+// logits and, after one optimizer step, parameters, bit for bit. A check that compared nothing
+// fails, and a file that lacks a parameter or input of its own configuration is an input error.
+// Errors are those of the compiler, the artifact and the device; a deviation is a verdict, not an
+// error.
 absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOptions& options);
 
 }  // namespace hydra

@@ -1,7 +1,6 @@
 #include "runtime/exec/executor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,27 +26,6 @@ std::string ListEntries(const ArtifactInfo& info, absl::string_view name) {
   return labels.empty() ? "none" : absl::StrJoin(labels, ", ");
 }
 
-absl::Status WriteScalar(hal::ElementType type, double value, uint8_t* target) {
-  const auto store = [target](auto number) { std::memcpy(target, &number, sizeof(number)); };
-  switch (type) {
-    case hal::ElementType::kF32:
-      store(static_cast<float>(value));
-      break;
-    case hal::ElementType::kF64:
-      store(value);
-      break;
-    case hal::ElementType::kI32:
-      store(static_cast<int32_t>(std::clamp(value, -2147483648.0, 2147483647.0)));
-      break;
-    case hal::ElementType::kU8:
-      store(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0)));
-      break;
-    case hal::ElementType::kBf16:
-      return InputError("initial values of type bf16 are not defined; use f32");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
@@ -63,9 +41,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
   HYDRA_RETURN_IF_ERROR(
       Annotate(executor->LoadKernels(options.isa_level), absl::StrCat("artifact ", path)));
+  // Before anything is touched: what is mapped and untouched is still available.
+  const AvailableMemory available = device.available_memory();
   HYDRA_ASSIGN_OR_RETURN(executor->regions_,
                          MemoryRegions::Create(info, device, options.micro_batches));
-  executor->bindings_ = executor->regions_->Bindings(0);
+  executor->demand_ = MemoryDemand(available, executor->regions_->sizes());
   HYDRA_RETURN_IF_ERROR(
       device.Write(executor->regions_->buffer(Region::kConstants), 0,
                    executor->artifact_->Section(artifact::SectionKind::kConstants)));
@@ -112,26 +92,16 @@ absl::Status Executor::LoadKernels(const std::string& wanted_level) {
 
 absl::Status Executor::WriteInitialValues(const std::vector<NamedBuffer>& buffers) {
   for (const NamedBuffer& buffer : buffers) {
-    const uint64_t element = hal::ElementBytes(buffer.type);
     std::vector<uint8_t> bytes(buffer.ref.bytes);
-    for (uint64_t i = 0; i < bytes.size(); i += element) {
-      HYDRA_RETURN_IF_ERROR(
-          Annotate(WriteScalar(buffer.type, buffer.initial, bytes.data() + i), buffer.name));
-    }
-    HYDRA_RETURN_IF_ERROR(
-        device_.Write(regions_->buffer(buffer.ref.region), buffer.ref.offset, bytes));
+    HYDRA_RETURN_IF_ERROR(FillInitial(buffer, absl::MakeSpan(bytes)));
+    HYDRA_RETURN_IF_ERROR(WriteBytes(buffer, bytes));
   }
   return absl::OkStatus();
 }
 
 absl::Status Executor::Zero(Region region) {
   hal::Buffer& buffer = regions_->buffer(region);
-  const std::vector<uint8_t> zeros(std::min<uint64_t>(buffer.bytes(), uint64_t{1} << 20));
-  for (uint64_t offset = 0; offset < buffer.bytes(); offset += zeros.size()) {
-    const uint64_t bytes = std::min<uint64_t>(zeros.size(), buffer.bytes() - offset);
-    HYDRA_RETURN_IF_ERROR(device_.Write(buffer, offset, absl::MakeConstSpan(zeros.data(), bytes)));
-  }
-  return absl::OkStatus();
+  return device_.Fill(buffer, 0, buffer.bytes(), 0);
 }
 
 absl::Status Executor::ResetState() {
@@ -145,13 +115,34 @@ absl::Status Executor::ResetState() {
 
 absl::Status Executor::ResetCache() { return Zero(Region::kCache); }
 
+absl::Status Executor::WriteControl(const ControlBlock& control) {
+  return device_.Write(regions_->buffer(Region::kControl), 0, control.bytes());
+}
+
 absl::Status Executor::InitializeParameters(uint64_t seed) {
-  std::vector<ParameterTarget> targets;
-  for (const ParameterInfo& parameter : info().parameters) {
-    HYDRA_ASSIGN_OR_RETURN(absl::Span<float> values, View<float>(parameter.buffer, bindings_));
-    targets.push_back({&parameter, values});
+  // As many parameters at once as keep every thread busy, not the whole model twice in memory.
+  constexpr uint64_t kBatch = uint64_t{1} << 24;
+  const std::vector<ParameterInfo>& parameters = info().parameters;
+  for (size_t first = 0; first < parameters.size();) {
+    std::vector<std::vector<float>> values;
+    std::vector<ParameterTarget> targets;
+    size_t next = first;
+    for (uint64_t elements = 0; next < parameters.size() && elements < kBatch; ++next) {
+      const NamedBuffer& buffer = parameters[next].buffer;
+      HYDRA_RETURN_IF_ERROR(CheckType(buffer, hal::ElementType::kF32));
+      values.emplace_back(buffer.elements());
+      elements += buffer.elements();
+    }
+    for (size_t i = first; i < next; ++i) {
+      targets.push_back({&parameters[i], absl::MakeSpan(values[i - first])});
+    }
+    InitializeAll(targets, seed, device_.capabilities().workers);
+    for (size_t i = first; i < next; ++i) {
+      HYDRA_RETURN_IF_ERROR(
+          WriteBytes(parameters[i].buffer, AsBytes(absl::MakeConstSpan(values[i - first]))));
+    }
+    first = next;
   }
-  InitializeAll(targets, seed, device_.thread_count());
   return absl::OkStatus();
 }
 
@@ -188,37 +179,86 @@ absl::StatusOr<const EntryInfo*> Executor::FindEntry(absl::string_view name, int
                                  " or use a smaller ", batch_fits ? "sequence" : "batch"));
 }
 
-absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts) {
+absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Part> parts,
+                                                         const LaunchOptions& options) {
+  MemoryDemand demand = demand_;
+  for (const Launch::Part& part : parts) demand.Add(part.entry->body);
+  HYDRA_RETURN_IF_ERROR(demand.Check(
+      absl::StrCat("artifact ", artifact_->path(), ", entry ", parts.front().entry->Label())));
+  demand_ = demand;
+  std::unique_ptr<Launch> launch(new Launch(device_, info(), std::move(parts)));
   std::vector<hal::Recording> recordings;
-  for (const Launch::Part& part : parts) {
-    recordings.push_back({&part.entry->body, part.bindings, {}});
+  std::vector<hal::Slot> slots;
+  const auto add = [&](const NamedBuffer& buffer, int part, bool input) {
+    const Launch::Part& from = launch->parts_[part];
+    const hal::RegionBinding& binding = from.bindings[static_cast<int>(buffer.ref.region)];
+    slots.push_back({buffer.name, input ? hal::SlotDirection::kIn : hal::SlotDirection::kOut,
+                     binding.buffer, binding.offset + buffer.ref.offset, buffer.ref.bytes,
+                     from.runs, input ? from.input_stride : from.output_stride});
+    launch->slots_.push_back({&buffer, part, input});
+  };
+  for (int part = 0; part < launch->parts(); ++part) {
+    const Launch::Part& from = launch->parts_[part];
+    recordings.push_back({&from.entry->body, from.bindings, from.entry->dead, from.runs,
+                          from.input_stride, from.output_stride});
   }
-  absl::StatusOr<std::unique_ptr<hal::CommandList>> list = device_.Record(*executable_, recordings);
+  for (const NamedBuffer& input : launch->entry(0).inputs) add(input, 0, true);
+  for (const std::string& name : options.fetch) {
+    bool found = false;
+    for (int part = 0; part < launch->parts(); ++part) {
+      for (const NamedBuffer& output : launch->entry(part).outputs) {
+        if (output.name != name) continue;
+        add(output, part, false);
+        found = true;
+      }
+    }
+    if (!found) {
+      HYDRA_RETURN_IF_ERROR(FindBuffer(launch->entry(0).outputs, name, "output").status());
+    }
+  }
+  hal::Buffer& control = regions_->buffer(Region::kControl);
+  const uint64_t control_bytes = info().region_bytes[static_cast<int>(Region::kControl)];
+  if (control_bytes > 0) {
+    launch->control_slot_ = slots.size();
+    slots.push_back({"control", hal::SlotDirection::kIn, &control, 0, control_bytes});
+    launch->slots_.push_back({nullptr, 0, true});
+  }
+  absl::StatusOr<std::unique_ptr<hal::CommandList>> list =
+      device_.Record(*executable_, recordings, slots, options.record);
   if (!list.ok()) {
     return Annotate(list.status(), absl::StrCat("artifact ", artifact_->path(), ", entry ",
-                                                parts.front().entry->Label()));
+                                                launch->entry(0).Label()));
   }
-  return std::unique_ptr<Launch>(new Launch(device_, info(), std::move(parts), *std::move(list)));
+  launch->list_ = *std::move(list);
+  return launch;
 }
 
-absl::StatusOr<std::unique_ptr<Launch>> Executor::Prepare(const EntryInfo& entry) {
-  std::vector<Launch::Part> parts;
-  parts.push_back({&entry, bindings_});
-  return Record(std::move(parts));
+absl::StatusOr<std::unique_ptr<Launch>> Executor::Prepare(const EntryInfo& entry,
+                                                          const LaunchOptions& options) {
+  std::vector<Launch::Part> parts(1);
+  parts[0].entry = &entry;
+  parts[0].bindings = regions_->Bindings(MemoryRegions::Use::kAlone);
+  return Record(std::move(parts), options);
 }
 
 absl::StatusOr<std::unique_ptr<Launch>> Executor::PrepareStep(const EntryInfo& accumulate,
                                                               int micro_batches,
-                                                              const EntryInfo& apply) {
+                                                              const EntryInfo& apply,
+                                                              const LaunchOptions& options) {
   if (micro_batches < 1 || micro_batches > regions_->micro_batches()) {
     return FailureError(absl::StrCat("a step of ", micro_batches,
                                      " micro-batches; memory was obtained for 1 to ",
                                      regions_->micro_batches()));
   }
-  std::vector<Launch::Part> parts;
-  for (int i = 0; i < micro_batches; ++i) parts.push_back({&accumulate, regions_->Bindings(i)});
-  parts.push_back({&apply, regions_->Bindings(regions_->micro_batches())});
-  return Record(std::move(parts));
+  std::vector<Launch::Part> parts(2);
+  parts[0].entry = &accumulate;
+  parts[0].bindings = regions_->Bindings(MemoryRegions::Use::kMicroBatches);
+  parts[0].runs = static_cast<uint32_t>(micro_batches);
+  parts[0].input_stride = regions_->input_stride();
+  parts[0].output_stride = regions_->output_stride();
+  parts[1].entry = &apply;
+  parts[1].bindings = regions_->Bindings(MemoryRegions::Use::kApply);
+  return Record(std::move(parts), options);
 }
 
 absl::StatusOr<const ParameterInfo*> Executor::FindParameter(absl::string_view name) const {
@@ -231,16 +271,44 @@ absl::StatusOr<const ParameterInfo*> Executor::FindParameter(absl::string_view n
                                  info().parameters.size(), " of ", artifact_->path()));
 }
 
-absl::StatusOr<const NamedBuffer*> Executor::FindGradient(absl::string_view parameter) const {
-  HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* found, FindParameter(parameter));
-  if (found->gradient) return &*found->gradient;
-  return InputError(absl::StrCat("parameter ", parameter, " has no gradient: ", artifact_->path(),
-                                 " has no training entry"));
+absl::StatusOr<const NamedBuffer*> Executor::Find(Region region, absl::string_view name) const {
+  switch (region) {
+    case Region::kParameters: {
+      HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* parameter, FindParameter(name));
+      return &parameter->buffer;
+    }
+    case Region::kGradients: {
+      HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* parameter, FindParameter(name));
+      if (parameter->gradient) return &*parameter->gradient;
+      return InputError(absl::StrCat("parameter ", name, " has no gradient: ", artifact_->path(),
+                                     " has no training entry"));
+    }
+    case Region::kOptimizer:
+      return FindBuffer(info().optimizer, name, "optimizer value");
+    case Region::kControl:
+      return FindBuffer(info().control, name, "control value");
+    case Region::kControlState:
+      return FindBuffer(info().control_state, name, "control state");
+    case Region::kCache:
+      return FindBuffer(info().cache, name, "cache");
+    default:
+      return FailureError(
+          absl::StrCat("region ", hal::RegionName(region), " has no buffers of its own names"));
+  }
 }
 
-absl::StatusOr<absl::Span<uint8_t>> Executor::Bytes(const NamedBuffer& buffer) {
-  HYDRA_ASSIGN_OR_RETURN(uint8_t* data, ResolveBuffer(buffer, buffer.type, bindings_));
-  return absl::MakeSpan(data, buffer.ref.bytes);
+absl::StatusOr<const NamedBuffer*> Executor::FindState(absl::string_view parameter,
+                                                       absl::string_view state) const {
+  HYDRA_ASSIGN_OR_RETURN(const ParameterInfo* found, FindParameter(parameter));
+  return FindBuffer(found->states, state, "optimizer state of the parameter");
+}
+
+absl::Status Executor::ReadBytes(const NamedBuffer& buffer, absl::Span<uint8_t> bytes) {
+  return device_.Read(regions_->buffer(buffer.ref.region), buffer.ref.offset, bytes);
+}
+
+absl::Status Executor::WriteBytes(const NamedBuffer& buffer, absl::Span<const uint8_t> bytes) {
+  return device_.Write(regions_->buffer(buffer.ref.region), buffer.ref.offset, bytes);
 }
 
 }  // namespace hydra

@@ -13,7 +13,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "runtime/artifact/artifact.h"
+#include "runtime/exec/control_block.h"
 #include "runtime/exec/launch.h"
+#include "runtime/exec/memory_demand.h"
 #include "runtime/exec/memory_regions.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
@@ -30,8 +32,8 @@ struct ExecutorOptions {
 // Thread-compatible. The device must outlive the executor, the executor its launches.
 class Executor {
  public:
-  // FailedPrecondition if the artifact is for another device or processor, naming the flag to use;
-  // ResourceExhausted if its memory does not fit. Afterwards constants are in place, control and
+  // An input error if the artifact is for another device or processor, naming the flag to use;
+  // out of memory if its memory does not fit. Afterwards constants are in place, control and
   // control_state have their initial values and everything else is zero.
   static absl::StatusOr<std::unique_ptr<Executor>> Create(
       std::shared_ptr<const artifact::Artifact> artifact, hal::Device& device,
@@ -40,23 +42,26 @@ class Executor {
   const artifact::Artifact& artifact() const { return *artifact_; }
   const artifact::ArtifactInfo& info() const { return artifact_->info(); }
   hal::Device& device() { return device_; }
+  const hal::Device& device() const { return device_; }
   const std::string& isa_level() const { return isa_level_; }
   int micro_batches() const { return regions_->micro_batches(); }
 
   // The smallest entry (by batch times seq) of that name and variant with at least `batch` and
-  // `seq`. NotFound for an unknown name or variant; InvalidArgument if no shape fits, naming the
-  // dimension. Both list what is present.
+  // `seq`. An input error for an unknown name or variant; a usage error if no shape fits, naming
+  // the dimension. Both list what is present.
   absl::StatusOr<const artifact::EntryInfo*> FindEntry(absl::string_view name, int64_t batch,
                                                        int64_t seq,
                                                        absl::string_view variant = "") const;
 
   // Records one entry.
-  absl::StatusOr<std::unique_ptr<Launch>> Prepare(const artifact::EntryInfo& entry);
+  absl::StatusOr<std::unique_ptr<Launch>> Prepare(const artifact::EntryInfo& entry,
+                                                  const LaunchOptions& options = {});
   // Records `accumulate` once per micro-batch, each on its own inputs and outputs, then `apply`, as
-  // one list. InvalidArgument if micro_batches is not in [1, this->micro_batches()].
+  // one list. A failure if micro_batches is not in [1, this->micro_batches()].
   absl::StatusOr<std::unique_ptr<Launch>> PrepareStep(const artifact::EntryInfo& accumulate,
                                                       int micro_batches,
-                                                      const artifact::EntryInfo& apply);
+                                                      const artifact::EntryInfo& apply,
+                                                      const LaunchOptions& options = {});
 
   // Fills the parameters with their initial values; see parameter_init.h.
   absl::Status InitializeParameters(uint64_t seed);
@@ -64,48 +69,53 @@ class Executor {
   absl::Status ResetState();
   // Zeroes the decoding state.
   absl::Status ResetCache();
+  // Writes all control values, for launches that stage none.
+  absl::Status WriteControl(const ControlBlock& control);
 
-  // Elements of named buffers. NotFound for unknown names; InvalidArgument if T is not the type.
-  // Parameters also go by their aliases.
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Parameter(absl::string_view name) {
-    absl::StatusOr<const artifact::ParameterInfo*> parameter = FindParameter(name);
-    if (!parameter.ok()) return parameter.status();
-    return View<T>((*parameter)->buffer, bindings_);
-  }
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Gradient(absl::string_view parameter_name) {
-    absl::StatusOr<const artifact::NamedBuffer*> buffer = FindGradient(parameter_name);
-    if (!buffer.ok()) return buffer.status();
-    return View<T>(**buffer, bindings_);
-  }
+  // A named buffer outside inputs and outputs: a parameter (also by its aliases), its gradient, a
+  // value of control, control_state, cache, or the optimizer's own (not per parameter). An input
+  // error says what there is instead.
+  absl::StatusOr<const artifact::NamedBuffer*> Find(hal::Region region,
+                                                    absl::string_view name) const;
   // A per-parameter state of the optimizer, e.g. "m".
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> State(absl::string_view parameter_name, absl::string_view state) {
-    absl::StatusOr<const artifact::ParameterInfo*> parameter = FindParameter(parameter_name);
-    if (!parameter.ok()) return parameter.status();
-    return FindIn<T>((*parameter)->states, state, "optimizer state of the parameter");
-  }
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Optimizer(absl::string_view name) {
-    return FindIn<T>(info().optimizer, name, "optimizer buffer");
-  }
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Control(absl::string_view name) {
-    return FindIn<T>(info().control, name, "control value");
-  }
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> ControlState(absl::string_view name) {
-    return FindIn<T>(info().control_state, name, "control state");
-  }
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Cache(absl::string_view name) {
-    return FindIn<T>(info().cache, name, "cache");
-  }
-  // Bytes of any named buffer outside inputs and outputs, whatever its type: for checkpoints.
-  absl::StatusOr<absl::Span<uint8_t>> Bytes(const artifact::NamedBuffer& buffer);
-
+  absl::StatusOr<const artifact::NamedBuffer*> FindState(absl::string_view parameter,
+                                                         absl::string_view state) const;
   absl::StatusOr<const artifact::ParameterInfo*> FindParameter(absl::string_view name) const;
+
+  // Copies between the host and a named buffer, after all runs so far. An error if T is not
+  // its type or the number of values is not its size.
+  template <typename T>
+  absl::StatusOr<std::vector<T>> Read(const artifact::NamedBuffer& buffer) {
+    absl::Status status = CheckType(buffer, ElementTypeOf<T>::value);
+    if (!status.ok()) return status;
+    std::vector<T> values(buffer.elements());
+    status = ReadBytes(buffer, AsWritableBytes(absl::MakeSpan(values)));
+    if (!status.ok()) return status;
+    return values;
+  }
+  template <typename T>
+  absl::StatusOr<std::vector<T>> Read(hal::Region region, absl::string_view name) {
+    absl::StatusOr<const artifact::NamedBuffer*> buffer = Find(region, name);
+    if (!buffer.ok()) return buffer.status();
+    return Read<T>(**buffer);
+  }
+  template <typename T>
+  absl::Status Write(const artifact::NamedBuffer& buffer, absl::Span<const T> values) {
+    absl::Status status = CheckType(buffer, ElementTypeOf<T>::value);
+    if (!status.ok()) return status;
+    status = CheckSize(buffer, values.size());
+    if (!status.ok()) return status;
+    return WriteBytes(buffer, AsBytes(values));
+  }
+  template <typename T>
+  absl::Status Write(hal::Region region, absl::string_view name, absl::Span<const T> values) {
+    absl::StatusOr<const artifact::NamedBuffer*> buffer = Find(region, name);
+    if (!buffer.ok()) return buffer.status();
+    return Write<T>(**buffer, values);
+  }
+  // Whatever the type; the span has the buffer's size.
+  absl::Status ReadBytes(const artifact::NamedBuffer& buffer, absl::Span<uint8_t> bytes);
+  absl::Status WriteBytes(const artifact::NamedBuffer& buffer, absl::Span<const uint8_t> bytes);
 
   // Planned and obtained bytes of every region and of the driver's workspaces.
   std::vector<MemoryLine> MemoryReport() const { return regions_->Report(device_); }
@@ -117,23 +127,15 @@ class Executor {
   absl::Status LoadKernels(const std::string& wanted_level);
   absl::Status WriteInitialValues(const std::vector<artifact::NamedBuffer>& buffers);
   absl::Status Zero(hal::Region region);
-  absl::StatusOr<std::unique_ptr<Launch>> Record(std::vector<Launch::Part> parts);
-  absl::StatusOr<const artifact::NamedBuffer*> FindGradient(absl::string_view parameter) const;
-
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> FindIn(const std::vector<artifact::NamedBuffer>& buffers,
-                                       absl::string_view name, absl::string_view what) {
-    absl::StatusOr<const artifact::NamedBuffer*> buffer = FindBuffer(buffers, name, what);
-    if (!buffer.ok()) return buffer.status();
-    return View<T>(**buffer, bindings_);
-  }
+  absl::StatusOr<std::unique_ptr<Launch>> Record(std::vector<Launch::Part> parts,
+                                                 const LaunchOptions& options);
 
   std::shared_ptr<const artifact::Artifact> artifact_;
   hal::Device& device_;
   std::string isa_level_;
   std::unique_ptr<hal::Executable> executable_;
   std::unique_ptr<MemoryRegions> regions_;
-  hal::RegionBindings bindings_;  // of instance 0
+  MemoryDemand demand_;  // of all launches
 };
 
 }  // namespace hydra

@@ -1,63 +1,89 @@
 #include "runtime/exec/launch.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
 #include "runtime/base/status.h"
 
 namespace hydra {
 
-absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
-    const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
-    absl::string_view what) {
-  std::string present;
-  for (const artifact::NamedBuffer& buffer : buffers) {
-    if (buffer.name == name) return &buffer;
-    // Thousands of names would help nobody.
-    if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer.name);
+absl::StatusOr<size_t> Launch::FindSlot(bool input, absl::string_view name, int part,
+                                        hal::ElementType type) const {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Named& named = slots_[i];
+    if (named.buffer == nullptr || named.input != input || named.part != part) continue;
+    if (named.buffer->name != name) continue;
+    HYDRA_RETURN_IF_ERROR(CheckType(*named.buffer, type));
+    return i;
   }
-  return InputError(absl::StrCat("there is no ", what, " named '", name,
-                                 "'; present: ", present.empty() ? "none" : present));
+  const artifact::EntryInfo& from = entry(part);
+  HYDRA_RETURN_IF_ERROR(
+      FindBuffer(input ? from.inputs : from.outputs, name, input ? "input" : "output").status());
+  return FailureError(
+      absl::StrCat("output ", name, " of ", from.Label(),
+                   " is not handed to the host by every run; name it in LaunchOptions::fetch"));
 }
 
-absl::StatusOr<uint8_t*> ResolveBuffer(const artifact::NamedBuffer& buffer, hal::ElementType type,
-                                       const hal::RegionBindings& bindings) {
-  if (buffer.type != type) {
-    return FailureError(absl::StrCat(buffer.name, " holds ", hal::ElementTypeName(buffer.type),
-                                     ", asked for ", hal::ElementTypeName(type)));
+absl::Status Launch::StageBytes(size_t slot, absl::Span<const uint8_t> bytes, int piece) {
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> target,
+                         list_->Stage(slot, static_cast<uint32_t>(piece)));
+  if (target.size() != bytes.size()) {
+    const artifact::NamedBuffer& buffer = *slots_[slot].buffer;
+    return CheckSize(buffer, bytes.size() / hal::ElementBytes(buffer.type));
   }
-  const hal::RegionBinding& binding = bindings[static_cast<int>(buffer.ref.region)];
-  if (buffer.ref.offset + buffer.ref.bytes > binding.bytes) {
-    return FailureError(absl::StrCat(buffer.name, " ", hal::Describe(buffer.ref), " exceeds its ",
-                                     binding.bytes, " bytes in this launch"));
-  }
-  uint8_t* data = binding.buffer->host_data();
-  if (data == nullptr && binding.bytes > 0) {
-    return FailureError(absl::StrCat(buffer.name, " is in memory that the host cannot see"));
-  }
-  return data + binding.offset + buffer.ref.offset;
+  if (!bytes.empty()) std::memcpy(target.data(), bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
+
+absl::Status Launch::StageControl(const ControlBlock& control) {
+  if (!control_slot_) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> target, list_->Stage(*control_slot_));
+  std::memcpy(target.data(), control.bytes().data(), target.size());
+  return absl::OkStatus();
 }
 
 absl::Status Launch::Run() {
-  HYDRA_ASSIGN_OR_RETURN(const hal::Event event, device_.Submit(*list_));
-  HYDRA_RETURN_IF_ERROR(device_.Wait(event));
-  HYDRA_ASSIGN_OR_RETURN(seconds_, device_.Seconds(event));
+  HYDRA_ASSIGN_OR_RETURN(const hal::Ticket ticket, Submit());
+  HYDRA_RETURN_IF_ERROR(Await(ticket));
+  HYDRA_ASSIGN_OR_RETURN(seconds_, Seconds(ticket));
   return absl::OkStatus();
+}
+
+absl::Status Launch::SetInputBytes(const artifact::NamedBuffer& input,
+                                   absl::Span<const uint8_t> bytes, int piece) {
+  HYDRA_ASSIGN_OR_RETURN(const size_t slot, FindSlot(true, input.name, 0, input.type));
+  return StageBytes(slot, bytes, piece);
+}
+
+absl::Status Launch::ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
+                                     absl::Span<uint8_t> target, int part, int piece) {
+  const Part& from = parts_[part];
+  if (piece < 0 || piece >= pieces(part) || offset > buffer.ref.bytes ||
+      target.size() > buffer.ref.bytes - offset) {
+    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + target.size(), ") of piece ",
+                                     piece, " of ", buffer.name, ", which has ", pieces(part),
+                                     " pieces of ", buffer.ref.bytes));
+  }
+  const hal::RegionBinding& binding = from.bindings[static_cast<int>(buffer.ref.region)];
+  return device_.Read(*binding.buffer,
+                      binding.offset + static_cast<uint64_t>(piece) * from.output_stride +
+                          buffer.ref.offset + offset,
+                      target);
 }
 
 uint64_t Launch::flops() const {
   uint64_t sum = 0;
-  for (const Part& part : parts_) sum += part.entry->flops;
+  for (const Part& part : parts_) sum += part.runs * part.entry->flops;
   return sum;
 }
 
-std::vector<ProfileRow> Launch::Profile() const {
+absl::StatusOr<std::vector<ProfileRow>> Launch::Profile() {
+  HYDRA_RETURN_IF_ERROR(Await(last_));
   std::vector<ProfileRow> rows;
   for (const hal::CommandProfile& command : list_->profile()) {
     ProfileRow row;
     row.entry = parts_[command.recording].entry->Label();
-    const bool repeated = command.recording > 0 &&
-                          parts_[command.recording].entry == parts_[command.recording - 1].entry;
-    if (repeated) absl::StrAppend(&row.entry, "#", command.recording);
     row.scope = info_.scopes[command.scope];
     row.kind = std::string(command.kind);
     row.kernel = command.kernel;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,14 +14,23 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "runtime/artifact/artifact.h"
+#include "runtime/base/status.h"
+#include "runtime/exec/control_block.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
 
 namespace hydra {
 
+struct LaunchOptions {
+  // Outputs that every run hands to the host by itself, for Fetch. A name counts in every part that
+  // has it; an input error if none has. The others can be read with ReadOutput.
+  std::vector<std::string> fetch = {};
+  hal::RecordOptions record = {};
+};
+
 // Measured time of one command.
 struct ProfileRow {
-  std::string entry;  // "accumulate@8x512", with "#i" for micro-batch i > 0
+  std::string entry;  // "accumulate@8x512"
   std::string scope;
   std::string kind;    // "kernel", "matmul", ...
   std::string kernel;  // or empty
@@ -28,61 +38,148 @@ struct ProfileRow {
   double seconds = 0;  // sum over runs
 };
 
+// An input or output of a launch with elements of type T; found once, used every run.
+template <typename T>
+struct InputSlot {
+  size_t slot = 0;
+};
+template <typename T>
+struct OutputSlot {
+  size_t slot = 0;
+};
+
 // Made by Executor, which must outlive it. Thread-compatible.
 //
-// A launch has parts: one for Prepare; for PrepareStep parts 0 .. A-1 are the micro-batches and
-// part A is `apply`. Parts name inputs and outputs, which are separate for each.
+// A launch has parts: one entry for Prepare; `accumulate` and `apply` for PrepareStep. A part that
+// runs once per micro-batch has that many pieces of every input and output. Only part 0 has inputs.
 class Launch {
  public:
-  // Runs everything and waits. Allocates nothing.
-  absl::Status Run();
-  // Duration of the last Run on the device, in seconds.
-  double seconds() const { return seconds_; }
-  // Model FLOPs of one Run.
-  uint64_t flops() const;
-
   int parts() const { return static_cast<int>(parts_.size()); }
   const artifact::EntryInfo& entry(int part = 0) const { return *parts_[part].entry; }
+  int pieces(int part = 0) const { return static_cast<int>(parts_[part].runs); }
+  // Model FLOPs of one run.
+  uint64_t flops() const;
 
-  // Elements of an input or output of a part, to write before and read after Run. NotFound with the
-  // names that exist; InvalidArgument if T is not the buffer's type.
+  // An input error names what exists; a failure if T is not the buffer's type.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> Input(absl::string_view name, int part = 0) {
-    return Find<T>(entry(part).inputs, name, "input", part);
+  absl::StatusOr<InputSlot<T>> FindInput(absl::string_view name) const {
+    absl::StatusOr<size_t> slot = FindSlot(true, name, 0, ElementTypeOf<T>::value);
+    if (!slot.ok()) return slot.status();
+    return InputSlot<T>{*slot};
   }
+  // Outputs that were named in LaunchOptions::fetch.
   template <typename T>
-  absl::StatusOr<absl::Span<const T>> Output(absl::string_view name, int part = 0) const {
-    return Find<T>(entry(part).outputs, name, "output", part);
+  absl::StatusOr<OutputSlot<T>> FindOutput(absl::string_view name, int part = 0) const {
+    absl::StatusOr<size_t> slot = FindSlot(false, name, part, ElementTypeOf<T>::value);
+    if (!slot.ok()) return slot.status();
+    return OutputSlot<T>{*slot};
   }
 
-  // Measures each command of later runs; see CommandList::set_profiling.
-  void set_profiling(bool enabled) { list_->set_profiling(enabled); }
-  std::vector<ProfileRow> Profile() const;
+  // Host memory for a piece of an input of the next run: fill it whole, then Submit. What is not
+  // staged keeps its value. Waits only while the ring is full; see CommandList::Stage.
+  template <typename T>
+  absl::StatusOr<absl::Span<T>> Stage(InputSlot<T> input, int piece = 0) {
+    absl::StatusOr<absl::Span<uint8_t>> bytes =
+        list_->Stage(input.slot, static_cast<uint32_t>(piece));
+    if (!bytes.ok()) return bytes.status();
+    return FromBytes<T>(*bytes);
+  }
+  // The control block of the next run.
+  absl::Status StageControl(const ControlBlock& control);
+
+  // Starts a run and returns; runs follow each other in order. Allocates nothing.
+  absl::StatusOr<hal::Ticket> Submit() {
+    absl::StatusOr<hal::Ticket> ticket = device_.Submit(*list_);
+    if (ticket.ok()) last_ = *ticket;
+    return ticket;
+  }
+  // Returns when the run is done, with the first error of it and those before it.
+  absl::Status Await(hal::Ticket ticket) { return device_.Await(ticket); }
+  // Elements of an output as they were when the run ended; see CommandList::Fetch.
+  template <typename T>
+  absl::StatusOr<absl::Span<const T>> Fetch(hal::Ticket ticket, OutputSlot<T> output,
+                                            int piece = 0) {
+    absl::StatusOr<absl::Span<const uint8_t>> bytes =
+        list_->Fetch(ticket, output.slot, static_cast<uint32_t>(piece));
+    if (!bytes.ok()) return bytes.status();
+    return FromBytes<T>(*bytes);
+  }
+  // Duration of a finished run on the device, in seconds.
+  absl::StatusOr<double> Seconds(hal::Ticket ticket) const { return device_.Seconds(ticket); }
+
+  // Submit and Await.
+  absl::Status Run();
+  // Duration of the last Run.
+  double seconds() const { return seconds_; }
+
+  // Stages a whole input by name. An input error if the number of values is wrong.
+  template <typename T>
+  absl::Status SetInput(absl::string_view name, absl::Span<const T> values, int piece = 0) {
+    absl::StatusOr<InputSlot<T>> input = FindInput<T>(name);
+    if (!input.ok()) return input.status();
+    return StageBytes(input->slot, AsBytes(values), piece);
+  }
+  // Reads an output of the last run, whether it was named for Fetch or not; waits for it.
+  template <typename T>
+  absl::StatusOr<std::vector<T>> ReadOutput(absl::string_view name, int part = 0, int piece = 0) {
+    absl::StatusOr<const artifact::NamedBuffer*> buffer =
+        FindBuffer(entry(part).outputs, name, "output");
+    if (!buffer.ok()) return buffer.status();
+    std::vector<T> values((*buffer)->elements());
+    absl::Status status = ReadOutput<T>(**buffer, 0, absl::MakeSpan(values), part, piece);
+    if (!status.ok()) return status;
+    return values;
+  }
+  // As above, from element `first` on.
+  template <typename T>
+  absl::Status ReadOutput(const artifact::NamedBuffer& buffer, uint64_t first, absl::Span<T> values,
+                          int part = 0, int piece = 0) {
+    absl::Status status = CheckType(buffer, ElementTypeOf<T>::value);
+    if (!status.ok()) return status;
+    return ReadOutputBytes(buffer, first * sizeof(T), AsWritableBytes(values), part, piece);
+  }
+
+  // The same whatever the type: an input of part 0 as a whole, an output of a part from byte
+  // `offset` on.
+  absl::Status SetInputBytes(const artifact::NamedBuffer& input, absl::Span<const uint8_t> bytes,
+                             int piece = 0);
+  absl::Status ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
+                               absl::Span<uint8_t> target, int part = 0, int piece = 0);
+
+  // What was captured in graphs, and why not.
+  absl::Span<const hal::Segment> segments() const { return list_->segments(); }
+  // Times of every command, if LaunchOptions::record asked for them; waits for the last run.
+  absl::StatusOr<std::vector<ProfileRow>> Profile();
 
  private:
   friend class Executor;
   struct Part {
-    const artifact::EntryInfo* entry;
+    const artifact::EntryInfo* entry = nullptr;
     hal::RegionBindings bindings;
+    uint32_t runs = 1;
+    uint64_t input_stride = 0, output_stride = 0;
+  };
+  // What a slot of the list stands for.
+  struct Named {
+    const artifact::NamedBuffer* buffer = nullptr;  // null: the control block
+    int part = 0;
+    bool input = false;
   };
 
-  Launch(hal::Device& device, const artifact::ArtifactInfo& info, std::vector<Part> parts,
-         std::unique_ptr<hal::CommandList> list)
-      : device_(device), info_(info), parts_(std::move(parts)), list_(std::move(list)) {}
+  Launch(hal::Device& device, const artifact::ArtifactInfo& info, std::vector<Part> parts)
+      : device_(device), info_(info), parts_(std::move(parts)) {}
 
-  template <typename T>
-  absl::StatusOr<absl::Span<T>> Find(const std::vector<artifact::NamedBuffer>& buffers,
-                                     absl::string_view name, absl::string_view what,
-                                     int part) const {
-    absl::StatusOr<const artifact::NamedBuffer*> buffer = FindBuffer(buffers, name, what);
-    if (!buffer.ok()) return buffer.status();
-    return View<T>(**buffer, parts_[part].bindings);
-  }
+  absl::StatusOr<size_t> FindSlot(bool input, absl::string_view name, int part,
+                                  hal::ElementType type) const;
+  absl::Status StageBytes(size_t slot, absl::Span<const uint8_t> bytes, int piece);
 
   hal::Device& device_;
   const artifact::ArtifactInfo& info_;
   std::vector<Part> parts_;
+  std::vector<Named> slots_;
+  std::optional<size_t> control_slot_;
   std::unique_ptr<hal::CommandList> list_;
+  hal::Ticket last_;  // of the last run
   double seconds_ = 0;
 };
 

@@ -32,26 +32,14 @@ absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
   }
   std::unique_ptr<MemoryRegions> regions(new MemoryRegions);
   regions->micro_batches_ = micro_batches;
-  constexpr int kInputs = static_cast<int>(Region::kInputs);
-  constexpr int kOutputs = static_cast<int>(Region::kOutputs);
-  for (const artifact::EntryInfo& entry : info.entries) {
-    if (entry.name == "accumulate") {
-      uint64_t& inputs = regions->micro_batch_bytes_[kInputs];
-      uint64_t& outputs = regions->micro_batch_bytes_[kOutputs];
-      inputs = std::max(inputs, Extent(entry.inputs));
-      outputs = std::max(outputs, Extent(entry.outputs));
-    } else if (entry.name == "apply") {
-      uint64_t& outputs = regions->apply_bytes_[kOutputs];
-      outputs = std::max(outputs, Extent(entry.outputs));
-    }
-  }
+  regions->Divide(info);
   for (int i = 0; i < hal::kRegionCount; ++i) {
     const auto region = static_cast<Region>(i);
-    regions->first_bytes_[i] = Align(info.region_bytes[i]);
-    uint64_t bytes = regions->first_bytes_[i];
-    if (region == Region::kScratch) bytes *= static_cast<uint64_t>(device.thread_count());
-    bytes += static_cast<uint64_t>(micro_batches - 1) * regions->micro_batch_bytes_[i] +
-             regions->apply_bytes_[i];
+    uint64_t bytes = Align(info.region_bytes[i]);
+    if (region == Region::kScratch) bytes *= static_cast<uint64_t>(device.capabilities().workers);
+    if (const Division* parts = regions->division(region)) {
+      bytes = std::max(parts->alone, micro_batches * parts->stride + parts->apply);
+    }
     absl::StatusOr<std::unique_ptr<hal::Buffer>> buffer =
         device.Allocate(bytes, hal::RegionName(region));
     if (!buffer.ok()) return Annotate(buffer.status(), "memory of the model");
@@ -60,26 +48,46 @@ absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
   return regions;
 }
 
-hal::RegionBinding MemoryRegions::Bind(Region region, int instance) const {
-  const int i = static_cast<int>(region);
-  hal::Buffer* buffer = buffers_[i].get();
-  const bool repeated = region == Region::kInputs || region == Region::kOutputs;
-  if (!repeated) return {buffer, 0, buffer->bytes()};
-  if (instance == 0) return {buffer, 0, first_bytes_[i]};
-  const bool apply = instance == micro_batches_;
-  // `apply` has no inputs of its own; it may read those of the first micro-batch.
-  if (apply && region == Region::kInputs) return {buffer, 0, first_bytes_[i]};
-  const uint64_t offset =
-      first_bytes_[i] + static_cast<uint64_t>(instance - 1) * micro_batch_bytes_[i];
-  return {buffer, offset, apply ? apply_bytes_[i] : micro_batch_bytes_[i]};
+void MemoryRegions::Divide(const artifact::ArtifactInfo& info) {
+  inputs_.alone = Align(info.region_bytes[static_cast<int>(Region::kInputs)]);
+  outputs_.alone = Align(info.region_bytes[static_cast<int>(Region::kOutputs)]);
+  for (const artifact::EntryInfo& entry : info.entries) {
+    if (entry.name == "accumulate") {
+      inputs_.stride = std::max(inputs_.stride, Extent(entry.inputs));
+      outputs_.stride = std::max(outputs_.stride, Extent(entry.outputs));
+    } else if (entry.name == "apply") {
+      outputs_.apply = std::max(outputs_.apply, Extent(entry.outputs));
+    }
+  }
 }
 
-hal::RegionBindings MemoryRegions::Bindings(int instance) const {
+const MemoryRegions::Division* MemoryRegions::division(Region region) const {
+  if (region == Region::kInputs) return &inputs_;
+  if (region == Region::kOutputs) return &outputs_;
+  return nullptr;
+}
+
+hal::RegionBindings MemoryRegions::Bindings(Use use) const {
   hal::RegionBindings bindings;
   for (int i = 0; i < hal::kRegionCount; ++i) {
-    bindings[i] = Bind(static_cast<Region>(i), instance);
+    hal::Buffer* buffer = buffers_[i].get();
+    bindings[i] = {buffer, 0, buffer->bytes()};
+    const Division* parts = division(static_cast<Region>(i));
+    if (parts == nullptr) continue;
+    if (use == Use::kAlone) bindings[i].bytes = parts->alone;
+    if (use == Use::kMicroBatches) bindings[i].bytes = parts->stride;
+    if (use == Use::kApply) {
+      bindings[i].offset = static_cast<uint64_t>(micro_batches_) * parts->stride;
+      bindings[i].bytes = parts->apply;
+    }
   }
   return bindings;
+}
+
+std::array<uint64_t, hal::kRegionCount> MemoryRegions::sizes() const {
+  std::array<uint64_t, hal::kRegionCount> sizes;
+  for (int i = 0; i < hal::kRegionCount; ++i) sizes[i] = buffers_[i]->bytes();
+  return sizes;
 }
 
 std::vector<MemoryLine> MemoryRegions::Report(const hal::Device& device) const {

@@ -1,9 +1,8 @@
 // The memory of one artifact on one device: a buffer per region.
 //
-// Inputs and outputs exist once per micro-batch, so that a step of several micro-batches is one
-// launch. Instance 0 has the planned size and serves any entry. Instances 1 .. A-1 serve
-// `accumulate` entries and are as large as those need; one more instance of the outputs serves
-// `apply`, so that its record does not overwrite the losses of a micro-batch.
+// Inputs and outputs exist once per micro-batch, at a fixed stride, so that a step of several
+// micro-batches is one launch; one more piece of the outputs behind them serves `apply`, so that
+// its record does not overwrite the losses of a micro-batch. Entries that run alone use the start.
 #ifndef HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 #define HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 
@@ -28,30 +27,47 @@ struct MemoryLine {
 
 class MemoryRegions {
  public:
-  // `micro_batches` >= 1. ResourceExhausted names the region that did not fit.
+  // `micro_batches` >= 1. Out of memory names the region that did not fit.
   static absl::StatusOr<std::unique_ptr<MemoryRegions>> Create(const artifact::ArtifactInfo& info,
                                                                hal::Device& device,
                                                                int micro_batches);
 
   int micro_batches() const { return micro_batches_; }
   hal::Buffer& buffer(hal::Region region) { return *buffers_[static_cast<int>(region)]; }
+  // Bytes of every region.
+  std::array<uint64_t, hal::kRegionCount> sizes() const;
 
-  // Bindings for instance 0 .. micro_batches - 1, or micro_batches for `apply`.
-  hal::RegionBindings Bindings(int instance) const;
+  // What is to run in the memory.
+  enum class Use {
+    kAlone,         // any entry
+    kMicroBatches,  // `accumulate`, once per micro-batch: the bindings are those of the first
+    kApply,
+  };
+  hal::RegionBindings Bindings(Use use) const;
+  // Bytes from one micro-batch to the next.
+  uint64_t input_stride() const { return inputs_.stride; }
+  uint64_t output_stride() const { return outputs_.stride; }
 
   // One line per region with its planned bytes (region sizes of the artifact, times instances or
   // workers), and one per workspace of the driver, which the driver plans when it records.
   std::vector<MemoryLine> Report(const hal::Device& device) const;
 
  private:
+  // How a region of inputs or outputs is divided.
+  struct Division {
+    uint64_t alone = 0;   // bytes at the start for an entry that runs alone
+    uint64_t stride = 0;  // of micro-batches, from the start
+    uint64_t apply = 0;   // bytes for `apply`, behind the micro-batches
+  };
+
   MemoryRegions() = default;
-  hal::RegionBinding Bind(hal::Region region, int instance) const;
+  void Divide(const artifact::ArtifactInfo& info);
+  // The division of a region that has one, else null.
+  const Division* division(hal::Region region) const;
 
   int micro_batches_ = 1;
+  Division inputs_, outputs_;
   std::array<std::unique_ptr<hal::Buffer>, hal::kRegionCount> buffers_;
-  std::array<uint64_t, hal::kRegionCount> first_bytes_{};  // of instance 0
-  // Of inputs and outputs.
-  std::array<uint64_t, hal::kRegionCount> micro_batch_bytes_{}, apply_bytes_{};
 };
 
 }  // namespace hydra

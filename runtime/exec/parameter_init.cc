@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -45,7 +46,12 @@ void InitializeAll(absl::Span<const ParameterTarget> targets, uint64_t seed, int
   const size_t helpers =
       std::min(pieces.size(), static_cast<size_t>(std::max(threads, 1))) - (pieces.empty() ? 0 : 1);
   std::vector<std::thread> pool;
-  for (size_t i = 0; i < helpers; ++i) pool.emplace_back(work);
+  pool.reserve(helpers);
+  try {
+    for (size_t i = 0; i < helpers; ++i) pool.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The values do not depend on how many threads compute them: those that started are enough.
+  }
   work();
   for (std::thread& thread : pool) thread.join();
 }

@@ -8,15 +8,26 @@
 namespace hydra {
 
 absl::StatusOr<Session> Session::Open(const std::string& path, const SessionOptions& options) {
-  Session session;
-  HYDRA_ASSIGN_OR_RETURN(session.device_,
-                         hal::CreateDevice(options.device, {options.threads, options.validate}));
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<artifact::Artifact> artifact,
                          artifact::Artifact::Open(path));
-  HYDRA_ASSIGN_OR_RETURN(
-      session.executor_,
-      Executor::Create(std::shared_ptr<const artifact::Artifact>(std::move(artifact)),
-                       *session.device_, options.executor));
+  return Open(std::shared_ptr<const artifact::Artifact>(std::move(artifact)), options);
+}
+
+absl::StatusOr<Session> Session::Open(std::shared_ptr<const artifact::Artifact> artifact,
+                                      const SessionOptions& options) {
+  const std::string& name = options.device.empty() ? artifact->info().target : options.device;
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hal::Device> device,
+                         hal::CreateDevice(name, {options.threads, options.validate}));
+  return Open(std::move(artifact), std::move(device), options.executor);
+}
+
+absl::StatusOr<Session> Session::Open(std::shared_ptr<const artifact::Artifact> artifact,
+                                      std::unique_ptr<hal::Device> device,
+                                      const ExecutorOptions& options) {
+  Session session;
+  session.device_ = std::move(device);
+  HYDRA_ASSIGN_OR_RETURN(session.executor_,
+                         Executor::Create(std::move(artifact), *session.device_, options));
   return session;
 }
 

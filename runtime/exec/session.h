@@ -10,9 +10,9 @@
 namespace hydra {
 
 struct SessionOptions {
-  std::string device = "cpu";
-  int threads = 0;        // 0: all processors
-  bool validate = false;  // check every command (runtime/hal/validation)
+  std::string device = {};  // empty: the one the artifact is compiled for
+  int threads = 0;          // 0: all processors
+  bool validate = false;    // check every command (runtime/hal/validation)
   ExecutorOptions executor;
 };
 
@@ -21,9 +21,16 @@ class Session {
  public:
   // Errors: those of CreateDevice, Artifact::Open and Executor::Create.
   static absl::StatusOr<Session> Open(const std::string& path, const SessionOptions& options);
+  static absl::StatusOr<Session> Open(std::shared_ptr<const artifact::Artifact> artifact,
+                                      const SessionOptions& options);
+  // On a device that exists already; the options name none.
+  static absl::StatusOr<Session> Open(std::shared_ptr<const artifact::Artifact> artifact,
+                                      std::unique_ptr<hal::Device> device,
+                                      const ExecutorOptions& options);
 
-  hal::Device& device() { return *device_; }
-  Executor& executor() { return *executor_; }
+  hal::Device& device() const { return *device_; }
+  Executor& executor() const { return *executor_; }
+  const artifact::Artifact& artifact() const { return executor_->artifact(); }
   const artifact::ArtifactInfo& info() const { return executor_->info(); }
 
  private:

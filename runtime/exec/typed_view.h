@@ -1,15 +1,15 @@
-// Typed host views of named buffers.
+// Element types of named buffers as C++ types.
 #ifndef HYDRA_RUNTIME_EXEC_TYPED_VIEW_H_
 #define HYDRA_RUNTIME_EXEC_TYPED_VIEW_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "runtime/artifact/artifact.h"
-#include "runtime/hal/device.h"
 
 namespace hydra {
 
@@ -37,24 +37,34 @@ struct ElementTypeOf<uint8_t> {
   static constexpr hal::ElementType value = hal::ElementType::kU8;
 };
 
-// The buffer of that name, or NotFound that says what there is instead. `what` names the list in
-// the message, e.g. "input".
+// The buffer of that name, or an input error that says what there is instead. `what` names the list
+// in the message, e.g. "input".
 absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
     absl::string_view what);
 
-// The bytes of `buffer` under `bindings`, if its type is `type`; otherwise InvalidArgument.
-// Unimplemented on a device whose memory the host cannot see.
-absl::StatusOr<uint8_t*> ResolveBuffer(const artifact::NamedBuffer& buffer, hal::ElementType type,
-                                       const hal::RegionBindings& bindings);
+// OK if the buffer holds `type`; otherwise an error.
+absl::Status CheckType(const artifact::NamedBuffer& buffer, hal::ElementType type);
+// OK if it has `elements` elements; otherwise an error.
+absl::Status CheckSize(const artifact::NamedBuffer& buffer, uint64_t elements);
 
-// The elements of `buffer`, row-major, valid as long as the device memory.
+// The same values as bytes, and back. Host memory of the runtime is aligned for every element type.
 template <typename T>
-absl::StatusOr<absl::Span<T>> View(const artifact::NamedBuffer& buffer,
-                                   const hal::RegionBindings& bindings) {
-  absl::StatusOr<uint8_t*> data = ResolveBuffer(buffer, ElementTypeOf<T>::value, bindings);
-  if (!data.ok()) return data.status();
-  return absl::MakeSpan(reinterpret_cast<T*>(*data), buffer.elements());
+absl::Span<const uint8_t> AsBytes(absl::Span<const T> values) {
+  return absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()),
+                             values.size() * sizeof(T));
+}
+template <typename T>
+absl::Span<uint8_t> AsWritableBytes(absl::Span<T> values) {
+  return absl::MakeSpan(reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(T));
+}
+template <typename T>
+absl::Span<T> FromBytes(absl::Span<uint8_t> bytes) {
+  return absl::MakeSpan(reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T));
+}
+template <typename T>
+absl::Span<const T> FromBytes(absl::Span<const uint8_t> bytes) {
+  return absl::MakeConstSpan(reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T));
 }
 
 }  // namespace hydra

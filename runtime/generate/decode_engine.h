@@ -18,6 +18,8 @@ class DecodeEngine {
   virtual int64_t vocab_size() const = 0;
   // Positions that fit in the state.
   virtual int64_t cache_len() const = 0;
+  // Positions that the model was made for; no cache can be longer.
+  virtual int64_t max_seq_len() const = 0;
   // The most tokens that one Extend takes.
   virtual int64_t largest_chunk() const = 0;
 

@@ -5,10 +5,9 @@
 namespace hydra::generate {
 namespace {
 
-// Fills a scalar i32 input.
-absl::Status SetScalar(Launch& launch, absl::string_view name, int64_t value) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> input, launch.Input<int32_t>(name));
-  std::fill(input.begin(), input.end(), static_cast<int32_t>(value));
+absl::Status Set(Launch& launch, InputSlot<int32_t> input, int64_t value) {
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> target, launch.Stage(input));
+  std::fill(target.begin(), target.end(), static_cast<int32_t>(value));
   return absl::OkStatus();
 }
 
@@ -19,7 +18,7 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
   std::unique_ptr<ExecutorDecodeEngine> engine(new ExecutorDecodeEngine(executor));
   for (const artifact::EntryInfo& entry : executor.info().entries) {
     // Larger batches would write the state of sequences that do not exist.
-    if (entry.name == "extend" && entry.batch == 1) engine->chunks_.push_back({&entry, nullptr});
+    if (entry.name == "extend" && entry.batch == 1) engine->chunks_.push_back({.entry = &entry});
   }
   if (engine->chunks_.empty()) {
     return InputError(absl::StrCat(executor.artifact().path(),
@@ -44,18 +43,27 @@ absl::StatusOr<absl::Span<const float>> ExecutorDecodeEngine::Extend(
   }
   const auto fits = [&](const Chunk& chunk) { return chunk.entry->seq >= count; };
   Chunk& chunk = *std::find_if(chunks_.begin(), chunks_.end(), fits);
-  if (chunk.launch == nullptr) {
-    HYDRA_ASSIGN_OR_RETURN(chunk.launch, executor_.Prepare(*chunk.entry));
-  }
+  if (chunk.launch == nullptr) HYDRA_RETURN_IF_ERROR(Prepare(chunk));
   Launch& launch = *chunk.launch;
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> input, launch.Input<int32_t>("tokens"));
-  std::fill(input.begin(), input.end(), 0);
-  std::copy(tokens.begin(), tokens.end(), input.begin());
-  HYDRA_RETURN_IF_ERROR(SetScalar(launch, "position", position));
-  HYDRA_RETURN_IF_ERROR(SetScalar(launch, "count", count));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> input, launch.Stage(chunk.tokens));
+  std::fill(std::copy(tokens.begin(), tokens.end(), input.begin()), input.end(), 0);
+  HYDRA_RETURN_IF_ERROR(Set(launch, chunk.position, position));
+  HYDRA_RETURN_IF_ERROR(Set(launch, chunk.count, count));
   HYDRA_RETURN_IF_ERROR(launch.Run());
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> logits, launch.Output<float>("logits"));
-  return logits.subspan((count - 1) * vocab_size(), vocab_size());
+  // Of all positions of the chunk, one row.
+  HYDRA_RETURN_IF_ERROR(launch.ReadOutput(
+      *chunk.logits, static_cast<uint64_t>((count - 1) * vocab_size()), absl::MakeSpan(logits_)));
+  return absl::MakeConstSpan(logits_);
+}
+
+absl::Status ExecutorDecodeEngine::Prepare(Chunk& chunk) {
+  HYDRA_ASSIGN_OR_RETURN(chunk.launch, executor_.Prepare(*chunk.entry));
+  HYDRA_ASSIGN_OR_RETURN(chunk.tokens, chunk.launch->FindInput<int32_t>("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(chunk.position, chunk.launch->FindInput<int32_t>("position"));
+  HYDRA_ASSIGN_OR_RETURN(chunk.count, chunk.launch->FindInput<int32_t>("count"));
+  HYDRA_ASSIGN_OR_RETURN(chunk.logits, FindBuffer(chunk.entry->outputs, "logits", "output"));
+  logits_.resize(static_cast<size_t>(vocab_size()));
+  return absl::OkStatus();
 }
 
 }  // namespace hydra::generate

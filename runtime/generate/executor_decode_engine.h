@@ -18,6 +18,7 @@ class ExecutorDecodeEngine final : public DecodeEngine {
 
   int64_t vocab_size() const override { return executor_.info().vocab_size; }
   int64_t cache_len() const override { return executor_.info().cache_len; }
+  int64_t max_seq_len() const override { return executor_.info().max_seq_len; }
   int64_t largest_chunk() const override { return chunks_.back().entry->seq; }
   absl::Status Reset() override { return executor_.ResetCache(); }
   absl::StatusOr<absl::Span<const float>> Extend(absl::Span<const int32_t> tokens,
@@ -26,12 +27,17 @@ class ExecutorDecodeEngine final : public DecodeEngine {
  private:
   struct Chunk {
     const artifact::EntryInfo* entry = nullptr;
-    std::unique_ptr<Launch> launch;  // prepared on first use
+    std::unique_ptr<Launch> launch = nullptr;  // prepared on first use, with what follows
+    InputSlot<int32_t> tokens = {}, position = {}, count = {};
+    const artifact::NamedBuffer* logits = nullptr;
   };
   explicit ExecutorDecodeEngine(Executor& executor) : executor_(executor) {}
 
+  absl::Status Prepare(Chunk& chunk);
+
   Executor& executor_;
   std::vector<Chunk> chunks_;  // by length, shortest first
+  std::vector<float> logits_;  // [vocab_size] of the last Extend
 };
 
 }  // namespace hydra::generate

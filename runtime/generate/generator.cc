@@ -15,18 +15,23 @@ double Seconds(Clock::time_point from, Clock::time_point to) {
 }
 
 absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine& engine) {
+  const int64_t count = static_cast<int64_t>(tokens.size());
   if (tokens.empty()) {
-    return UsageError("--prompt must not be empty: the model continues a text");
+    return UsageError("--prompt: expected a text to continue, found an empty one");
   }
-  if (static_cast<int64_t>(tokens.size()) > engine.cache_len()) {
+  if (count > engine.cache_len()) {
     return UsageError(absl::StrCat(
-        "the prompt has ", tokens.size(), " tokens, the decoding cache has ", engine.cache_len(),
-        " positions; shorten it or compile with --cache=", tokens.size(), " or more"));
+        "--prompt: expected at most ", engine.cache_len(),
+        " tokens, the positions of the decoding ", "cache, found ", count, "; shorten the prompt",
+        count <= engine.max_seq_len()
+            ? absl::StrCat(" or compile with --cache=", engine.max_seq_len())
+            : absl::StrCat(", the model itself takes no more than ", engine.max_seq_len())));
   }
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= engine.vocab_size()) {
-      return UsageError(absl::StrCat("token ", i, " of the prompt has id ", tokens[i],
-                                     ", the model has a vocabulary of ", engine.vocab_size()));
+      return UsageError(absl::StrCat("--prompt: expected ids below the model's vocabulary of ",
+                                     engine.vocab_size(), ", found ", tokens[i], " as token ", i,
+                                     "; use the tokenizer that the model was trained with"));
     }
   }
   return absl::OkStatus();
@@ -66,9 +71,12 @@ absl::StatusOr<Generation> Generate(DecodeEngine& engine, const data::Tokenizer&
   }
   const Clock::time_point prompt_end = Clock::now();
   TextStream stream(options.stop, emit);
+  // Ids that the tokenizer has no text for are never chosen.
+  const size_t known = static_cast<size_t>(std::min(tokenizer.vocab_size(), engine.vocab_size()));
   while (static_cast<int64_t>(result.tokens.size()) < options.max_tokens) {
-    HYDRA_ASSIGN_OR_RETURN(const int32_t token, SampleToken(logits, options.sampling, 0,
-                                                            static_cast<uint64_t>(position)));
+    HYDRA_ASSIGN_OR_RETURN(const int32_t token,
+                           SampleToken(logits.subspan(0, known), options.sampling, 0,
+                                       static_cast<uint64_t>(position)));
     result.tokens.push_back(token);
     HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.Decode({token}));
     if (stream.Append(piece)) {

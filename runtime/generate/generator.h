@@ -33,9 +33,10 @@ struct Generation {
   double decode_seconds = 0;
 };
 
-// Continues `prompt`, handing pieces of text to `emit` as they are known. Same options, weights and
-// prompt give the same text. kInvalidArgument for an empty prompt, one that does not fit in the
-// cache, or tokens outside the model's vocabulary; kOutOfRange if the logits are not numbers.
+// Continues `prompt` with tokens that the tokenizer has text for, handing pieces of text to `emit`
+// as they are known. Same options, weights and prompt give the same text. A usage error for an
+// empty prompt, one that does not fit in the cache, or tokens outside the model's vocabulary; a
+// numerical one if the logits are not numbers.
 absl::StatusOr<Generation> Generate(DecodeEngine& engine, const data::Tokenizer& tokenizer,
                                     absl::string_view prompt, const GenerateOptions& options,
                                     const std::function<void(absl::string_view)>& emit);

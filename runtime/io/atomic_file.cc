@@ -1,12 +1,11 @@
 // Atomic replacement of one file.
 #include "runtime/io/atomic_file.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <utility>
+
+#include "runtime/io/temporary.h"
 
 namespace hydra {
 
@@ -14,16 +13,10 @@ AtomicFile::AtomicFile(std::string path, std::string temporary, FileDescriptor f
     : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
-  // Names taken by other writers of this process, or left by a crashed one, are passed over.
-  constexpr int kAttempts = 1000;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string temporary = TemporaryPath(path, attempt);
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) return AtomicFile(path, std::move(temporary), FileDescriptor(fd));
-    if (errno != EEXIST && errno != EINTR) return ErrnoStatus(errno, "create", temporary);
-  }
-  return FailureError(absl::StrCat(path, ": ", kAttempts,
-                                   " temporary files stand beside it; remove '", path, ".tmp-*'"));
+  // Leftovers are nobody's reason to fail: a directory that cannot be listed can be written to.
+  RemoveStaleTemporaries(ParentDirectory(path), FileName(path)).IgnoreError();
+  HYDRA_ASSIGN_OR_RETURN(Temporary temporary, CreateTemporaryFile(path));
+  return AtomicFile(path, std::move(temporary.path), std::move(temporary.file));
 }
 
 AtomicFile::~AtomicFile() {
@@ -34,7 +27,10 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
       file_(std::move(other.file_)),
-      end_(other.end_) {}
+      end_(other.end_),
+      hasher_(std::move(other.hasher_)),
+      hashed_(other.hashed_),
+      in_order_(other.in_order_) {}
 
 AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   // The old temporary leaves, and is removed, with `other`.
@@ -42,6 +38,9 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   std::swap(temporary_, other.temporary_);
   std::swap(file_, other.file_);
   std::swap(end_, other.end_);
+  std::swap(hasher_, other.hasher_);
+  std::swap(hashed_, other.hashed_);
+  std::swap(in_order_, other.in_order_);
   return *this;
 }
 
@@ -63,17 +62,32 @@ absl::Status AtomicFile::Append(absl::string_view text) {
 
 absl::Status AtomicFile::WriteAt(uint64_t offset, absl::Span<const uint8_t> bytes) {
   HYDRA_RETURN_IF_ERROR(CheckOpen());
+  if (offset == hashed_) {
+    hasher_.Update(bytes);
+    hashed_ += bytes.size();
+  } else {
+    in_order_ = false;
+  }
   return WriteAllAt(file_, temporary_, bytes, offset);
+}
+
+absl::StatusOr<FileDigest> AtomicFile::Digest() const {
+  if (in_order_) return FileDigest{.bytes = hashed_, .hash = hasher_.Digest()};
+  return FailureError(
+      absl::StrCat(path_, ": has no digest, since it was not written front to back"));
 }
 
 absl::Status AtomicFile::Commit() {
   HYDRA_RETURN_IF_ERROR(CheckOpen());
   HYDRA_RETURN_IF_ERROR(SyncFile(file_, temporary_));
-  file_.Reset();
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("rename from ", temporary_), path_);
+  if (temporary_ == path_) {
+    temporary_.clear();
+    file_.Reset();
+    return absl::OkStatus();
   }
+  HYDRA_RETURN_IF_ERROR(RenamePath(temporary_, path_));
   temporary_.clear();
+  file_.Reset();  // only now: until it has its name, the lock keeps cleaners away
   return SyncDirectory(ParentDirectory(path_));
 }
 

@@ -15,7 +15,8 @@ bool IsPlainKey(absl::string_view key) {
   });
 }
 
-// Bytes of the well-formed UTF-8 character that `text` begins with, or 0 if there is none.
+}  // namespace
+
 size_t Utf8Length(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -30,8 +31,6 @@ size_t Utf8Length(absl::string_view text) {
                    (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F);
   return bad ? 0 : length;
 }
-
-}  // namespace
 
 std::string PrintableForMessage(absl::string_view text, size_t limit, absl::string_view escaped) {
   std::string out;

@@ -62,6 +62,10 @@ struct JsonTree {
 // Fills `tree` (source and binary_base set by the caller) from `text`.
 absl::Status ParseJson(absl::string_view text, JsonTree& tree);
 
+// Bytes of the well-formed UTF-8 character that `text` begins with, or 0 if there is none. `text`
+// is not empty.
+size_t Utf8Length(absl::string_view text);
+
 // `text` with control characters and malformed UTF-8 as \xNN, a backslash before characters in
 // `escaped`, cut with "..." after `limit` bytes: hostile text must not reach a terminal raw.
 std::string PrintableForMessage(absl::string_view text, size_t limit, absl::string_view escaped);

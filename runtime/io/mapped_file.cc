@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "runtime/io/posix_file.h"
-
 namespace hydra {
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
@@ -28,7 +26,12 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
     if (address == MAP_FAILED) return ErrnoStatus(errno, "map", path, ErrorKind::kInput);
     mapped.bytes_ = {static_cast<const uint8_t*>(address), size};
   }
+  mapped.file_ = std::move(file);
   return mapped;
+}
+
+absl::Status MappedFile::Read(uint64_t offset, absl::Span<uint8_t> to) const {
+  return ReadAllAt(file_, path_, to, offset);
 }
 
 MappedFile::~MappedFile() {
@@ -36,11 +39,14 @@ MappedFile::~MappedFile() {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, {})) {}
+    : path_(std::move(other.path_)),
+      file_(std::move(other.file_)),
+      bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   // The old mapping leaves with `other`.
   std::swap(path_, other.path_);
+  std::swap(file_, other.file_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }

@@ -7,17 +7,19 @@
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
+#include "runtime/io/posix_file.h"
 
 namespace hydra {
 
 // Owns the mapping; bytes() stays valid, at the same address, until the object that finally owns
 // the mapping is destroyed (moving does not change it). Thread-safe to read.
 //
-// The file must not be shortened while it is mapped: reading a vanished page raises SIGBUS, which
-// no check can prevent. HYDRA's own writers never shorten a file, they replace it (atomic_file.h).
+// The file must not be shortened while it is mapped: reading a vanished page of bytes() raises
+// SIGBUS, which no check can prevent. HYDRA's own writers never shorten a file, they replace it
+// (atomic_file.h); where a user's file is read at length, Read() makes it an error instead.
 class MappedFile {
  public:
-  // Errors: kNotFound (missing), kFailedPrecondition (not a regular file, no permission).
+  // kInput for what is missing, no regular file, or may not be read.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
 
   MappedFile() = default;
@@ -26,10 +28,13 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
 
   absl::Span<const uint8_t> bytes() const { return bytes_; }
+  // Copies bytes from `offset` by reading the file, not the mapping. kInput if it was shortened.
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> to) const;
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+  FileDescriptor file_;
   absl::Span<const uint8_t> bytes_;
 };
 

@@ -2,20 +2,24 @@
 #include "runtime/io/posix_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <filesystem>
 #include <system_error>
 #include <utility>
-#include <vector>
-
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 
 namespace hydra {
+namespace {
+
+// Linux transfers at most 2 GiB per call; a smaller piece keeps signals responsive.
+constexpr size_t kPiece = size_t{1} << 26;
+
+}  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   if (this != &other) {
@@ -54,8 +58,6 @@ absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags, unsi
 
 absl::Status WriteAllAt(const FileDescriptor& file, const std::string& path,
                         absl::Span<const uint8_t> bytes, uint64_t offset) {
-  // Linux transfers at most 2 GiB per call; a smaller piece keeps signals responsive.
-  constexpr size_t kPiece = size_t{1} << 26;
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(file.get(), bytes.data(), std::min(bytes.size(), kPiece),
                                      static_cast<off_t>(offset));
@@ -94,6 +96,13 @@ std::string ParentDirectory(const std::string& path) {
   return end == std::string::npos ? "/" : path.substr(0, end + 1);
 }
 
+std::string FileName(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return "";
+  const size_t slash = path.find_last_of('/', end);
+  return path.substr(slash + 1, end - slash);  // npos + 1 is 0
+}
+
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit) {
   // O_NONBLOCK: opening a FIFO that nobody writes must fail below, not hang here.
   HYDRA_ASSIGN_OR_RETURN(FileDescriptor file, OpenFile(path, O_RDONLY | O_NONBLOCK));
@@ -120,20 +129,67 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limi
   return contents;
 }
 
-std::string TemporaryPath(const std::string& path, int attempt) {
-  return absl::StrCat(path, ".tmp-", ::getpid(), "-", attempt);
+absl::Status ReadAllAt(const FileDescriptor& file, const std::string& path,
+                       absl::Span<uint8_t> bytes, uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t got = ::pread(file.get(), bytes.data(), std::min(bytes.size(), kPiece),
+                                static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return ErrnoStatus(errno, absl::StrCat("read at byte ", offset), path, ErrorKind::kInput);
+    if (got == 0) {
+      return InputError(absl::StrCat(path, ": ends at byte ", offset, ", expected ", bytes.size(),
+                                     " bytes more; it was shortened while in use"));
+    }
+    bytes.remove_prefix(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return absl::OkStatus();
 }
 
-int64_t TemporaryOwner(absl::string_view name, absl::string_view base) {
-  if (!absl::ConsumePrefix(&name, base) || !absl::ConsumePrefix(&name, ".tmp-")) return -1;
-  const std::vector<absl::string_view> parts = absl::StrSplit(name, '-');
-  int64_t pid;
-  int64_t attempt;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &pid) ||
-      !absl::SimpleAtoi(parts[1], &attempt) || pid <= 0 || attempt < 0) {
-    return -1;
+absl::Status MakeDirectories(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return absl::OkStatus();
+  const std::string parent = ParentDirectory(path);
+  if (parent != path) HYDRA_RETURN_IF_ERROR(MakeDirectories(parent));
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+    return ErrnoStatus(errno, "make the directory", path);
   }
-  return pid;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    return ErrnoStatus(ENOTDIR, "make the directory", path);
+  }
+  return SyncDirectory(parent);
+}
+
+absl::Status RenamePath(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("rename from ", from), to);
+}
+
+absl::Status RemoveTree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return ErrnoStatus(error.value(), "remove", path);
+  return absl::OkStatus();
+}
+
+bool PathExists(const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+absl::StatusOr<LockResult> TryLock(const FileDescriptor& file, const std::string& path) {
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return LockResult::kHeld;
+  switch (errno) {
+    case EWOULDBLOCK:
+      return LockResult::kBusy;
+    case ENOLCK:
+    case ENOSYS:
+    case EOPNOTSUPP:
+      return LockResult::kUnsupported;
+    default:
+      return ErrnoStatus(errno, "lock", path);
+  }
 }
 
 }  // namespace hydra

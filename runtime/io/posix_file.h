@@ -49,14 +49,36 @@ absl::Status SyncDirectory(const std::string& path);
 // The directory part of a path: "a/b" gives "a", "b" gives ".", "/b" gives "/".
 std::string ParentDirectory(const std::string& path);
 
+// The last part of a path, slashes at its end aside: "a/b/" gives "b", "/" gives "".
+std::string FileName(const std::string& path);
+
 // Whole file as a string; refuses directories, devices and files above `limit` bytes.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t limit);
 
-// The path of temporary number `attempt` beside `path`: "PATH.tmp-PID-ATTEMPT".
-std::string TemporaryPath(const std::string& path, int attempt);
+// Fills `bytes` from `offset`. kInput if the file ends before: it was shortened.
+absl::Status ReadAllAt(const FileDescriptor& file, const std::string& path,
+                       absl::Span<uint8_t> bytes, uint64_t offset);
 
-// The process id in the name of a temporary of `path`, or -1 if `name` is not one.
-int64_t TemporaryOwner(absl::string_view name, absl::string_view base);
+// Makes the directory and the missing ones above it, each durable in its parent.
+absl::Status MakeDirectories(const std::string& path);
+
+// rename(2), without syncing.
+absl::Status RenamePath(const std::string& from, const std::string& to);
+
+// Removes a file, a link (not what it points to) or a directory with all it contains. A missing one
+// is fine.
+absl::Status RemoveTree(const std::string& path);
+
+// Whether anything, a dangling link included, has this path.
+bool PathExists(const std::string& path);
+
+enum class LockResult {
+  kHeld,         // by this open file, until it is closed
+  kBusy,         // another open file has it
+  kUnsupported,  // the file system has no locks
+};
+// flock(2), exclusive, without waiting.
+absl::StatusOr<LockResult> TryLock(const FileDescriptor& file, const std::string& path);
 
 }  // namespace hydra
 

@@ -67,7 +67,7 @@ struct TensorView {
 class SafetensorsFile {
  public:
   // Maps the file and checks everything but the values.
-  // Errors: kNotFound, kFailedPrecondition (not a regular file ...), kDataLoss (damaged).
+  // kInput for what is missing, no regular file, or damaged.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
   // The same for bytes that the caller keeps alive, e.g. a section of a bundle. `source` names them
@@ -80,6 +80,10 @@ class SafetensorsFile {
 
   // In the order of their data.
   const std::vector<TensorView>& tensors() const { return tensors_; }
+
+  // Copies a tensor of this file to `to`, which has its size. Unlike the view's own bytes, which
+  // are mapped, a file that is shortened meanwhile is an error here (kInput), not a crash.
+  absl::Status Read(const TensorView& tensor, absl::Span<uint8_t> to) const;
 
   // Nullptr if there is none.
   const TensorView* Find(absl::string_view name) const;
@@ -111,17 +115,27 @@ struct TensorSpec {
 // Not thread-safe; movable. Without Finish() nothing appears.
 class SafetensorsWriter {
  public:
-  // Errors: kInvalidArgument for names that repeat, are reserved or not UTF-8, shapes that overflow
+  // A failure for names that repeat, are reserved or not UTF-8, shapes that overflow
   // and headers above the limit; otherwise those of AtomicFile.
   static absl::StatusOr<SafetensorsWriter> Create(
       const std::string& path, const std::map<std::string, std::string>& metadata,
       const std::vector<TensorSpec>& specs);
+  // The same into a file that the caller made, e.g. one of an AtomicDirectory.
+  static absl::StatusOr<SafetensorsWriter> Create(
+      AtomicFile file, const std::map<std::string, std::string>& metadata,
+      const std::vector<TensorSpec>& specs);
+
+  // Indices of the specs in the order of their data.
+  const std::vector<size_t>& layout() const { return layout_; }
 
   // Adds the next bytes of tensor `name`; tensors may come in any order and in any pieces.
   absl::Status Append(absl::string_view name, absl::Span<const uint8_t> bytes);
 
   // Checks that every tensor is complete, then makes the file appear.
   absl::Status Finish();
+
+  // Of the finished file; a failure unless the tensors came in the order of layout().
+  absl::StatusOr<FileDigest> Digest() const { return file_.Digest(); }
 
  private:
   struct Slot {
@@ -133,6 +147,7 @@ class SafetensorsWriter {
   explicit SafetensorsWriter(AtomicFile file) : file_(std::move(file)) {}
 
   AtomicFile file_;
+  std::vector<size_t> layout_;
   std::map<std::string, Slot> slots_;
 };
 

@@ -52,6 +52,18 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   return file;
 }
 
+absl::Status SafetensorsFile::Read(const TensorView& tensor, absl::Span<uint8_t> to) const {
+  if (to.size() != tensor.bytes.size()) {
+    return FailureError(absl::StrCat("tensor ", QuoteForMessage(tensor.name), " has ",
+                                     tensor.bytes.size(), " bytes, asked for ", to.size()));
+  }
+  if (!mapped_.bytes().empty()) {
+    return mapped_.Read(static_cast<uint64_t>(tensor.bytes.data() - mapped_.bytes().data()), to);
+  }
+  if (!to.empty()) std::memcpy(to.data(), tensor.bytes.data(), to.size());
+  return absl::OkStatus();
+}
+
 const TensorView* SafetensorsFile::Find(absl::string_view name) const {
   const auto found = index_.find(std::string(name));
   return found == index_.end() ? nullptr : &tensors_[found->second];

@@ -92,18 +92,27 @@ absl::StatusOr<std::string> MakeHeader(const std::map<std::string, std::string>&
 absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(
     const std::string& path, const std::map<std::string, std::string>& metadata,
     const std::vector<TensorSpec>& specs) {
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  return Create(std::move(file), metadata, specs);
+}
+
+absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(
+    AtomicFile file, const std::map<std::string, std::string>& metadata,
+    const std::vector<TensorSpec>& specs) {
+  const std::string& path = file.path();
   HYDRA_ASSIGN_OR_RETURN(const std::vector<Placed> placed, PlaceTensors(path, specs));
   absl::StatusOr<std::string> header = MakeHeader(metadata, placed);
   if (!header.ok()) return Annotate(header.status(), path);
 
-  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   SafetensorsWriter writer(std::move(file));
   const uint64_t data_begin = 8 + header->size();
   for (const Placed& tensor : placed) {
     const Slot slot{.begin = data_begin + tensor.begin, .size = tensor.size};
     if (!writer.slots_.emplace(tensor.spec->name, slot).second) {
-      return BadTensor(path, tensor.spec->name, "appears twice; expected each name once");
+      return BadTensor(writer.file_.path(), tensor.spec->name,
+                       "appears twice; expected each name once");
     }
+    writer.layout_.push_back(static_cast<size_t>(tensor.spec - specs.data()));
   }
   uint8_t length[8];
   for (int i = 0; i < 8; ++i) length[i] = static_cast<uint8_t>(header->size() >> (8 * i));

@@ -4,12 +4,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/base/cpu_detection.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
@@ -20,9 +20,6 @@ namespace hydra::toolchain {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr char kCompiler[] = "hydra-opt";
-constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
 
 absl::StatusOr<std::string> CacheDirectory() {
   fs::path base;
@@ -43,25 +40,11 @@ absl::StatusOr<std::string> CacheDirectory() {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return FailureError(
-        absl::StrCat(directory.string(), ": cannot make the cache: ", error.message()));
+    return FailureError(absl::StrCat(
+        directory.string(), ": cannot make the cache of compiled models: ", error.message(),
+        "; set XDG_CACHE_HOME to a directory that can be written"));
   }
   return directory.string();
-}
-
-// What code generation for "native" may depend on.
-std::string ProcessorFeatures() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (absl::StartsWith(line, "flags") || absl::StartsWith(line, "Features")) return line;
-  }
-  return "unknown";
-}
-
-absl::Status CompilerError(int exit_status, const std::string& spec) {
-  const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
-                                           exit_status, "; its messages are above");
-  return MakeError(KindOfExitCode(exit_status), message);
 }
 
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
@@ -75,6 +58,12 @@ bool IsIntact(const std::string& artifact) {
 }
 
 }  // namespace
+
+absl::Status CompilerError(int exit_status, const std::string& spec) {
+  const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
+                                           exit_status, "; its messages are above");
+  return MakeError(KindOfExitCode(exit_status), message);
+}
 
 bool IsModelSpec(const std::string& path) {
   return absl::EndsWith(path, ".mlir") || absl::EndsWith(path, ".json");
@@ -104,7 +93,8 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   Hasher hasher;
   hasher.AddField(fs::path(request.spec).extension().string()).AddField(spec);
   hasher.AddField(absl::StrJoin(flags, "\n")).AddField(version.output);
-  hasher.AddField(ProcessorFeatures());
+  // What --arch=native stands for here.
+  hasher.AddField(absl::StrJoin(RunnableLevels(HostCpu()), " "));
   const std::string key = hasher.Digest().ToHex();
   HYDRA_ASSIGN_OR_RETURN(const std::string directory, CacheDirectory());
   const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");

@@ -2,6 +2,7 @@
 #ifndef HYDRA_RUNTIME_TOOLCHAIN_COMPILE_H_
 #define HYDRA_RUNTIME_TOOLCHAIN_COMPILE_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,6 +10,13 @@
 #include "runtime/base/status.h"
 
 namespace hydra::toolchain {
+
+// The compiler's program, and the most that it reads.
+inline constexpr char kCompiler[] = "hydra-opt";
+inline constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
+
+// The error of a compiler that ended with this status, after its messages have appeared.
+absl::Status CompilerError(int exit_status, const std::string& spec);
 
 struct CompileRequest {
   std::string spec;                  // path of a .mlir or .json file

@@ -54,13 +54,18 @@ bool IsExecutable(const fs::path& path) {
 
 }  // namespace
 
-absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& arguments) {
+absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& arguments,
+                                         const std::string& errors_file) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "make a pipe for", arguments[0]);
   const FileDescriptor reader(ends[0]);
   FileDescriptor writer(ends[1]);
   FileActions actions;
   posix_spawn_file_actions_adddup2(actions.get(), writer.get(), STDOUT_FILENO);
+  if (!errors_file.empty()) {
+    posix_spawn_file_actions_addopen(actions.get(), STDERR_FILENO, errors_file.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  }
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -14,9 +14,10 @@ struct ProcessResult {
   std::string output;   // standard output; standard error goes where ours goes
 };
 
-// Runs arguments[0] with these arguments and waits. No shell is involved. kNotFound if the program
-// cannot be started.
-absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& arguments);
+// Runs arguments[0] with these arguments and waits. No shell is involved. `errors_file`: where its
+// standard error goes instead, made or emptied first. A failure if the program cannot be started.
+absl::StatusOr<ProcessResult> RunProcess(const std::vector<std::string>& arguments,
+                                         const std::string& errors_file = "");
 
 // The path of a program of ours: beside the running program, then in PATH. kNotFound says where it
 // was looked for.

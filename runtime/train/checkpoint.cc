@@ -1,5 +1,6 @@
 #include "runtime/train/checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -29,12 +30,17 @@ std::string Join(const std::string& directory, const std::string& file) {
   return (fs::path(directory) / file).string();
 }
 
-// A copy, not a link: a compiler that rewrites its output in place must not change checkpoints.
-absl::Status Copy(const std::string& from, const std::string& to) {
-  std::error_code error;
-  fs::copy_file(from, to, error);
-  if (!error) return absl::OkStatus();
-  return FailureError(absl::StrCat(to, ": cannot copy ", from, ": ", error.message()));
+constexpr absl::string_view kSpecFiles[] = {"model.mlir", "model.json"};
+
+// A file of the checkpoint under construction, and its line of the manifest.
+absl::Status WriteFile(const AtomicDirectory& directory, const std::string& name,
+                       absl::string_view contents, std::vector<ManifestEntry>& entries) {
+  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(name));
+  HYDRA_RETURN_IF_ERROR(file.Append(contents));
+  HYDRA_RETURN_IF_ERROR(file.Commit());
+  HYDRA_ASSIGN_OR_RETURN(const FileDigest digest, file.Digest());
+  entries.push_back({name, digest});
+  return absl::OkStatus();
 }
 
 absl::Status Restore(const std::string& directory, const StateFile& what, TrainEngine& engine) {
@@ -46,64 +52,70 @@ absl::Status Restore(const std::string& directory, const StateFile& what, TrainE
         return what.kind == StateKind::kParameters ? engine.aliases(index)
                                                    : std::vector<std::string>();
       },
+      ElementTypes::kExact,
       [&](size_t index, absl::Span<const uint8_t> bytes) {
         return engine.WriteState(what.kind, index, bytes);
       });
 }
 
-// A run directory or its checkpoints stand for the latest checkpoint.
-std::string Resolve(const std::string& path) {
-  std::error_code ignored;
-  for (const std::string& candidate :
-       {path, Join(path, "latest"), Join(path, "checkpoints/latest")}) {
-    if (fs::exists(Join(candidate, kManifestFile), ignored)) return candidate;
+// The files that a checkpoint cannot be without, and those that its record promises.
+absl::Status CheckPromised(const std::string& path, const RunRecord& run,
+                           const std::vector<std::string>& files) {
+  std::vector<std::string> promised;
+  if (run.has_artifact) promised.push_back(kArtifactFile);
+  if (!run.spec_file.empty()) promised.push_back(run.spec_file);
+  for (const std::string& file : promised) {
+    if (std::find(files.begin(), files.end(), file) != files.end()) continue;
+    return InputError(
+        absl::StrCat(path, ": ", kRunFile, " promises ", file, ", the manifest does not list it"));
   }
-  return "";
+  return absl::OkStatus();
 }
 
 }  // namespace
 
+bool IsCheckpointFile(absl::string_view name) {
+  if (name == kRunFile || name == kArtifactFile || name == kManifestFile) return true;
+  for (const absl::string_view spec : kSpecFiles) {
+    if (name == spec) return true;
+  }
+  for (const StateFile& what : kStateFiles) {
+    if (name == what.file) return true;
+  }
+  return false;
+}
+
 absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRecord record,
                              const CheckpointAttachments& attachments) {
   HYDRA_ASSIGN_OR_RETURN(AtomicDirectory directory, AtomicDirectory::Create(path));
-  const std::string& inside = directory.temporary_path();
-  std::vector<std::string> files;
+  std::vector<ManifestEntry> entries;
   for (const StateFile& what : kStateFiles) {
-    HYDRA_RETURN_IF_ERROR(SaveTensors(Join(inside, what.file), what.format, engine.state(what.kind),
-                                      [&](size_t index, absl::Span<uint8_t> bytes) {
-                                        return engine.ReadState(what.kind, index, bytes);
-                                      }));
-    files.push_back(what.file);
+    HYDRA_ASSIGN_OR_RETURN(AtomicFile file, directory.CreateFile(what.file));
+    HYDRA_ASSIGN_OR_RETURN(const FileDigest digest,
+                           SaveTensors(std::move(file), what.format, engine.state(what.kind),
+                                       [&](size_t index, absl::Span<uint8_t> bytes) {
+                                         return engine.ReadState(what.kind, index, bytes);
+                                       }));
+    entries.push_back({what.file, digest});
   }
   record.has_artifact = !attachments.artifact.empty();
   if (record.has_artifact) {
-    HYDRA_RETURN_IF_ERROR(Copy(attachments.artifact, Join(inside, kArtifactFile)));
-    files.push_back(kArtifactFile);
+    HYDRA_RETURN_IF_ERROR(WriteFile(directory, kArtifactFile, attachments.artifact, entries));
   }
   record.spec_file.clear();
   if (!attachments.spec_extension.empty()) {
     record.spec_file = absl::StrCat("model", attachments.spec_extension);
     HYDRA_RETURN_IF_ERROR(
-        WriteFileAtomically(Join(inside, record.spec_file), attachments.spec_contents));
-    files.push_back(record.spec_file);
+        WriteFile(directory, record.spec_file, attachments.spec_contents, entries));
   }
-  HYDRA_RETURN_IF_ERROR(WriteRunRecord(Join(inside, kRunFile), record));
-  files.push_back(kRunFile);
-  HYDRA_RETURN_IF_ERROR(WriteManifest(inside, files));
-  HYDRA_RETURN_IF_ERROR(directory.Publish());
-  // The replaced checkpoint of the same step has the same contents or is older; nothing refers to
-  // it.
-  std::error_code ignored;
-  fs::remove_all(PreviousPath(path), ignored);
-  return absl::OkStatus();
+  HYDRA_RETURN_IF_ERROR(WriteFile(directory, kRunFile, RunRecordText(record), entries));
+  HYDRA_RETURN_IF_ERROR(WriteManifest(directory, std::move(entries)));
+  return directory.Publish();
 }
 
-bool Checkpoint::IsCheckpoint(const std::string& path) { return !Resolve(path).empty(); }
-
 absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& path) {
-  const std::string resolved = Resolve(path);
-  if (resolved.empty()) {
-    std::error_code ignored;
+  std::error_code ignored;
+  if (!fs::exists(Join(path, kManifestFile), ignored)) {
     if (fs::exists(Join(path, kRunFile), ignored)) {
       return InputError(
           absl::StrCat(path, ": the checkpoint is torn: ", kManifestFile, " is missing"));
@@ -112,9 +124,16 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& path) {
                                    ", found none"));
   }
   Checkpoint checkpoint;
-  checkpoint.path_ = resolved;
-  HYDRA_ASSIGN_OR_RETURN(checkpoint.files_, VerifyManifest(resolved));
-  HYDRA_ASSIGN_OR_RETURN(checkpoint.run_, ReadRunRecord(Join(resolved, kRunFile)));
+  checkpoint.path_ = path;
+  const absl::string_view required[] = {kWeightsFile, kOptimizerFile, kControlStateFile, kRunFile};
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<ManifestEntry> entries, VerifyManifest(path, required));
+  for (const ManifestEntry& entry : entries) {
+    checkpoint.files_.push_back(entry.file);
+    if (entry.file != kRunFile) continue;
+    HYDRA_ASSIGN_OR_RETURN(const std::string text, ReadListedFile(path, entry));
+    HYDRA_ASSIGN_OR_RETURN(checkpoint.run_, ParseRunRecord(text, Join(path, kRunFile)));
+  }
+  HYDRA_RETURN_IF_ERROR(CheckPromised(path, checkpoint.run_, checkpoint.files_));
   return checkpoint;
 }
 

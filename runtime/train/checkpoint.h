@@ -6,11 +6,12 @@
 //   run.json                   settings, step, versions, host state (run_record.h)
 //   model.mlir or model.json   the model spec, if it is known
 //   model.hydra                the artifact, if it is known
-//   manifest.json              sizes and hashes of all of these
+//   manifest.json              sizes and hashes of all of these, and there is nothing else
 #ifndef HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
 #define HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
@@ -25,27 +26,28 @@ inline constexpr char kControlStateFile[] = "control_state.safetensors";
 inline constexpr char kRunFile[] = "run.json";
 inline constexpr char kArtifactFile[] = "model.hydra";
 
-// What a checkpoint carries along so that it can be used alone.
+// Whether a checkpoint can have a file of this name, the manifest included.
+bool IsCheckpointFile(absl::string_view name);
+
+// What a checkpoint carries along so that it can be used alone. Contents, not paths: what is saved
+// is what runs, whatever happens to the files meanwhile.
 struct CheckpointAttachments {
-  std::string artifact;        // path of the artifact to copy; "" for none
+  std::string artifact;        // the artifact's bytes; "" for none
   std::string spec_contents;   // the model spec
   std::string spec_extension;  // ".mlir" or ".json"; "" for no spec
 };
 
 // Writes a checkpoint to `path`, replacing one of that name. `record` need not name the
-// attachments.
+// attachments. Every file is hashed on its way and synced once.
 absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRecord record,
                              const CheckpointAttachments& attachments);
 
 // A checked checkpoint. Immutable; thread-safe to read.
 class Checkpoint {
  public:
-  // Checks the manifest and every file. kNotFound if `path` is no checkpoint; kDataLoss with the
-  // reason if it is damaged. A run directory or its checkpoints directory stands for its latest
-  // one.
+  // Checks the manifest and every file, each read once. kInput with the reason if
+  // `path` is no checkpoint or a damaged one.
   static absl::StatusOr<Checkpoint> Open(const std::string& path);
-  // Whether `path` looks like a checkpoint or a run directory at all; it may still be damaged.
-  static bool IsCheckpoint(const std::string& path);
 
   const RunRecord& run() const { return run_; }
   const std::string& path() const { return path_; }
@@ -53,6 +55,9 @@ class Checkpoint {
   std::string artifact_path() const;  // "" if there is none
   std::string spec_path() const;      // "" if there is none
   const std::vector<std::string>& files() const { return files_; }
+  // Why newer checkpoints of the run were passed over in favour of this one, one line each.
+  const std::vector<std::string>& refused() const { return refused_; }
+  void set_refused(std::vector<std::string> refused) { refused_ = std::move(refused); }
 
   // Everything that training needs.
   absl::Status RestoreAll(TrainEngine& engine) const;
@@ -63,6 +68,7 @@ class Checkpoint {
   std::string path_;
   RunRecord run_;
   std::vector<std::string> files_;
+  std::vector<std::string> refused_;
 };
 
 }  // namespace hydra::train

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ namespace hydra::train {
 // Facts that a checkpoint records, so that a resume on something else is noticed.
 struct EngineFacts {
   std::string model;
+  std::string rules;          // "pytorch", "corrected", or "" if the model does not say
   std::string artifact_hash;  // hex
   std::string target;         // cpu, cuda, sim
   std::string isa_level;      // which of the artifact's code sections runs
   std::string compiler_build;
-  std::map<std::string, std::string> library_versions;  // those that can change results
+  std::map<std::string, std::string> library_versions;  // ours
+  std::map<std::string, std::string> runtime;           // hal::Device::RuntimeFacts
   int64_t vocab_size = 0;
   int64_t parameter_count = 0;  // elements
 };
@@ -32,6 +35,14 @@ struct StateTensor {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
+};
+
+// What one step gave.
+struct StepResults {
+  std::vector<double> losses;  // by loss_terms(): means over the micro-batches, taken in order
+  double grad_norm = 0;        // before clipping
+  double clip_scale = 1;       // factor that clipping applied
+  double seconds = 0;          // on the device
 };
 
 // The three kinds of state that a checkpoint holds; each is a list of tensors in a fixed order.
@@ -57,23 +68,31 @@ class TrainEngine {
   // Other names that checkpoints may use for parameter `index`.
   virtual std::vector<std::string> aliases(size_t index) const = 0;
 
-  // Scalars of the control block. The value holds until the next call. kNotFound if the program has
-  // no such control.
-  virtual absl::Status SetControl(absl::string_view name, double value) = 0;
-  virtual bool HasControl(absl::string_view name) const = 0;
+  // Values of the control block, which every step takes as a whole. Find gives nullopt if the
+  // program has no such value; a value holds until it is set again.
+  virtual std::optional<size_t> FindControl(absl::string_view name) const = 0;
+  virtual void SetControl(size_t control, double value) = 0;
 
-  // Input of one micro-batch of the next step.
-  virtual absl::Status SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
-                                absl::Span<const int32_t> targets) = 0;
-  // One optimizer step: accumulate for every micro-batch, then apply. Returns when it is done.
-  virtual absl::Status RunStep() = 0;
-  // Names of the loss terms without "loss.", in the artifact's order, and their values after
-  // RunStep.
+  // A step is: stage every micro-batch, submit, and some steps later read what it gave. Only
+  // `steps_in_flight` may be unread at a time. Nothing of this allocates once every plan was used.
+  //
+  // Chooses the program that the next steps run: a variant of the training entry, "" for the first.
+  // It is prepared on first use and kept. An input error lists the variants there are.
+  virtual absl::Status UseVariant(absl::string_view variant) = 0;
+  // Memory for the batch of a micro-batch of the next step; fill it whole, then submit. Waits only
+  // while steps_in_flight are unfinished.
+  struct BatchMemory {
+    absl::Span<int32_t> tokens, targets;
+  };
+  virtual absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) = 0;
+  // Starts one optimizer step, accumulate for every micro-batch, then apply, and returns before it
+  // is done. The number of the step among those of this engine, from 0.
+  virtual absl::StatusOr<int64_t> SubmitStep() = 0;
+  // Names of the loss terms without "loss.", in the artifact's order.
   virtual absl::Span<const std::string> loss_terms() const = 0;
-  virtual absl::StatusOr<double> Loss(size_t term, int64_t micro_batch) = 0;
-  // Norm before clipping and the factor that clipping applied, after RunStep.
-  virtual absl::StatusOr<double> GradNorm() = 0;
-  virtual absl::StatusOr<double> ClipScale() = 0;
+  virtual int64_t steps_in_flight() const = 0;
+  // Waits for step `number`, one of the last steps_in_flight, and reads its record.
+  virtual absl::Status ReadStep(int64_t number, StepResults& results) = 0;
 
   // Evaluation of one batch [eval_batch, eval_seq]: the loss of every token in nats; 0 where the
   // target is ignored. kFailedPrecondition if the artifact has no evaluation entry (eval_batch is

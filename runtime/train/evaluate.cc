@@ -23,7 +23,9 @@ absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::Token
   double sum = 0;
   Evaluation result;
   for (int64_t i = 0; i < count; ++i) {
-    result.tokens += batches.Fill(i, absl::MakeSpan(tokens), absl::MakeSpan(targets));
+    HYDRA_ASSIGN_OR_RETURN(const int64_t counted,
+                           batches.Fill(i, absl::MakeSpan(tokens), absl::MakeSpan(targets)));
+    result.tokens += counted;
     HYDRA_RETURN_IF_ERROR(engine.Evaluate(tokens, targets, absl::MakeSpan(losses)));
     for (size_t j = 0; j < losses.size(); ++j) {
       if (targets[j] != data::kIgnoredTarget) sum += losses[j];

@@ -1,9 +1,9 @@
 #include "runtime/train/executor_engine.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -32,6 +32,26 @@ DType TypeOf(hal::ElementType type) {
   return DType::kU8;
 }
 
+// "8x256" of an entry, or of what a user asked for with --batch and --seq; 0 is "any".
+std::string ShapeText(int64_t batch, int64_t seq) {
+  const auto text = [](int64_t size) { return size == 0 ? "any" : absl::StrCat(size); };
+  return absl::StrCat(text(batch), "x", text(seq));
+}
+
+// The refusal of a shape that no entry has: `what` is the entry's name on command lines.
+absl::Status NoSuchShape(const Executor& executor, const ExecutorEngineOptions& options,
+                         absl::string_view what, const std::vector<std::string>& present) {
+  const std::string variant =
+      options.variant.empty() ? "" : absl::StrCat(" of variant '", options.variant, "'");
+  return UsageError(
+      absl::StrCat(executor.artifact().path(), ": expected an entry ", what, "@",
+                   ShapeText(options.batch, options.seq), variant, " for --batch and --seq, found ",
+                   present.empty() ? absl::StrCat("no entry ", what) : absl::StrJoin(present, ", "),
+                   "; choose one of these, or compile the model with --entry=", what, "@",
+                   options.batch == 0 ? "B" : absl::StrCat(options.batch), "x",
+                   options.seq == 0 ? "S" : absl::StrCat(options.seq)));
+}
+
 // The accumulate entry of exactly this shape; 0 stands for "whatever the largest one has". The
 // trainer fills whole batches, so a larger entry than asked for would not do.
 absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
@@ -40,21 +60,15 @@ absl::StatusOr<const EntryInfo*> FindAccumulate(const Executor& executor,
   std::vector<std::string> present;
   for (const EntryInfo& entry : executor.info().entries) {
     if (entry.name != kAccumulate) continue;
-    present.push_back(entry.Label());
+    present.push_back(absl::StrCat("train@", ShapeText(entry.batch, entry.seq),
+                                   entry.variant.empty() ? "" : " of variant ", entry.variant));
     if (options.batch != 0 && entry.batch != options.batch) continue;
     if (options.seq != 0 && entry.seq != options.seq) continue;
     if (!options.variant.empty() && entry.variant != options.variant) continue;
     if (best == nullptr || entry.batch * entry.seq > best->batch * best->seq) best = &entry;
   }
   if (best != nullptr) return best;
-  const std::string wanted =
-      absl::StrCat(options.batch == 0 ? std::string("B") : absl::StrCat(options.batch), "x",
-                   options.seq == 0 ? std::string("S") : absl::StrCat(options.seq));
-  return UsageError(absl::StrCat(
-      executor.artifact().path(), ": no training entry for --batch x --seq = ", wanted,
-      options.variant.empty() ? "" : absl::StrCat(" and variant '", options.variant, "'"),
-      "; present: ", present.empty() ? std::string("none") : absl::StrJoin(present, ", "),
-      "; compile with --entry=train@", wanted));
+  return NoSuchShape(executor, options, "train", present);
 }
 
 // `apply` does not depend on the batch: one of the same shape and variant if there is, else any.
@@ -77,25 +91,21 @@ absl::StatusOr<const EntryInfo*> FindApply(const Executor& executor, const Entry
                    accumulate.batch, "x", accumulate.seq));
 }
 
-absl::Status Copy(absl::Span<const int32_t> from, absl::Span<int32_t> to, absl::string_view what) {
-  if (from.size() != to.size()) {
-    return FailureError(absl::StrCat(what, ": expected ", to.size(), " values, got ", from.size()));
-  }
-  std::copy(from.begin(), from.end(), to.begin());
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 EngineFacts FactsOf(const Executor& executor) {
   const artifact::ArtifactInfo& info = executor.info();
   EngineFacts facts;
   facts.model = info.model;
+  facts.rules = info.rules;
   facts.artifact_hash = absl::StrFormat("%016x", executor.artifact().content_hash());
   facts.target = info.target;
   facts.isa_level = executor.isa_level();
   facts.compiler_build = info.compiler_build;
   facts.library_versions = {{"hydra", HYDRA_VERSION}};
+  for (const hal::RuntimeFact& fact : executor.device().RuntimeFacts()) {
+    facts.runtime[fact.name] = fact.value;
+  }
   facts.vocab_size = info.vocab_size;
   for (const artifact::ParameterInfo& parameter : info.parameters) {
     facts.parameter_count += static_cast<int64_t>(parameter.buffer.elements());
@@ -105,38 +115,97 @@ EngineFacts FactsOf(const Executor& executor) {
 
 absl::StatusOr<std::unique_ptr<ExecutorEngine>> ExecutorEngine::Create(
     Executor& executor, const ExecutorEngineOptions& options) {
-  std::unique_ptr<ExecutorEngine> engine(new ExecutorEngine(executor));
+  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor.info()));
+  std::unique_ptr<ExecutorEngine> engine(new ExecutorEngine(executor, std::move(control)));
   engine->facts_ = FactsOf(executor);
   engine->micro_batches_ = options.micro_batches;
   engine->DescribeState();
-  if (options.training) HYDRA_RETURN_IF_ERROR(engine->PrepareTraining(options));
-  engine->FindEvaluation();
+  if (options.training) HYDRA_RETURN_IF_ERROR(engine->FindTraining(options));
+  HYDRA_RETURN_IF_ERROR(engine->FindEvaluation(options));
   return engine;
 }
 
-absl::Status ExecutorEngine::PrepareTraining(const ExecutorEngineOptions& options) {
+absl::Status ExecutorEngine::FindTraining(const ExecutorEngineOptions& options) {
   HYDRA_ASSIGN_OR_RETURN(const EntryInfo* accumulate, FindAccumulate(executor_, options));
-  HYDRA_ASSIGN_OR_RETURN(const EntryInfo* apply, FindApply(executor_, *accumulate));
+  HYDRA_ASSIGN_OR_RETURN(apply_, FindApply(executor_, *accumulate));
   batch_ = accumulate->batch;
   seq_ = accumulate->seq;
-  HYDRA_ASSIGN_OR_RETURN(
-      step_, executor_.PrepareStep(*accumulate, static_cast<int>(options.micro_batches), *apply));
-  for (const NamedBuffer& output : accumulate->outputs) {
-    absl::string_view name = output.name;
-    if (absl::ConsumePrefix(&name, "loss.")) terms_.emplace_back(name);
+  for (const EntryInfo& entry : executor_.info().entries) {
+    if (entry.name != kAccumulate || entry.batch != batch_ || entry.seq != seq_) continue;
+    plans_.push_back({.accumulate = &entry});
+    for (const NamedBuffer& output : entry.outputs) {
+      absl::string_view name = output.name;
+      if (!absl::ConsumePrefix(&name, "loss.")) continue;
+      if (std::find(terms_.begin(), terms_.end(), name) == terms_.end()) terms_.emplace_back(name);
+    }
   }
+  record_.profile = options.profile;
+  // A step may be staged while all of them are in flight.
+  record_.ring = static_cast<int>(options.steps_in_flight) + 1;
+  flight_.resize(static_cast<size_t>(options.steps_in_flight));
+  return UseVariant(accumulate->variant);
+}
+
+absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
+  if (plan_ != nullptr && (variant.empty() || plan_->accumulate->variant == variant)) {
+    return absl::OkStatus();
+  }
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const StepPlan& plan) {
+    return variant.empty() || plan.accumulate->variant == variant;
+  });
+  if (found == plans_.end()) {
+    std::vector<std::string> present;
+    for (const StepPlan& plan : plans_) present.push_back(plan.accumulate->Label());
+    return InputError(absl::StrCat(executor_.artifact().path(), ": no training entry of variant '",
+                                   variant, "'; present: ", absl::StrJoin(present, ", ")));
+  }
+  if (found->launch == nullptr) HYDRA_RETURN_IF_ERROR(PreparePlan(*found));
+  plan_ = &*found;
   return absl::OkStatus();
 }
 
-void ExecutorEngine::FindEvaluation() {
+absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
+  LaunchOptions options;
+  options.record = record_;
+  options.fetch = {"grad_norm", "clip_scale"};
+  for (const NamedBuffer& output : plan.accumulate->outputs) {
+    if (absl::StartsWith(output.name, "loss.")) options.fetch.push_back(output.name);
+  }
+  HYDRA_ASSIGN_OR_RETURN(
+      std::unique_ptr<Launch> launch,
+      executor_.PrepareStep(*plan.accumulate, static_cast<int>(micro_batches_), *apply_, options));
+  HYDRA_ASSIGN_OR_RETURN(plan.tokens, launch->FindInput<int32_t>("tokens"));
+  HYDRA_ASSIGN_OR_RETURN(plan.targets, launch->FindInput<int32_t>("targets"));
+  HYDRA_ASSIGN_OR_RETURN(plan.grad_norm, launch->FindOutput<float>("grad_norm", 1));
+  HYDRA_ASSIGN_OR_RETURN(plan.clip_scale, launch->FindOutput<float>("clip_scale", 1));
+  plan.losses.resize(terms_.size());
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    const std::string name = absl::StrCat("loss.", terms_[term]);
+    if (std::count(options.fetch.begin(), options.fetch.end(), name) == 0) continue;
+    HYDRA_ASSIGN_OR_RETURN(plan.losses[term], launch->FindOutput<float>(name));
+  }
+  plan.launch = std::move(launch);
+  return absl::OkStatus();
+}
+
+absl::Status ExecutorEngine::FindEvaluation(const ExecutorEngineOptions& options) {
+  std::vector<std::string> present;
   for (const EntryInfo& entry : executor_.info().entries) {
     if (entry.name != "eval") continue;
-    const bool same_shape = entry.batch == batch_ && entry.seq == seq_;
+    present.push_back(absl::StrCat("eval@", ShapeText(entry.batch, entry.seq)));
+    if (!options.training && options.batch != 0 && entry.batch != options.batch) continue;
+    if (!options.training && options.seq != 0 && entry.seq != options.seq) continue;
+    if (options.training && entry.batch == batch_ && entry.seq == seq_) {
+      eval_entry_ = &entry;
+      break;
+    }
     const bool larger =
         eval_entry_ == nullptr || entry.batch * entry.seq > eval_entry_->batch * eval_entry_->seq;
-    if (same_shape || larger) eval_entry_ = &entry;
-    if (same_shape) return;
+    if (larger) eval_entry_ = &entry;
   }
+  const bool asked = !options.training && (options.batch != 0 || options.seq != 0);
+  if (asked && eval_entry_ == nullptr) return NoSuchShape(executor_, options, "eval", present);
+  return absl::OkStatus();
 }
 
 void ExecutorEngine::DescribeState() {
@@ -165,21 +234,13 @@ absl::Span<const StateTensor> ExecutorEngine::state(StateKind kind) const {
   return state_[static_cast<int>(kind)].tensors;
 }
 
-absl::StatusOr<absl::Span<uint8_t>> ExecutorEngine::Bytes(StateKind kind, size_t index) {
-  return executor_.Bytes(*state_[static_cast<int>(kind)].buffers[index]);
-}
-
 absl::Status ExecutorEngine::ReadState(StateKind kind, size_t index, absl::Span<uint8_t> bytes) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> from, Bytes(kind, index));
-  std::copy(from.begin(), from.end(), bytes.begin());
-  return absl::OkStatus();
+  return executor_.ReadBytes(*state_[static_cast<int>(kind)].buffers[index], bytes);
 }
 
 absl::Status ExecutorEngine::WriteState(StateKind kind, size_t index,
                                         absl::Span<const uint8_t> bytes) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> to, Bytes(kind, index));
-  std::copy(bytes.begin(), bytes.end(), to.begin());
-  return absl::OkStatus();
+  return executor_.WriteBytes(*state_[static_cast<int>(kind)].buffers[index], bytes);
 }
 
 absl::Status ExecutorEngine::InitializeParameters(uint64_t seed) {
@@ -190,40 +251,53 @@ std::vector<std::string> ExecutorEngine::aliases(size_t index) const {
   return executor_.info().parameters[index].aliases;
 }
 
-absl::Status ExecutorEngine::SetControl(absl::string_view name, double value) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<float> control, executor_.Control<float>(name));
-  control[0] = static_cast<float>(value);
+absl::StatusOr<TrainEngine::BatchMemory> ExecutorEngine::StageBatch(int64_t micro_batch) {
+  const int piece = static_cast<int>(micro_batch);
+  BatchMemory memory;
+  HYDRA_ASSIGN_OR_RETURN(memory.tokens, plan_->launch->Stage(plan_->tokens, piece));
+  HYDRA_ASSIGN_OR_RETURN(memory.targets, plan_->launch->Stage(plan_->targets, piece));
+  return memory;
+}
+
+absl::StatusOr<int64_t> ExecutorEngine::SubmitStep() {
+  HYDRA_RETURN_IF_ERROR(plan_->launch->StageControl(control_));
+  HYDRA_ASSIGN_OR_RETURN(const hal::Ticket ticket, plan_->launch->Submit());
+  flight_[static_cast<size_t>(submitted_) % flight_.size()] = {plan_, ticket};
+  return submitted_++;
+}
+
+absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
+  if (number < 0 || number >= submitted_ || number + steps_in_flight() < submitted_) {
+    return FailureError(absl::StrCat("step ", number, " of ", submitted_, "; only the last ",
+                                     steps_in_flight(), " can be read"));
+  }
+  const InFlight& step = flight_[static_cast<size_t>(number) % flight_.size()];
+  Launch& launch = *step.plan->launch;
+  results.losses.resize(terms_.size());
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    results.losses[term] = 0;
+    if (!step.plan->losses[term]) continue;
+    HYDRA_ASSIGN_OR_RETURN(results.losses[term], MeanLoss(step, *step.plan->losses[term]));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> norm,
+                         launch.Fetch(step.ticket, step.plan->grad_norm));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> scale,
+                         launch.Fetch(step.ticket, step.plan->clip_scale));
+  results.grad_norm = norm[0];
+  results.clip_scale = scale[0];
+  HYDRA_ASSIGN_OR_RETURN(results.seconds, launch.Seconds(step.ticket));
   return absl::OkStatus();
 }
 
-bool ExecutorEngine::HasControl(absl::string_view name) const {
-  const std::vector<NamedBuffer>& controls = executor_.info().control;
-  return std::any_of(controls.begin(), controls.end(),
-                     [&](const NamedBuffer& buffer) { return buffer.name == name; });
-}
-
-absl::Status ExecutorEngine::SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
-                                      absl::Span<const int32_t> targets) {
-  const int part = static_cast<int>(micro_batch);
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> to, step_->Input<int32_t>("tokens", part));
-  HYDRA_RETURN_IF_ERROR(Copy(tokens, to, "tokens"));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> goal, step_->Input<int32_t>("targets", part));
-  return Copy(targets, goal, "targets");
-}
-
-absl::Status ExecutorEngine::RunStep() { return step_->Run(); }
-
-absl::StatusOr<double> ExecutorEngine::Loss(size_t term, int64_t micro_batch) {
-  HYDRA_ASSIGN_OR_RETURN(
-      const absl::Span<const float> value,
-      step_->Output<float>(absl::StrCat("loss.", terms_[term]), static_cast<int>(micro_batch)));
-  return value[0];
-}
-
-absl::StatusOr<double> ExecutorEngine::ApplyOutput(absl::string_view name) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
-                         step_->Output<float>(name, step_->parts() - 1));
-  return value[0];
+absl::StatusOr<double> ExecutorEngine::MeanLoss(const InFlight& step, OutputSlot<float> output) {
+  // Micro-batches in order, in float64: the mean does not depend on who finished first.
+  double sum = 0;
+  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
+                           step.plan->launch->Fetch(step.ticket, output, static_cast<int>(micro)));
+    sum += value[0];
+  }
+  return sum / static_cast<double>(micro_batches_);
 }
 
 absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
@@ -235,19 +309,12 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                      ": has no entry 'eval'; compile with --entry=eval@BxS"));
     }
     HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
+    HYDRA_ASSIGN_OR_RETURN(eval_loss_, FindBuffer(eval_entry_->outputs, "token_loss", "output"));
   }
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> to, eval_->Input<int32_t>("tokens"));
-  HYDRA_RETURN_IF_ERROR(Copy(tokens, to, "tokens"));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> goal, eval_->Input<int32_t>("targets"));
-  HYDRA_RETURN_IF_ERROR(Copy(targets, goal, "targets"));
+  HYDRA_RETURN_IF_ERROR(eval_->SetInput("tokens", tokens));
+  HYDRA_RETURN_IF_ERROR(eval_->SetInput("targets", targets));
   HYDRA_RETURN_IF_ERROR(eval_->Run());
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> losses, eval_->Output<float>("token_loss"));
-  if (losses.size() != token_loss.size()) {
-    return FailureError(absl::StrCat("token_loss: expected ", token_loss.size(),
-                                     " values, the artifact has ", losses.size()));
-  }
-  std::copy(losses.begin(), losses.end(), token_loss.begin());
-  return absl::OkStatus();
+  return eval_->ReadOutput(*eval_loss_, 0, token_loss);
 }
 
 }  // namespace hydra::train

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,19 +16,21 @@
 namespace hydra::train {
 
 struct ExecutorEngineOptions {
-  int64_t batch = 0;  // 0: that of the largest training entry
+  int64_t batch = 0;  // 0: that of the largest entry
   int64_t seq = 0;
   int64_t micro_batches = 1;
   std::string variant = {};  // "": the first one of the artifact
   bool training = true;      // false: evaluation and checkpoints only
+  bool profile = false;      // time every command of a step
+  int64_t steps_in_flight = 1;
 };
 
 // Owns the launches; borrows the executor, which must have memory for the micro-batches.
 class ExecutorEngine final : public TrainEngine {
  public:
-  // kInvalidArgument or kNotFound if no entry has exactly that shape, listing those present.
-  // Training needs no exact match for evaluation: the evaluation entry nearest to the training
-  // shape is taken.
+  // A usage error if no entry has exactly that shape, listing those present. Training needs no
+  // exact match for evaluation: the entry of the training shape is taken, else the largest. Without
+  // training the shape is that of the evaluation entry, which need not exist if none is asked for.
   static absl::StatusOr<std::unique_ptr<ExecutorEngine>> Create(
       Executor& executor, const ExecutorEngineOptions& options);
 
@@ -40,43 +43,65 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status WriteState(StateKind kind, size_t index, absl::Span<const uint8_t> bytes) override;
   absl::Status InitializeParameters(uint64_t seed) override;
   std::vector<std::string> aliases(size_t index) const override;
-  absl::Status SetControl(absl::string_view name, double value) override;
-  bool HasControl(absl::string_view name) const override;
-  absl::Status SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
-                        absl::Span<const int32_t> targets) override;
-  absl::Status RunStep() override;
+  std::optional<size_t> FindControl(absl::string_view name) const override {
+    return control_.Find(name);
+  }
+  void SetControl(size_t control, double value) override { control_.Set(control, value); }
+  absl::Status UseVariant(absl::string_view variant) override;
+  absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override;
+  absl::StatusOr<int64_t> SubmitStep() override;
   absl::Span<const std::string> loss_terms() const override { return terms_; }
-  absl::StatusOr<double> Loss(size_t term, int64_t micro_batch) override;
-  absl::StatusOr<double> GradNorm() override { return ApplyOutput("grad_norm"); }
-  absl::StatusOr<double> ClipScale() override { return ApplyOutput("clip_scale"); }
+  int64_t steps_in_flight() const override { return static_cast<int64_t>(flight_.size()); }
+  absl::Status ReadStep(int64_t number, StepResults& results) override;
   int64_t eval_batch() const override { return eval_entry_ ? eval_entry_->batch : 0; }
   int64_t eval_seq() const override { return eval_entry_ ? eval_entry_->seq : 0; }
   absl::Status Evaluate(absl::Span<const int32_t> tokens, absl::Span<const int32_t> targets,
                         absl::Span<float> token_loss) override;
 
-  // The launch of a step, for benchmarks and profiles; nullptr without training.
-  Launch* step_launch() { return step_.get(); }
+  // The launch of the current plan, for benchmarks and profiles; nullptr without training.
+  Launch* step_launch() { return plan_ == nullptr ? nullptr : plan_->launch.get(); }
 
  private:
   struct Tensors {
     std::vector<StateTensor> tensors;
     std::vector<const artifact::NamedBuffer*> buffers;
   };
-  explicit ExecutorEngine(Executor& executor) : executor_(executor) {}
-  absl::Status PrepareTraining(const ExecutorEngineOptions& options);
-  void FindEvaluation();
+  // A prepared step of one variant, with the places of all that goes in and comes out.
+  struct StepPlan {
+    const artifact::EntryInfo* accumulate = nullptr;
+    std::unique_ptr<Launch> launch = nullptr;
+    InputSlot<int32_t> tokens = {}, targets = {};
+    // By term, with a piece per micro-batch; a variant may lack a term, which then is 0.
+    std::vector<std::optional<OutputSlot<float>>> losses = {};
+    OutputSlot<float> grad_norm = {}, clip_scale = {};
+  };
+  struct InFlight {
+    StepPlan* plan = nullptr;
+    hal::Ticket ticket;
+  };
+  ExecutorEngine(Executor& executor, ControlBlock control)
+      : executor_(executor), control_(std::move(control)) {}
+  absl::Status FindTraining(const ExecutorEngineOptions& options);
+  absl::Status PreparePlan(StepPlan& plan);
+  absl::Status FindEvaluation(const ExecutorEngineOptions& options);
   void DescribeState();
-  absl::StatusOr<absl::Span<uint8_t>> Bytes(StateKind kind, size_t index);
-  absl::StatusOr<double> ApplyOutput(absl::string_view name);
+  absl::StatusOr<double> MeanLoss(const InFlight& step, OutputSlot<float> output);
 
   Executor& executor_;
   EngineFacts facts_;
   int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
   std::array<Tensors, 3> state_;
   std::vector<std::string> terms_;
-  std::unique_ptr<Launch> step_;
+  ControlBlock control_;
+  hal::RecordOptions record_;
+  const artifact::EntryInfo* apply_ = nullptr;
+  std::vector<StepPlan> plans_;   // one per variant, in the artifact's order
+  StepPlan* plan_ = nullptr;      // the current one
+  std::vector<InFlight> flight_;  // step n is at n mod size
+  int64_t submitted_ = 0;
   const artifact::EntryInfo* eval_entry_ = nullptr;
   std::unique_ptr<Launch> eval_;  // prepared on first use
+  const artifact::NamedBuffer* eval_loss_ = nullptr;
 };
 
 // Names and versions that decide whether two runs can be bit-identical.

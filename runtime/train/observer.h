@@ -17,6 +17,7 @@ struct RunStart {
   int64_t parameter_count = 0;
   int64_t start_step = 0;  // updates already done
   int64_t total_steps = 0;
+  std::vector<std::string> lines;  // what the settings come to, for the user
   std::string settings_json;
 };
 
@@ -24,8 +25,8 @@ struct RunStart {
 struct StepReport {
   int64_t step = 0;
   std::vector<std::pair<std::string, double>> losses;  // terms without "loss."
-  double lr = 0;
-  double grad_norm = 0;  // before clipping
+  double lr = 0;                                       // that was applied: a spike lowers it
+  double grad_norm = 0;                                // before clipping
   double clip_scale = 1;
   double loss_ema = 0;
   int64_t batch = 0;

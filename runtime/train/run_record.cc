@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "runtime/io/atomic_file.h"
 #include "runtime/io/json_file.h"
 
 namespace hydra::train {
@@ -67,7 +66,10 @@ absl::Status ReadModel(const JsonView& root, RunRecord& record) {
   HYDRA_RETURN_IF_ERROR(Read(device, "isa_level", facts.isa_level));
   HYDRA_ASSIGN_OR_RETURN(const JsonView versions, root.Get("versions"));
   HYDRA_RETURN_IF_ERROR(Read(versions, "compiler", facts.compiler_build));
-  return Read(versions, "libraries", facts.library_versions);
+  HYDRA_RETURN_IF_ERROR(Read(versions, "libraries", facts.library_versions));
+  // Checkpoints of the first format version do not say; every fact then counts as unknown.
+  if (!root.Find("runtime")) return absl::OkStatus();
+  return Read(root, "runtime", facts.runtime);
 }
 
 absl::Status ReadHost(const JsonView& root, RunRecord& record) {
@@ -95,9 +97,22 @@ void Compare(absl::string_view what, absl::string_view saved, absl::string_view 
       absl::StrCat(what, ": the checkpoint has '", saved, "', this run has '", now, "'"));
 }
 
+// Facts that only one side has are differences too.
+void CompareAll(const std::map<std::string, std::string>& saved,
+                const std::map<std::string, std::string>& now, std::vector<std::string>& lines) {
+  const auto value = [](const std::map<std::string, std::string>& facts, const std::string& name) {
+    const auto found = facts.find(name);
+    return found == facts.end() ? absl::string_view("unknown") : absl::string_view(found->second);
+  };
+  for (const auto& [name, text] : saved) Compare(name, text, value(now, name), lines);
+  for (const auto& [name, text] : now) {
+    if (saved.count(name) == 0) Compare(name, "unknown", text, lines);
+  }
+}
+
 }  // namespace
 
-absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
+std::string RunRecordText(const RunRecord& record) {
   Json records = Json::array();
   for (const StepRecord& step : record.records) {
     records.push_back(
@@ -109,6 +124,7 @@ absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
       {"run_id", record.run_id},
       {"step", record.step},
       {"total_tokens", record.total_tokens},
+      {"initial_weights", record.initial_weights},
       {"settings", record.settings},
       {"model",
        {{"name", facts.model},
@@ -119,17 +135,18 @@ absl::Status WriteRunRecord(const std::string& path, const RunRecord& record) {
         {"parameter_count", facts.parameter_count}}},
       {"device", {{"target", facts.target}, {"isa_level", facts.isa_level}}},
       {"versions", {{"compiler", facts.compiler_build}, {"libraries", facts.library_versions}}},
+      {"runtime", facts.runtime},
       {"data", {{"fingerprint", record.data_fingerprint}, {"tokenizer", record.tokenizer}}},
       {"host_state",
        {{"record_lag", record.record_lag},
         {"loss_ema", record.loss_ema},
         {"ce_ema", record.ce_ema},
         {"records", std::move(records)}}}};
-  return WriteFileAtomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::ReadFile(path));
+absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_view source) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::Parse(text, source));
   const JsonView root = document.root();
   HYDRA_ASSIGN_OR_RETURN(const JsonView format, root.Get("format"));
   HYDRA_ASSIGN_OR_RETURN(const absl::string_view format_name, format.String());
@@ -138,6 +155,10 @@ absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
   HYDRA_RETURN_IF_ERROR(Read(root, "run_id", record.run_id));
   HYDRA_RETURN_IF_ERROR(Read(root, "step", record.step));
   HYDRA_RETURN_IF_ERROR(Read(root, "total_tokens", record.total_tokens));
+  // Checkpoints written before there was a choice have no such member.
+  if (root.Find("initial_weights")) {
+    HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
+  }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
   HYDRA_RETURN_IF_ERROR(ReadModel(root, record));
   HYDRA_ASSIGN_OR_RETURN(const JsonView data, root.Get("data"));
@@ -154,13 +175,8 @@ std::vector<std::string> Differences(const EngineFacts& saved, const EngineFacts
   Compare("target", saved.target, now.target, lines);
   Compare("instruction-set level", saved.isa_level, now.isa_level, lines);
   Compare("compiler", saved.compiler_build, now.compiler_build, lines);
-  for (const auto& [name, version] : saved.library_versions) {
-    const auto found = now.library_versions.find(name);
-    Compare(name, version,
-            found == now.library_versions.end() ? absl::string_view("none")
-                                                : absl::string_view(found->second),
-            lines);
-  }
+  CompareAll(saved.library_versions, now.library_versions, lines);
+  CompareAll(saved.runtime, now.runtime, lines);
   return lines;
 }
 

@@ -22,6 +22,7 @@ struct RunRecord {
   EngineFacts facts;
   std::string data_fingerprint;  // "" if the weights were imported
   std::string tokenizer;         // "" if unknown
+  std::string initial_weights;   // content hash of the file that training began with; "" for none
   std::string spec_file;         // inside the checkpoint; "" if none
   bool has_artifact = false;     // model.hydra is inside the checkpoint
   int64_t record_lag = 1;
@@ -30,9 +31,10 @@ struct RunRecord {
   double ce_ema = 0;
 };
 
-absl::Status WriteRunRecord(const std::string& path, const RunRecord& record);
-// kDataLoss or kFailedPrecondition name file, line and what was expected.
-absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path);
+// The contents of run.json, and back. `source` names the text in messages; kInput
+// names line and what was expected.
+std::string RunRecordText(const RunRecord& record);
+absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_view source);
 
 // What differs between the run that wrote `saved` and a program with `now`, one line each; empty if
 // a resume is bit-identical.

@@ -3,16 +3,17 @@
 #define HYDRA_RUNTIME_TRAIN_SCHEDULE_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "runtime/base/status.h"
 
 namespace hydra::train {
 
 struct ScheduleOptions {
-  int64_t steps = 0;         // X, the length of the whole run
-  double max_lr = 0;         // lr_max
-  double min_lr = -1;        // lr_min; negative: 0.3 * max_lr
-  int64_t warmup_steps = 0;  // W; 0: max(100, trunc(0.01 X))
+  int64_t steps = 0;                                   // X, the length of the whole run
+  double max_lr = 0;                                   // lr_max
+  std::optional<double> min_lr = std::nullopt;         // lr_min; else 0.3 * max_lr
+  std::optional<int64_t> warmup_steps = std::nullopt;  // W; else max(100, trunc(0.01 X))
   double stable_fraction = 0.85;
   bool floor_warmup = true;  // lr_min holds during warm-up too (model.md, Q25)
 };
@@ -20,7 +21,7 @@ struct ScheduleOptions {
 // Pure function of the step; immutable after construction and thread-safe.
 class Schedule {
  public:
-  // kInvalidArgument for non-positive steps or rates, or min_lr above max_lr.
+  // A usage error for steps below 1, negative lengths or rates, or min_lr above max_lr.
   static absl::StatusOr<Schedule> Create(const ScheduleOptions& options);
 
   // Rate of `step` >= 0, counted from 0. Steps beyond the run keep the minimum.
@@ -41,9 +42,6 @@ class Schedule {
   double min_lr_ = 0;
   bool floor_warmup_ = true;
 };
-
-// lr_max of a model with `parameters` weights: 1e-4 / sqrt(P / 100), P in millions (model.md 13).
-double DefaultMaxLearningRate(int64_t parameters);
 
 // Norm above which a step counts as a spike (training.md 15.1).
 double DefaultSpikeNorm(int64_t parameters);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "runtime/base/did_you_mean.h"
 
 namespace hydra::train {
@@ -20,63 +21,78 @@ constexpr SettingType kText = SettingType::kText;
 constexpr SettingScope kRun = SettingScope::kRun;
 constexpr SettingScope kCompile = SettingScope::kCompile;
 
+constexpr SettingRange kAny;
+constexpr SettingRange kCount{.least = 0};     // of things, or a length
+constexpr SettingRange kPositive{.least = 1};  // the same, and there must be one
+constexpr SettingRange kSize{.least = 1, .automatic = true};
+constexpr SettingRange kWeight{.least = 0};
+constexpr SettingRange kAutoWeight{.least = 0, .automatic = true};
+constexpr SettingRange kShare{.least = 0, .most = 1};
+// Every micro-batch of a step has inputs and outputs of its own in device memory.
+constexpr SettingRange kMicroBatches{.least = 1, .most = 65536};
+constexpr SettingRange kLag{.least = 1, .most = 1024, .automatic = true};
+
 constexpr SettingSpec kTable[] = {
     // The run.
-    {"steps", kInt, kRun, "1000", "optimizer steps of the whole run; the schedule counts to it"},
-    {"batch", kInt, kRun, "0", "sequences per micro-batch; 0: the artifact's largest"},
-    {"seq", kInt, kRun, "0", "tokens per sequence; 0: the artifact's largest"},
-    {"accum", kInt, kRun, "1", "micro-batches per optimizer step"},
-    {"seed", kInt, kRun, "0", "seed of weights, batches and noise"},
-    {"variant", kText, kRun, "", "program variant of the training entry; empty: the first"},
+    {"steps", kInt, kRun, "1000", kPositive,
+     "optimizer steps of the whole run; the schedule counts to it"},
+    {"batch", kInt, kRun, "auto", kSize, "sequences per micro-batch; auto: 8, or the artifact's"},
+    {"seq", kInt, kRun, "auto", kSize,
+     "tokens per sequence; auto: 256 or the model's longest, or the artifact's"},
+    {"accum", kInt, kRun, "1", kMicroBatches, "micro-batches per optimizer step"},
+    {"seed", kInt, kRun, "0", kCount, "seed of weights, batches and noise"},
+    {"variant", kText, kRun, "", kAny, "program variant of the training entry; empty: the first"},
     // Learning rate, model.md 13.
-    {"lr", kNum, kRun, "0", "largest learning rate; 0: 1e-4 / sqrt(millions of parameters / 100)"},
-    {"min_lr", kNum, kRun, "-1", "smallest learning rate; negative: 0.3 * lr"},
-    {"warmup_steps", kInt, kRun, "0", "warm-up length; 0: max(100, steps / 100)"},
-    {"stable_fraction", kNum, kRun, "0.85", "share of the steps after warm-up at the full rate"},
-    {"lr_floor_in_warmup", kBool, kRun, "true", "min_lr holds during warm-up too"},
-    {"weight_decay", kNum, kRun, "0.1", "decoupled weight decay before group factors"},
+    {"size", kText, kRun, "auto", kAny,
+     "row of the size table that sets lr and grad_clip (100M, 1B ...); auto: the row that the "
+     "model is named after, else its true parameter count"},
+    {"lr", kNum, kRun, "auto", kAutoWeight,
+     "largest learning rate; auto: 1e-4 / sqrt(millions of parameters / 100)"},
+    {"min_lr", kNum, kRun, "auto", kAutoWeight, "smallest learning rate; auto: 0.3 * lr"},
+    {"warmup_steps", kInt, kRun, "auto", kAutoWeight,
+     "warm-up length; auto: max(100, steps / 100)"},
+    {"stable_fraction", kNum, kRun, "0.85", kShare,
+     "share of the steps after warm-up at the full rate"},
+    {"lr_floor_in_warmup", kBool, kRun, "true", kAny, "min_lr holds during warm-up too"},
+    {"weight_decay", kNum, kRun, "0.1", kWeight, "decoupled weight decay before group factors"},
     // Clipping, model.md 13.
-    {"grad_clip", kNum, kRun, "5", "static clip norm; half of it starts the moving norm"},
-    {"clip_dynamic", kBool, kRun, "true",
-     "limit follows the moving norm; false: grad_clip exactly"},
-    {"clip_min", kNum, kRun, "50", "smallest dynamic limit"},
-    {"clip_max", kNum, kRun, "3000", "largest dynamic limit"},
-    {"clip_factor", kNum, kRun, "2", "dynamic limit over the moving norm"},
-    {"clip_ema_decay", kNum, kRun, "0.05", "step of the moving norm towards each new norm"},
-    {"spike_norm", kNum, kRun, "0", "norm that counts as a spike; 0: from the model's size"},
-    {"spike_lr_factor", kNum, kRun, "0.5", "learning-rate factor of a step with a spike"},
+    {"grad_clip", kNum, kRun, "auto", kAutoWeight,
+     "half of it starts the moving norm; the least limit when clip_dynamic is false; auto: 5, or "
+     "the size's"},
+    {"clip_dynamic", kBool, kRun, "true", kAny,
+     "the limit follows the moving norm; false: it stays where it starts, and corrected rules take "
+     "grad_clip exactly"},
+    {"clip_min", kNum, kRun, "50", kWeight, "smallest limit"},
+    {"clip_max", kNum, kRun, "3000", kWeight, "largest limit"},
+    {"clip_factor", kNum, kRun, "2", kWeight, "limit over the moving norm"},
+    {"clip_ema_decay", kNum, kRun, "0.05", kShare, "step of the moving norm towards each new norm"},
+    {"spike_norm", kNum, kRun, "auto", kAutoWeight,
+     "norm that counts as a spike; auto: from the model's size"},
+    {"spike_lr_factor", kNum, kRun, "0.5", kWeight, "learning-rate factor of a step with a spike"},
     // Losses.
-    {"mod_aux_weight", kNum, kRun, "-1",
-     "weight of the depth-router balance loss; -1: the model's"},
+    {"mod_aux_weight", kNum, kRun, "auto", kAutoWeight,
+     "weight of the depth-router balance loss; auto: the model's"},
     // Host decisions that depend on results.
-    {"record_lag", kInt, kRun, "1", "steps between a result and the host decision that may use it"},
+    {"record_lag", kInt, kRun, "auto", kLag,
+     "steps between a result and the host decision that may use it; auto: 2, or 1 for rules = "
+     "pytorch"},
     // Bookkeeping.
-    {"save_interval", kInt, kRun, "500", "steps between checkpoints; 0: only at the end"},
-    {"keep_checkpoints", kInt, kRun, "3", "checkpoints to keep; 0: all"},
-    {"eval_interval", kInt, kRun, "500", "steps between evaluations; 0: only at the end"},
-    {"eval_batches", kInt, kRun, "25", "batches per evaluation; 0: all of the held-out data"},
-    {"log_interval", kInt, kRun, "25", "steps between log lines"},
+    {"save_interval", kInt, kRun, "500", kCount, "steps between checkpoints; 0: only at the end"},
+    {"keep_checkpoints", kInt, kRun, "3", kCount, "checkpoints to keep; 0: all"},
+    {"eval_interval", kInt, kRun, "500", kCount, "steps between evaluations; 0: only at the end"},
+    {"eval_batches", kInt, kRun, "25", kCount,
+     "batches per evaluation; 0: all of the held-out data"},
+    {"log_interval", kInt, kRun, "25", kPositive, "steps between log lines"},
     // The program.
-    {"target", kText, kCompile, "", "cpu"},
-    {"arch", kText, kCompile, "", "native, x86-64-v3, x86-64-v4 or sapphirerapids"},
-    {"precision", kText, kCompile, "", "f32"},
-    {"routing", kText, kCompile, "", "fixed, static or dynamic"},
-    {"cache", kInt, kCompile, "", "positions of the decoding cache"},
+    {"target", kText, kCompile, "", kAny, "device to compile for: cpu"},
+    {"arch", kText, kCompile, "", kAny,
+     "native or an instruction-set level that hydra-opt --help lists"},
+    {"precision", kText, kCompile, "", kAny, "element type: f32"},
+    {"routing", kText, kCompile, "", kAny, "fixed, static or dynamic"},
+    {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
 };
 
-absl::string_view TypeName(SettingType type) {
-  switch (type) {
-    case SettingType::kInteger:
-      return "an integer";
-    case SettingType::kNumber:
-      return "a number";
-    case SettingType::kBoolean:
-      return "true or false";
-    case SettingType::kText:
-      return "a text";
-  }
-  return "";
-}
+constexpr absl::string_view kAutomatic = "auto";
 
 std::string Shortest(double value) {
   char text[64];
@@ -85,18 +101,24 @@ std::string Shortest(double value) {
 }
 
 // The one spelling of a value, so that equal settings are equal bytes; nullopt if it does not
-// parse.
-std::optional<std::string> Canonical(SettingType type, absl::string_view value) {
-  switch (type) {
+// parse or is out of range.
+std::optional<std::string> Canonical(const SettingSpec& spec, absl::string_view value) {
+  const auto inside = [&](double number) {
+    return number >= spec.range.least && number <= spec.range.most;
+  };
+  if (spec.range.automatic && value == kAutomatic) return std::string(kAutomatic);
+  switch (spec.type) {
     case SettingType::kInteger: {
       int64_t parsed = 0;
       if (!absl::SimpleAtoi(value, &parsed)) return std::nullopt;
+      if (!inside(static_cast<double>(parsed))) return std::nullopt;
       return absl::StrCat(parsed);
     }
     case SettingType::kNumber: {
       double parsed = 0;
       if (!absl::SimpleAtod(value, &parsed) || !std::isfinite(parsed)) return std::nullopt;
-      return Shortest(parsed);
+      if (!inside(parsed)) return std::nullopt;
+      return Shortest(parsed == 0 ? 0 : parsed);  // -0 is 0
     }
     case SettingType::kBoolean: {
       bool parsed = false;
@@ -112,6 +134,19 @@ std::optional<std::string> Canonical(SettingType type, absl::string_view value) 
 }  // namespace
 
 absl::Span<const SettingSpec> SettingTable() { return kTable; }
+
+std::string DescribeValues(const SettingSpec& spec) {
+  if (spec.type == SettingType::kText) return "a text";
+  if (spec.type == SettingType::kBoolean) return "true or false";
+  std::string text = spec.type == SettingType::kInteger ? "an integer" : "a number";
+  if (std::isfinite(spec.range.most)) {
+    absl::StrAppend(&text, " from ", spec.range.least, " to ", spec.range.most);
+  } else if (std::isfinite(spec.range.least)) {
+    absl::StrAppend(&text, " of at least ", spec.range.least);
+  }
+  if (spec.range.automatic) absl::StrAppend(&text, ", or ", kAutomatic);
+  return text;
+}
 
 const SettingSpec* FindSetting(absl::string_view key) {
   for (const SettingSpec& spec : kTable) {
@@ -132,10 +167,14 @@ absl::Status Settings::Set(absl::string_view key, absl::string_view value) {
     return UsageError(absl::StrCat("unknown setting '", key, "'", DidYouMean(key, names),
                                    " (hydra-run train --help-settings lists all)"));
   }
-  std::optional<std::string> canonical = Canonical(spec->type, value);
+  std::optional<std::string> canonical = Canonical(*spec, value);
   if (!canonical) {
-    return UsageError(absl::StrCat("setting '", key, "' expects ", TypeName(spec->type),
+    return UsageError(absl::StrCat("setting '", key, "' expects ", DescribeValues(*spec),
                                    ", found '", value, "'"));
+  }
+  if (given(key) && Text(key) != *canonical) {
+    return UsageError(absl::StrCat("setting '", key, "' is given twice, as ", Text(key), " and as ",
+                                   *canonical, "; give it once, as a flag or with --set"));
   }
   values_.insert_or_assign(std::string(key), *std::move(canonical));
   given_.emplace(key);
@@ -145,14 +184,17 @@ absl::Status Settings::Set(absl::string_view key, absl::string_view value) {
 absl::Status Settings::SetAssignment(absl::string_view assignment) {
   const size_t equals = assignment.find('=');
   if (equals == absl::string_view::npos || equals == 0) {
-    return UsageError(absl::StrCat("--set expects KEY=VALUE, found '", assignment, "'"));
+    return UsageError(absl::StrCat("--set expects KEY=VALUE, found '", assignment,
+                                   "' (hydra-run train --help-settings lists the keys)"));
   }
   return Set(assignment.substr(0, equals), assignment.substr(equals + 1));
 }
 
+bool Settings::automatic(absl::string_view key) const { return Text(key) == kAutomatic; }
+
 int64_t Settings::Integer(absl::string_view key) const {
   int64_t value = 0;
-  // Set() let only integers in.
+  // Set() let only integers and "auto" in; the latter leaves 0.
   (void)absl::SimpleAtoi(Text(key), &value);
   return value;
 }
@@ -200,10 +242,11 @@ absl::StatusOr<std::vector<std::string>> Settings::Restore(
                        "', which is no run setting of this version; resume with the version that "
                        "wrote the checkpoint"));
     }
-    const std::optional<std::string> canonical = Canonical(spec->type, value);
+    const std::optional<std::string> canonical = Canonical(*spec, value);
     if (!canonical) {
       return InputError(absl::StrCat("the saved setting '", key, "' should be ",
-                                     TypeName(spec->type), ", found '", value, "'"));
+                                     DescribeValues(*spec), ", found '", value,
+                                     "'; resume with the version that wrote the checkpoint"));
     }
     if (!given(key)) {
       values_.insert_or_assign(key, *canonical);
@@ -215,21 +258,28 @@ absl::StatusOr<std::vector<std::string>> Settings::Restore(
   return differences;
 }
 
-absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view artifact_path) {
+absl::Status CheckSettings(const Settings& settings) {
+  if (settings.Number("clip_min") > settings.Number("clip_max")) {
+    return UsageError(absl::StrCat("setting 'clip_min' is ", settings.Text("clip_min"),
+                                   ", above 'clip_max', ", settings.Text("clip_max"),
+                                   "; lower the one or raise the other"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view compiled,
+                                   absl::string_view advice) {
   const std::map<std::string, std::string> compile = settings.CompileSettings();
   if (compile.empty()) return absl::OkStatus();
   std::vector<std::string> names, flags;
   for (const auto& [key, value] : compile) {
     names.push_back(key);
-    std::string flag = key;
-    for (char& c : flag) c = c == '_' ? '-' : c;
-    flags.push_back(absl::StrCat("--", flag, "=", value));
+    flags.push_back(absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}), "=", value));
   }
   return UsageError(
-      absl::StrCat(artifact_path, " is already compiled and ", absl::StrJoin(names, ", "),
-                   names.size() == 1 ? " is a compile setting" : " are compile settings",
-                   "; recompile the model:\n  hydra-opt MODEL ", absl::StrJoin(flags, " "), " -o ",
-                   artifact_path));
+      absl::StrCat(compiled, " is already compiled and ", absl::StrJoin(names, ", "),
+                   names.size() == 1 ? " is a compile setting" : " are compile settings", "; ",
+                   absl::StrReplaceAll(advice, {{"FLAGS", absl::StrJoin(flags, " ")}})));
 }
 
 }  // namespace hydra::train

@@ -5,6 +5,7 @@
 #define HYDRA_RUNTIME_TRAIN_SETTINGS_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -22,16 +23,28 @@ enum class SettingScope {
   kCompile,  // changes the program; only for a model that is still to be compiled
 };
 
+// What a number may be, both ends included. `automatic`: also the word "auto", for a value that
+// follows from the model or the run.
+struct SettingRange {
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool automatic = false;
+};
+
 struct SettingSpec {
   absl::string_view key;
   SettingType type;
   SettingScope scope;
   absl::string_view initial;  // as text; "" for compile settings: the compiler's default
+  SettingRange range;         // of integers and numbers
   absl::string_view help;
 };
 
 // In the order of the help text.
 absl::Span<const SettingSpec> SettingTable();
+
+// What a value must be, as help and messages say it: "an integer of at least 1, or auto".
+std::string DescribeValues(const SettingSpec& spec);
 
 // nullptr if there is none.
 const SettingSpec* FindSetting(absl::string_view key);
@@ -41,11 +54,14 @@ class Settings {
  public:
   Settings();
 
-  // kInvalidArgument for an unknown key (with the nearest one) or a value that does not parse.
+  // A usage error for an unknown key (with the nearest one), a value that does not parse or is out
+  // of its range, or a key that has been set to another value: nothing given is dropped.
   absl::Status Set(absl::string_view key, absl::string_view value);
   // "key=value".
   absl::Status SetAssignment(absl::string_view assignment);
 
+  // Whether the value is "auto"; Integer and Number are 0 then.
+  bool automatic(absl::string_view key) const;
   // The key must be in the table with that type.
   int64_t Integer(absl::string_view key) const;
   double Number(absl::string_view key) const;
@@ -68,8 +84,14 @@ class Settings {
   std::set<std::string, std::less<>> given_;
 };
 
-// The refusal of compile settings on an artifact: names them and the command that recompiles.
-absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view artifact_path);
+// A usage error for values that are fine alone and not together: a smallest above a largest.
+absl::Status CheckSettings(const Settings& settings);
+
+// The refusal of compile settings on a program that is compiled already: names them and says what
+// to do. `compiled`: the artifact or checkpoint as the user named it; `advice`: the commands that
+// reach what was asked for, where FLAGS stands for the flags.
+absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view compiled,
+                                   absl::string_view advice);
 
 }  // namespace hydra::train
 

@@ -2,6 +2,7 @@
 #ifndef HYDRA_RUNTIME_TRAIN_TRAINER_H_
 #define HYDRA_RUNTIME_TRAIN_TRAINER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,22 +13,27 @@
 #include "runtime/base/status.h"
 #include "runtime/data/batches.h"
 #include "runtime/data/dataset.h"
+#include "runtime/train/checkpoint_schedule.h"
+#include "runtime/train/checkpoint_start.h"
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/observer.h"
+#include "runtime/train/recipe.h"
 #include "runtime/train/records.h"
-#include "runtime/train/schedule.h"
 #include "runtime/train/settings.h"
+#include "runtime/train/step_pipeline.h"
 
 namespace hydra::train {
 
 struct TrainerOptions {
-  std::string out;                                // checkpoints go to OUT/checkpoints
   std::optional<int64_t> stop_at = std::nullopt;  // end with a checkpoint after this many updates
-  bool resume = false;
+  // Safetensors file that a new run takes its parameters from; "": the initial values of the seed.
+  std::string weights = {};
   CheckpointAttachments attachments = {};
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
+  // Before the last checkpoint of a run is tried again.
+  std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
 };
 
 enum class TrainOutcome { kFinished, kStopped, kInterrupted };
@@ -38,14 +44,16 @@ enum class TrainOutcome { kFinished, kStopped, kInterrupted };
 // the same bytes as never stopping.
 class Trainer {
  public:
-  // Takes the settings of the checkpoint for everything that was not given when resuming.
-  // kInvalidArgument for settings, for a run that exists already (without resume).
+  // Takes the settings of the starting point's checkpoint for everything that was not given.
+  // kUsage for settings.
   static absl::StatusOr<Trainer> Create(TrainEngine& engine, const data::Dataset& dataset,
-                                        Settings settings, TrainerOptions options,
+                                        Settings settings, StartingPoint start,
+                                        TrainerOptions options,
                                         std::vector<TrainObserver*> observers);
 
   // Trains to the end, to stop_at, or until interrupted; always ends with a checkpoint.
-  // kOutOfRange if the norm or the loss stops being finite: the last checkpoint stays as it is.
+  // kNumerical if the norm or the loss stops being finite: the state before that step is saved, if
+  // its parameters are finite, and the older checkpoints stay.
   absl::StatusOr<TrainOutcome> Run();
 
   int64_t step() const { return record_.step; }
@@ -57,15 +65,23 @@ class Trainer {
  private:
   Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
           TrainerOptions options, std::vector<TrainObserver*> observers, CheckpointStore store,
-          Schedule schedule, data::TrainingBatches batches, StepRecords records);
+          StepPipeline pipeline, StepRecords records);
 
   absl::StatusOr<TrainOutcome> RunSteps();
-  absl::Status Start(std::optional<CheckpointStore::Newest> newest);
-  absl::Status WriteControls(int64_t step);
+  absl::Status Start(const std::optional<Checkpoint>& checkpoint);
+  absl::Status StartNew();
+  // The step that is submitted next; record_.step is the first one whose record was not read.
+  int64_t next_step() const { return record_.step + pipeline_.pending(); }
   absl::Status Step();
-  absl::StatusOr<StepReport> ReadResults(int64_t step, double lr);
+  // Reads the record of the oldest step in flight.
+  absl::Status TakeRecord();
+  // Reads all of them, before anything that uses the state as a whole.
+  absl::Status Settle();
   absl::Status EvaluateNow();
-  absl::Status Save();
+  absl::Status Save(int64_t keep);
+  void SaveOrPostpone();
+  absl::Status SaveAtEnd(int64_t keep);
+  absl::Status EndWith(const absl::Status& failure);
   void Warn(const std::string& message);
 
   TrainEngine& engine_;
@@ -74,19 +90,17 @@ class Trainer {
   TrainerOptions options_;
   std::vector<TrainObserver*> observers_;
   CheckpointStore store_;
-  Schedule schedule_;
-  data::TrainingBatches batches_;
+  CheckpointSchedule saves_;
+  StepPipeline pipeline_;
   StepRecords records_;
   RunRecord record_;
-  std::vector<int32_t> tokens_, targets_;
+  // Once every step in flight was read, the device's state is that of record_.
+  bool state_is_whole_ = true;
   int64_t saved_step_ = -1;
   int64_t evaluated_step_ = -1;
   std::string last_checkpoint_;
   std::optional<Evaluation> last_evaluation_;
 };
-
-// Checks the settings that no other part checks: counts, weights, intervals.
-absl::Status CheckSettings(const Settings& settings);
 
 }  // namespace hydra::train
 

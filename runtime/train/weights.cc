@@ -1,44 +1,100 @@
 #include "runtime/train/weights.h"
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_join.h"
 #include "runtime/base/did_you_mean.h"
+#include "runtime/train/weights_conversion.h"
 
 namespace hydra::train {
 namespace {
+
+// How many missing tensors a message lists.
+constexpr size_t kListed = 5;
 
 std::string Shape(absl::Span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-// Checks everything before the first write, so that a bad file leaves the parameters untouched.
-absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file,
-                                                     absl::Span<const StateTensor> tensors,
-                                                     const TensorAliases& aliases) {
+bool Fits(DType found, DType expected, ElementTypes types) {
+  if (found == expected) return true;
+  return types == ElementTypes::kConvertible && expected == DType::kF32 && IsFloat(found);
+}
+
+// The tensors of one parameter, under its name first; all have its shape and a type that fits.
+absl::StatusOr<std::vector<const TensorView*>> Candidates(const SafetensorsFile& file,
+                                                          const StateTensor& expected,
+                                                          const std::vector<std::string>& names,
+                                                          ElementTypes types) {
   std::vector<const TensorView*> found;
-  std::set<std::string> known;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const StateTensor& expected = tensors[i];
-    const TensorView* tensor = file.Find(expected.name);
-    known.insert(expected.name);
-    for (const std::string& alias : aliases(i)) {
-      known.insert(alias);
-      if (tensor == nullptr) tensor = file.Find(alias);
-    }
-    if (tensor == nullptr) {
-      std::vector<std::string> names;
-      for (const TensorView& other : file.tensors()) names.push_back(other.name);
-      return InputError(absl::StrCat(file.source(), ": expected a tensor '", expected.name,
-                                     "', found none", DidYouMeanAmong(expected.name, names)));
-    }
-    if (tensor->dtype != expected.dtype || tensor->shape != expected.shape) {
+  for (const std::string& name : names) {
+    const TensorView* tensor = file.Find(name);
+    if (tensor == nullptr) continue;
+    if (!Fits(tensor->dtype, expected.dtype, types) || tensor->shape != expected.shape) {
       return InputError(absl::StrCat(
           file.source(), ": tensor '", tensor->name, "': expected ", DTypeName(expected.dtype), " ",
           Shape(expected.shape), ", found ", DTypeName(tensor->dtype), " ", Shape(tensor->shape)));
     }
     found.push_back(tensor);
   }
+  return found;
+}
+
+// Values that the program would keep once must not differ: dropping one of them would be silent.
+absl::Status CheckSameValues(const SafetensorsFile& file,
+                             const std::vector<const TensorView*>& tensors) {
+  for (size_t i = 1; i < tensors.size(); ++i) {
+    if (tensors[i]->dtype == tensors[0]->dtype &&
+        std::equal(tensors[i]->bytes.begin(), tensors[i]->bytes.end(), tensors[0]->bytes.begin())) {
+      continue;
+    }
+    return InputError(absl::StrCat(
+        file.source(), ": tensors '", tensors[0]->name, "' and '", tensors[i]->name,
+        "' are one parameter of this model (tied), expected equal values, found different ones; "
+        "untie them in the model, or remove one from the file"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Missing(const SafetensorsFile& file, const std::vector<std::string>& missing) {
+  std::vector<std::string> names;
+  for (const TensorView& other : file.tensors()) names.push_back(other.name);
+  const std::vector<std::string> listed(
+      missing.begin(), missing.begin() + std::min<size_t>(missing.size(), kListed));
+  const std::string more =
+      missing.size() > kListed ? absl::StrCat(" and ", missing.size() - kListed, " more") : "";
+  return InputError(absl::StrCat(file.source(), ": expected ",
+                                 missing.size() == 1 ? "a tensor '" : "tensors '",
+                                 absl::StrJoin(listed, "', '"), "'", more, ", found none",
+                                 DidYouMeanAmong(missing.front(), names)));
+}
+
+// Checks everything before the first write, so that a bad file leaves the parameters untouched.
+absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file,
+                                                     absl::Span<const StateTensor> tensors,
+                                                     const TensorAliases& aliases,
+                                                     ElementTypes types) {
+  std::vector<const TensorView*> found;
+  std::vector<std::string> missing;
+  std::set<std::string> known;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    std::vector<std::string> names = aliases(i);
+    names.insert(names.begin(), tensors[i].name);
+    known.insert(names.begin(), names.end());
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<const TensorView*> candidates,
+                           Candidates(file, tensors[i], names, types));
+    HYDRA_RETURN_IF_ERROR(CheckSameValues(file, candidates));
+    if (candidates.empty()) {
+      missing.push_back(tensors[i].name);
+    } else {
+      found.push_back(candidates.front());
+    }
+  }
+  if (!missing.empty()) return Missing(file, missing);
   for (const TensorView& tensor : file.tensors()) {
     if (known.contains(tensor.name)) continue;
     return InputError(absl::StrCat(file.source(), ": tensor '", tensor.name, "' ",
@@ -51,30 +107,81 @@ absl::StatusOr<std::vector<const TensorView*>> Match(const SafetensorsFile& file
 
 }  // namespace
 
-absl::Status SaveTensors(const std::string& path, absl::string_view format,
-                         absl::Span<const StateTensor> tensors, const ReadTensor& read) {
+absl::StatusOr<FileDigest> SaveTensors(AtomicFile file, absl::string_view format,
+                                       absl::Span<const StateTensor> tensors,
+                                       const ReadTensor& read) {
   std::vector<TensorSpec> specs;
   for (const StateTensor& tensor : tensors) {
     specs.push_back({tensor.name, tensor.dtype, tensor.shape});
   }
-  HYDRA_ASSIGN_OR_RETURN(SafetensorsWriter writer,
-                         SafetensorsWriter::Create(path, {{"format", std::string(format)}}, specs));
+  HYDRA_ASSIGN_OR_RETURN(
+      SafetensorsWriter writer,
+      SafetensorsWriter::Create(std::move(file), {{"format", std::string(format)}}, specs));
   std::vector<uint8_t> bytes;
-  for (size_t i = 0; i < tensors.size(); ++i) {
+  // In the order of the file, so that its hash needs no second pass.
+  for (const size_t i : writer.layout()) {
     bytes.resize(StateBytes(tensors[i]));
     HYDRA_RETURN_IF_ERROR(read(i, absl::MakeSpan(bytes)));
     HYDRA_RETURN_IF_ERROR(writer.Append(tensors[i].name, bytes));
   }
-  return writer.Finish();
+  HYDRA_RETURN_IF_ERROR(writer.Finish());
+  return writer.Digest();
 }
 
 absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTensor> tensors,
-                         const TensorAliases& aliases, const WriteTensor& write) {
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<const TensorView*> found, Match(file, tensors, aliases));
+                         const TensorAliases& aliases, ElementTypes types,
+                         const WriteTensor& write) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<const TensorView*> found,
+                         Match(file, tensors, aliases, types));
+  std::vector<uint8_t> bytes;
+  std::vector<float> values;
   for (size_t i = 0; i < found.size(); ++i) {
-    HYDRA_RETURN_IF_ERROR(write(i, found[i]->bytes));
+    bytes.resize(found[i]->bytes.size());
+    HYDRA_RETURN_IF_ERROR(file.Read(*found[i], absl::MakeSpan(bytes)));
+    if (found[i]->dtype == tensors[i].dtype) {
+      HYDRA_RETURN_IF_ERROR(write(i, bytes));
+      continue;
+    }
+    values.resize(StateBytes(tensors[i]) / sizeof(float));
+    if (const std::optional<size_t> bad =
+            ConvertToFloat(found[i]->dtype, bytes, absl::MakeSpan(values))) {
+      return InputError(absl::StrCat(file.source(), ": tensor '", found[i]->name, "': element ",
+                                     *bad, " of type ", DTypeName(found[i]->dtype),
+                                     " is larger than any F32 number"));
+    }
+    HYDRA_RETURN_IF_ERROR(
+        write(i, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()),
+                                     values.size() * sizeof(float))));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> LoadWeights(const SafetensorsFile& file, TrainEngine& engine) {
+  const absl::Span<const StateTensor> parameters = engine.state(StateKind::kParameters);
+  HYDRA_RETURN_IF_ERROR(LoadTensors(
+      file, parameters, [&](size_t index) { return engine.aliases(index); },
+      ElementTypes::kConvertible,
+      [&](size_t index, absl::Span<const uint8_t> bytes) {
+        return engine.WriteState(StateKind::kParameters, index, bytes);
+      }));
+  return std::count_if(file.tensors().begin(), file.tensors().end(),
+                       [](const TensorView& tensor) { return tensor.dtype != DType::kF32; });
+}
+
+absl::StatusOr<std::string> FindNonFiniteParameter(TrainEngine& engine) {
+  const absl::Span<const StateTensor> parameters = engine.state(StateKind::kParameters);
+  std::vector<float> values;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i].dtype != DType::kF32) continue;
+    values.resize(StateBytes(parameters[i]) / sizeof(float));
+    HYDRA_RETURN_IF_ERROR(engine.ReadState(
+        StateKind::kParameters, i,
+        absl::MakeSpan(reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(float))));
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+      return parameters[i].name;
+    }
+  }
+  return std::string();
 }
 
 }  // namespace hydra::train

@@ -8,6 +8,7 @@
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
+#include "runtime/io/atomic_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/engine.h"
 
@@ -19,16 +20,32 @@ using WriteTensor = std::function<absl::Status(size_t index, absl::Span<const ui
 // Other names of tensor `index`.
 using TensorAliases = std::function<std::vector<std::string>(size_t index)>;
 
-// Writes one safetensors file with these tensors under their names. One tensor at a time is in
-// memory.
-absl::Status SaveTensors(const std::string& path, absl::string_view format,
-                         absl::Span<const StateTensor> tensors, const ReadTensor& read);
+// Fills `file` with these tensors under their names and commits it. One tensor at a time is in
+// memory; the digest is taken on the way.
+absl::StatusOr<FileDigest> SaveTensors(AtomicFile file, absl::string_view format,
+                                       absl::Span<const StateTensor> tensors,
+                                       const ReadTensor& read);
 
-// Hands every tensor of the list to `write`. A tensor is found by its name or one of its aliases.
-// kDataLoss (kFailedPrecondition for a file of another model) names the first tensor that is
-// missing, has another type or shape, or is in the file but not in the list.
+// Element types a file may have where F32 is wanted.
+enum class ElementTypes {
+  kExact,        // that one alone: states of a run
+  kConvertible,  // F16, BF16 and F64 too, rounded to nearest even: weights of other programs
+};
+
+// Hands every tensor of the list to `write`. A tensor is found by its name or one of its aliases;
+// under several of them, it must have the same values under each. kInput names the
+// first tensors that are missing, the first that has another type or shape, differs from its alias,
+// or is in the file but not in the list, and F64 values that F32 cannot hold; then nothing, or (for
+// such values) only part, was written.
 absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTensor> tensors,
-                         const TensorAliases& aliases, const WriteTensor& write);
+                         const TensorAliases& aliases, ElementTypes types,
+                         const WriteTensor& write);
+
+// The parameters of `engine` from a file of any float type; how many tensors were converted.
+absl::StatusOr<int64_t> LoadWeights(const SafetensorsFile& file, TrainEngine& engine);
+
+// The name of a parameter that holds an infinity or NaN, "" if all are finite.
+absl::StatusOr<std::string> FindNonFiniteParameter(TrainEngine& engine);
 
 }  // namespace hydra::train
 

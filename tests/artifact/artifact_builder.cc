@@ -19,14 +19,15 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 fb::BufferRef Ref(const hal::BufferRef& ref) {
-  return fb::BufferRef(ref.offset, ref.bytes, static_cast<fb::Region>(ref.region));
+  return fb::BufferRef(ref.offset, ref.bytes, ref.row_bytes, ref.pitch, ref.repeat_step,
+                       static_cast<fb::Region>(ref.region));
 }
 
 Offset<fb::NamedBuffer> Build(FlatBufferBuilder& b, const NamedBuffer& buffer) {
   const fb::BufferRef ref = Ref(buffer.ref);
   return fb::CreateNamedBufferDirect(b, buffer.name.c_str(), &ref,
                                      static_cast<fb::ElementType>(buffer.type), &buffer.shape,
-                                     buffer.initial);
+                                     buffer.initial, static_cast<fb::Reduce>(buffer.reduce));
 }
 
 template <typename T, typename F>
@@ -54,17 +55,29 @@ struct BodyBuilder {
     kind = fb::CommandBody::KernelCommand;
     std::vector<fb::BufferRef> args;
     for (const hal::BufferRef& arg : c.args) args.push_back(Ref(arg));
-    return fb::CreateKernelCommandDirect(b, c.kernel, &args, &c.scalars, c.items, c.grain).Union();
+    fb::LaunchGeometry geometry;
+    if (c.geometry) {
+      const hal::LaunchGeometry& g = *c.geometry;
+      geometry =
+          fb::LaunchGeometry(g.grid[0], g.grid[1], g.grid[2], g.block[0], g.block[1], g.block[2],
+                             g.cluster[0], g.cluster[1], g.cluster[2], g.shared_bytes);
+    }
+    return fb::CreateKernelCommandDirect(b, c.kernel, &args, &c.scalars, c.items, c.grain,
+                                         c.geometry ? &geometry : nullptr)
+        .Union();
   }
   Offset<void> operator()(const hal::MatmulCommand& c) {
     kind = fb::CommandBody::MatmulCommand;
     const fb::BufferRef a_ref = Ref(c.a), b_ref = Ref(c.b), c_ref = Ref(c.c);
     const fb::BufferRef rows = c.rows ? Ref(*c.rows) : fb::BufferRef();
-    return fb::CreateMatmulCommand(b, &a_ref, &b_ref, &c_ref, c.m, c.n, c.k, c.lda, c.ldb, c.ldc,
-                                   c.transpose_a, c.transpose_b, c.accumulate, c.tile_m, c.tile_n,
-                                   c.rows ? &rows : nullptr, c.rows_bound_k,
-                                   static_cast<fb::ElementType>(c.type), c.groups, c.group_a,
-                                   c.group_b, c.group_c)
+    const fb::BufferRef offsets = c.offsets ? Ref(*c.offsets) : fb::BufferRef();
+    return fb::CreateMatmulCommand(
+               b, &a_ref, &b_ref, &c_ref, c.m, c.n, c.k, c.lda, c.ldb, c.ldc, c.transpose_a,
+               c.transpose_b, c.accumulate, c.tile_m, c.tile_n, c.rows ? &rows : nullptr,
+               c.rows_bound_k, static_cast<fb::ElementType>(c.a_type),
+               static_cast<fb::ElementType>(c.b_type), static_cast<fb::ElementType>(c.c_type),
+               c.groups, c.group_a, c.group_b, c.group_c, c.offsets ? &offsets : nullptr, c.k_slice,
+               static_cast<fb::MatrixLayout>(c.b_layout))
         .Union();
   }
   Offset<void> operator()(const hal::CopyCommand& c) {
@@ -97,6 +110,10 @@ struct BodyBuilder {
     kind = fb::CommandBody::CaptureCommand;
     return fb::CreateCaptureCommand(b, BuildCommands(b, c.body)).Union();
   }
+  Offset<void> operator()(const hal::RepeatCommand& c) {
+    kind = fb::CommandBody::RepeatCommand;
+    return fb::CreateRepeatCommand(b, c.count, BuildCommands(b, c.body)).Union();
+  }
 };
 
 Offset<fb::CommandList> BuildCommands(FlatBufferBuilder& b, const hal::CommandSequence& commands) {
@@ -127,8 +144,14 @@ Offset<fb::Entry> BuildEntry(FlatBufferBuilder& b, const EntryInfo& e) {
   const auto body = BuildCommands(b, e.body);
   const auto inputs = BuildBuffers(b, e.inputs);
   const auto outputs = BuildBuffers(b, e.outputs);
+  const auto record = BuildBuffers(b, e.record);
+  std::vector<fb::DeadRange> ranges;
+  for (const hal::DeadRange& range : e.dead) {
+    ranges.emplace_back(range.before_command, Ref(range.range));
+  }
+  const auto dead = b.CreateVectorOfStructs(ranges);
   return fb::CreateEntry(b, name, e.batch, e.seq, variant, body, inputs, outputs, e.arena_bytes,
-                         e.flops);
+                         e.flops, record, e.record_bytes, dead);
 }
 
 Offset<fb::Artifact> BuildRoot(FlatBufferBuilder& b, const ArtifactInfo& info,
@@ -144,6 +167,8 @@ Offset<fb::Artifact> BuildRoot(FlatBufferBuilder& b, const ArtifactInfo& info,
   const auto control_state = BuildBuffers(b, info.control_state);
   const auto optimizer = BuildBuffers(b, info.optimizer);
   const auto cache = BuildBuffers(b, info.cache);
+  const auto derived = BuildBuffers(b, info.derived);
+  const auto precision = b.CreateString(info.precision);
   std::vector<Offset<fb::RegionSize>> sizes;
   for (int i = 0; i < hal::kRegionCount; ++i) {
     sizes.push_back(fb::CreateRegionSize(b, static_cast<fb::Region>(i), info.region_bytes[i]));
@@ -163,7 +188,8 @@ Offset<fb::Artifact> BuildRoot(FlatBufferBuilder& b, const ArtifactInfo& info,
   return fb::CreateArtifact(b, info.version_major, info.version_minor, model, target, isa_levels,
                             build, rules, info.vocab_size, info.dim, info.max_seq_len,
                             info.cache_len, parameters, control, control_state, optimizer, cache,
-                            regions, entries, kernels, scopes, section_table);
+                            regions, entries, kernels, scopes, section_table,
+                            static_cast<fb::Feature>(info.required_features), derived, precision);
 }
 
 std::vector<uint8_t> BuildDescription(const ArtifactInfo& info,

@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 
 std::vector<uint8_t> SampleFile() {
-  const ArtifactInfo info = testing::SampleInfo({"x86-64-v3"});
+  const ArtifactInfo info = testing::EverythingInfo({"x86-64-v3"});
   return testing::BuildArtifact(info, testing::SampleSections(info));
 }
 

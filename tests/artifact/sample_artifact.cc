@@ -2,10 +2,11 @@
 
 #include <bit>
 
+#include "runtime/artifact/features.h"
 #include "runtime/base/command.h"
 
-// Two kernels as flat position-independent code: rdi args, rsi scalars, rdx scratch, rcx begin, r8
-// end.
+// Two kernels as flat position-independent code: rdi args, rsi context (scalars first), rdx
+// begin, rcx end.
 asm(R"(
   .pushsection .rodata
   .p2align 4
@@ -13,14 +14,15 @@ asm(R"(
 hydra_sample_code_begin:
   mov (%rdi), %rax
   mov 8(%rdi), %r9
-  cvtsd2ss (%rsi), %xmm1
+  mov (%rsi), %r8
+  cvtsd2ss (%r8), %xmm1
 1:
-  cmp %r8, %rcx
+  cmp %rcx, %rdx
   jge 2f
-  movss (%rax,%rcx,4), %xmm0
+  movss (%rax,%rdx,4), %xmm0
   mulss %xmm1, %xmm0
-  movss %xmm0, (%r9,%rcx,4)
-  inc %rcx
+  movss %xmm0, (%r9,%rdx,4)
+  inc %rdx
   jmp 1b
 2:
   ret
@@ -29,12 +31,12 @@ hydra_sample_code_add:
   mov (%rdi), %rax
   mov 8(%rdi), %r9
 3:
-  cmp %r8, %rcx
+  cmp %rcx, %rdx
   jge 4f
-  movss (%r9,%rcx,4), %xmm0
-  addss (%rax,%rcx,4), %xmm0
-  movss %xmm0, (%r9,%rcx,4)
-  inc %rcx
+  movss (%r9,%rdx,4), %xmm0
+  addss (%rax,%rdx,4), %xmm0
+  movss %xmm0, (%r9,%rdx,4)
+  inc %rdx
   jmp 3b
 4:
   ret
@@ -122,7 +124,7 @@ EntryInfo Apply() {
 
 ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels) {
   ArtifactInfo info;
-  info.version_major = 1;
+  info.version_major = 2;
   info.model = "sample";
   info.target = "cpu";
   info.compiler_build = "test";
@@ -168,6 +170,55 @@ ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels) {
   info.kernels = {{"scale", "00", "sample.mlir:1", std::vector<uint64_t>(isa_levels.size(), 0)},
                   {"add", "01", "", std::vector<uint64_t>(isa_levels.size(), add_offset)}};
   info.scopes = {"model", "block.0", "block.1"};
+  return info;
+}
+
+ArtifactInfo EverythingInfo(const std::vector<std::string>& isa_levels) {
+  ArtifactInfo info = SampleInfo(isa_levels);
+  info.region_bytes[static_cast<int>(Region::kRecord)] = 128;
+  info.region_bytes[static_cast<int>(Region::kDerived)] = 64;
+  info.derived = {MakeBuffer("weight", Region::kDerived, 0, ElementType::kBf16, {4, 4})};
+  info.precision = "bf16";
+  EntryInfo entry;
+  entry.name = "everything";
+  entry.batch = 1;
+  entry.seq = 4;
+  entry.record = {MakeBuffer("loss", Region::kRecord, 0, ElementType::kF32, {}),
+                  MakeBuffer("norm", Region::kRecord, 64, ElementType::kF32, {2})};
+  entry.record[0].reduce = Reduce::kMean;
+  entry.record[1].reduce = Reduce::kMax;
+  entry.record_bytes = 128;
+  entry.dead = {{1, {Region::kArena, 0, 64}}, {3, {Region::kArena, 0, 56, 8, 16}}};
+  hal::KernelCommand moving;
+  moving.args = {{Region::kInputs, 0, 64}, {Region::kArena, 0, 64}};
+  moving.args[1].repeat_step = 64;
+  moving.scalars = {Bits(1.0)};
+  moving.items = 16;
+  hal::KernelCommand launch = moving;
+  launch.args[1].repeat_step = 0;
+  launch.geometry = hal::LaunchGeometry{{1, 2, 3}, {32, 4, 5}, {1, 2, 1}, 1024};
+  hal::MatmulCommand grouped;  // A [4, 4] is the right half of [4, 8]
+  grouped.a = {Region::kArena, 8, 56, 8, 16};
+  grouped.b = {Region::kDerived, 0, 64};
+  grouped.c = {Region::kOutputs, 0, 64};
+  grouped.m = grouped.n = grouped.k = grouped.ldb = grouped.ldc = 4;
+  grouped.lda = 8;
+  grouped.tile_m = grouped.tile_n = 4;
+  grouped.a_type = grouped.b_type = ElementType::kBf16;
+  grouped.groups = 2;
+  grouped.group_b = 16;
+  grouped.offsets = BufferRef{Region::kInputs, 64, 12};
+  grouped.k_slice = 2;
+  grouped.b_layout = hal::MatrixLayout::kPacked;
+  const hal::CopyCommand rows{{Region::kArena, 0, 56, 8, 16}, {Region::kArena, 64, 32}};
+  const hal::FillCommand pattern{{Region::kArena, 0, 28, 4, 12}, 7};
+  entry.body = {{hal::RepeatCommand{2, {{moving, 1}}}, 2},
+                {launch, 1},
+                {grouped, 1},
+                {rows, 0},
+                {pattern, 0}};
+  info.entries.push_back(entry);
+  info.required_features = FeaturesOf(info);
   return info;
 }
 

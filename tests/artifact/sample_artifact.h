@@ -16,7 +16,11 @@ namespace hydra::artifact::testing {
 // in[i]).
 ArtifactInfo SampleInfo(const std::vector<std::string>& isa_levels);
 
-// Its sections: the same code for each level, and constants.
+// The sample with one more entry, that no device runs: every command, field and feature that an
+// artifact can have. For round trips and damage.
+ArtifactInfo EverythingInfo(const std::vector<std::string>& isa_levels);
+
+// Sections of both: the same code for each level, and constants.
 std::vector<SectionBytes> SampleSections(const ArtifactInfo& info);
 
 }  // namespace hydra::artifact::testing

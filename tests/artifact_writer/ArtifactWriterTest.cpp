@@ -9,6 +9,7 @@
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "runtime/artifact/artifact.h"
+#include "runtime/artifact/features.h"
 #include "tests/artifact_writer/PlanSample.h"
 
 namespace mlir::hydra::testing {
@@ -40,9 +41,33 @@ class ArtifactWriterTest : public ::testing::Test {
   OwningOpRef<ModuleOp> module;
 };
 
+std::string place(int region, int64_t offset, int64_t bytes, int64_t rowBytes, int64_t pitch,
+                  int64_t step) {
+  std::string out =
+      std::to_string(region) + ":" + std::to_string(offset) + "+" + std::to_string(bytes);
+  if (pitch != 0) out += "r" + std::to_string(rowBytes) + "/" + std::to_string(pitch);
+  if (step != 0) out += "s" + std::to_string(step);
+  return out;
+}
+
 std::string text(const hal::BufferRef& ref) {
-  return std::to_string(static_cast<int>(ref.region)) + ":" + std::to_string(ref.offset) + "+" +
-         std::to_string(ref.bytes);
+  return place(static_cast<int>(ref.region), ref.offset, ref.bytes, ref.row_bytes, ref.pitch,
+               ref.repeat_step);
+}
+
+// The name of a matrix element type.
+std::string text(hal::ElementType type) {
+  return type == hal::ElementType::kF32    ? "f32"
+         : type == hal::ElementType::kBf16 ? "bf16"
+                                           : "other";
+}
+std::string text(Type type) { return type.isF32() ? "f32" : type.isBF16() ? "bf16" : "other"; }
+
+template <typename Extents>
+std::string extents(const Extents& values) {
+  std::string out;
+  for (auto value : values) out += std::to_string(value) + ",";
+  return out;
 }
 
 // One line per command with every field, from the plan ...
@@ -58,13 +83,14 @@ class PlanPrinter {
 
   void print(Block& block, std::vector<std::string>& lines) {
     for (Operation& op : block)
-      if (!isa<plan::BufferOp>(op)) lines.push_back(line(op, lines));
+      if (!isa<plan::BufferOp, plan::DeadOp>(op)) lines.push_back(line(op, lines));
   }
 
  private:
   static std::string ref(plan::RefAttr attribute) {
-    return std::to_string(static_cast<int>(attribute.getRegion())) + ":" +
-           std::to_string(attribute.getOffset()) + "+" + std::to_string(attribute.getBytes());
+    return place(static_cast<int>(attribute.getRegion()), attribute.getOffset(),
+                 attribute.getBytes(), attribute.getRowBytes(), attribute.getPitch(),
+                 attribute.getRepeatStep());
   }
 
   std::string line(Operation& op, std::vector<std::string>& lines) {
@@ -75,13 +101,19 @@ class PlanPrinter {
       for (auto arg : launch.getArgs().getAsRange<plan::RefAttr>()) s << " " << ref(arg);
       for (int64_t scalar : launch.getScalars()) s << " " << scalar;
       s << " items " << launch.getItems() << "/" << launch.getGrain();
+      if (plan::GeometryAttr g = launch.getGeometryAttr())
+        s << " " << extents(g.getGrid()) << extents(g.getBlock()) << extents(g.getCluster())
+          << g.getSharedBytes();
     } else if (auto m = dyn_cast<plan::MatmulOp>(op)) {
       s << "matmul " << ref(m.getA()) << " " << ref(m.getB()) << " " << ref(m.getC()) << " "
         << m.getM() << "," << m.getN() << "," << m.getK() << " " << m.getLda() << "," << m.getLdb()
         << "," << m.getLdc() << " " << m.getTransposeA() << m.getTransposeB() << m.getAccumulate()
         << " " << m.getTileM() << "x" << m.getTileN() << " "
         << (m.getRows() ? ref(*m.getRows()) : "all") << m.getRowsBoundK() << " " << m.getGroups()
-        << "," << m.getGroupA() << "," << m.getGroupB() << "," << m.getGroupC();
+        << "," << m.getGroupA() << "," << m.getGroupB() << "," << m.getGroupC() << " "
+        << text(m.getAType()) << text(m.getBType()) << text(m.getCType()) << " "
+        << (m.getOffsets() ? ref(*m.getOffsets()) : "none") << " " << m.getKSlice() << " "
+        << static_cast<int>(m.getBLayout());
     } else if (auto copy = dyn_cast<plan::CopyOp>(op)) {
       s << "copy " << ref(copy.getSource()) << " " << ref(copy.getTarget());
     } else if (auto fill = dyn_cast<plan::FillOp>(op)) {
@@ -95,6 +127,9 @@ class PlanPrinter {
     } else if (auto capture = dyn_cast<plan::CaptureOp>(op)) {
       s << "capture";
       print(capture.getBody().front(), lines);
+    } else if (auto repeat = dyn_cast<plan::RepeatOp>(op)) {
+      s << "repeat " << repeat.getCount();
+      print(repeat.getBody().front(), lines);
     }
     s << " @" << op.getAttrOfType<StringAttr>("scope").getValue();
     return out;
@@ -119,17 +154,22 @@ struct CommandPrinter {
     std::string out = "kernel " + std::to_string(c.kernel);
     for (const hal::BufferRef& arg : c.args) out += " " + text(arg);
     for (int64_t scalar : c.scalars) out += " " + std::to_string(scalar);
-    return out + " items " + std::to_string(c.items) + "/" + std::to_string(c.grain);
+    out += " items " + std::to_string(c.items) + "/" + std::to_string(c.grain);
+    if (c.geometry)
+      out += " " + extents(c.geometry->grid) + extents(c.geometry->block) +
+             extents(c.geometry->cluster) + std::to_string(c.geometry->shared_bytes);
+    return out;
   }
   std::string operator()(const hal::MatmulCommand& c) {
-    EXPECT_EQ(c.type, hal::ElementType::kF32);
     std::string out;
     llvm::raw_string_ostream s(out);
     s << "matmul " << text(c.a) << " " << text(c.b) << " " << text(c.c) << " " << c.m << "," << c.n
       << "," << c.k << " " << c.lda << "," << c.ldb << "," << c.ldc << " " << c.transpose_a
       << c.transpose_b << c.accumulate << " " << c.tile_m << "x" << c.tile_n << " "
       << (c.rows ? text(*c.rows) : "all") << c.rows_bound_k << " " << c.groups << "," << c.group_a
-      << "," << c.group_b << "," << c.group_c;
+      << "," << c.group_b << "," << c.group_c << " " << text(c.a_type) << text(c.b_type)
+      << text(c.c_type) << " " << (c.offsets ? text(*c.offsets) : "none") << " " << c.k_slice << " "
+      << static_cast<int>(c.b_layout);
     return out;
   }
   std::string operator()(const hal::CopyCommand& c) {
@@ -150,6 +190,10 @@ struct CommandPrinter {
     print(c.body);
     return "capture";
   }
+  std::string operator()(const hal::RepeatCommand& c) {
+    print(c.body);
+    return "repeat " + std::to_string(c.count);
+  }
 };
 
 TEST_F(ArtifactWriterTest, EveryCommandArrivesAsPlanned) {
@@ -169,6 +213,7 @@ TEST_F(ArtifactWriterTest, EveryCommandArrivesAsPlanned) {
     EXPECT_EQ(read.seq, planned.getEntry().getSeq());
     EXPECT_EQ(read.arena_bytes, planned.getArenaBytes());
     EXPECT_EQ(read.flops, planned.getFlops());
+    EXPECT_EQ(read.record_bytes, planned.getRecordBytes());
   }
   // All kinds of commands took part: the sample holds each alternative of hal::Command.
   std::set<size_t> kinds;
@@ -184,6 +229,12 @@ TEST_F(ArtifactWriterTest, EnumerationsAgree) {
   EXPECT_EQ(static_cast<int>(plan::Region::control_state),
             static_cast<int>(hal::Region::kControlState));
   EXPECT_EQ(static_cast<int>(plan::Region::scratch), static_cast<int>(hal::Region::kScratch));
+  EXPECT_EQ(static_cast<int>(plan::Region::derived), static_cast<int>(hal::Region::kDerived));
+  EXPECT_EQ(plan::getMaxEnumValForMatrixLayout(),
+            static_cast<uint32_t>(hal::MatrixLayout::kPacked));
+  for (uint32_t i = 0; i <= plan::getMaxEnumValForReduce(); ++i)
+    EXPECT_EQ(plan::stringifyReduce(static_cast<plan::Reduce>(i)).str(),
+              ::hydra::artifact::ReduceName(static_cast<::hydra::artifact::Reduce>(i)));
   std::unique_ptr<Artifact> artifact = writeAndOpen();
   ASSERT_TRUE(artifact);
   for (auto size : module->getOps<plan::RegionSizeOp>())
@@ -222,6 +273,19 @@ TEST_F(ArtifactWriterTest, ParametersAndBuffers) {
   ASSERT_THAT(info.entries[0].inputs, SizeIs(2));
   EXPECT_EQ(info.entries[0].inputs[1].name, "n");
   ASSERT_THAT(info.entries[0].outputs, SizeIs(1));
+  ASSERT_THAT(info.entries[0].record, SizeIs(2));
+  EXPECT_EQ(info.entries[0].record[0].name, "loss.total");
+  EXPECT_EQ(info.entries[0].record[0].reduce, ::hydra::artifact::Reduce::kMean);
+  EXPECT_EQ(info.entries[0].record[1].reduce, ::hydra::artifact::Reduce::kLast);
+  ASSERT_THAT(info.derived, SizeIs(1));
+  EXPECT_EQ(info.derived[0].type, hal::ElementType::kBf16);
+  ASSERT_THAT(info.entries[0].dead, SizeIs(2));
+  EXPECT_EQ(info.entries[0].dead[0].before_command, 0u);
+  EXPECT_EQ(text(info.entries[0].dead[0].range), "0:0+512");
+  EXPECT_EQ(info.entries[0].dead[1].before_command, 2u);
+  EXPECT_EQ(text(info.entries[0].dead[1].range), "0:128+32");
+  EXPECT_EQ(info.required_features, ::hydra::artifact::KnownFeatures())
+      << ::hydra::artifact::FeatureNames(info.required_features);
   EXPECT_EQ(info.model, "sample");
   EXPECT_EQ(info.rules, "pytorch");
   EXPECT_EQ(info.vocab_size, 256);

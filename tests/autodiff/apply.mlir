@@ -49,13 +49,22 @@ func.func @train_1x2(
 // CHECK-SAME: #hydra.binding<control "spike_norm">
 // CHECK-SAME: #hydra.binding<control "spike_lr_factor">
 // CHECK-SAME: %[[EMA:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control_state "grad_norm_ema">}
+// CHECK-SAME: %[[HALTED:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control_state "halted">, hydra.initial = 0.000000e+00 : f64}
+// CHECK-SAME: #hydra.binding<output "grad_norm">
+// CHECK-SAME: #hydra.binding<output "clip_scale">
+// CHECK-SAME: #hydra.binding<output "lr">
+// CHECK-SAME: #hydra.binding<output "clip_limit">
+// CHECK-SAME: #hydra.binding<output "grad_norm_ema">
+// CHECK-SAME: #hydra.binding<output "halted">
 // CHECK-SAME: hydra.entry = #hydra.entry<"apply", 0 x 0, "">
 // CHECK: %[[NORM:.*]] = hydra.global_norm %[[GA]], %[[GB]]
 // CHECK: %[[SCALED:.*]] = hydra.binary <mul> %[[FACTOR]], %[[EMA]]
 // CHECK: %[[FLOOR:.*]] = hydra.binary <max> %[[MIN]], %[[SCALED]]
-// CHECK: hydra.binary <min> %[[MAX]], %[[FLOOR]]
+// CHECK: %[[LIMIT:.*]] = hydra.binary <min> %[[MAX]], %[[FLOOR]]
 // CHECK: %[[CLIP:.*]] = hydra.binary <min>
 // CHECK: %[[STEP_LR:.*]] = hydra.select
+// CHECK: hydra.binary <sub> %{{.*}}, %[[HALTED]]
+// CHECK: %[[LATCHED:.*]] = hydra.binary <max> %[[HALTED]]
 // CHECK: %[[TAKING:.*]] = hydra.binary <mul> %[[PRESENT]]
 // CHECK: %[[NEW_STEPS:.*]] = hydra.binary <add> %[[STEPS]], %[[TAKING]]
 // CHECK: hydra.adamw %[[PA]], %[[GA]], %[[MA]], %[[VA]], %[[NEW_STEPS]], %[[TAKING]], %[[CLIP]], %[[STEP_LR]], %[[DECAY]]
@@ -66,4 +75,4 @@ func.func @train_1x2(
 // CHECK-SAME: decay_factor = 1.000000e+00 : f64
 // CHECK-SAME: index = 2 : i64, lr_factor = 1.000000e+00 : f64
 // CHECK: %[[CLEARED:.*]] = hydra.constant dense<0> : tensor<3xi32>
-// CHECK: return {{.*}}, %[[NEW_STEPS]], %[[CLEARED]], %{{.*}}, %[[NORM]], %[[CLIP]] :
+// CHECK: return {{.*}}, %[[NEW_STEPS]], %[[CLEARED]], %[[AVERAGE:.*]], %[[LATCHED]], %[[NORM]], %[[CLIP]], %[[STEP_LR]], %[[LIMIT]], %[[AVERAGE]], %[[LATCHED]] :

@@ -66,6 +66,7 @@ class TrainingStepTest : public ::testing::Test {
                                                      {"spike_lr_factor", 0.5}})
       state["control/" + name] = TensorValue::scalar(value);
     state["control_state/grad_norm_ema"] = TensorValue::scalar(0.1);
+    state["control_state/halted"] = TensorValue::scalar(0);
   }
 
   void load(bool probe = false) {
@@ -157,6 +158,11 @@ TEST_F(TrainingStepTest, ApplyIsOneClippedAdamWStep) {
   // Constants in the program are float32: 1e-6 is not exact.
   EXPECT_NEAR(scalarOf("output/clip_scale"), clip, 1e-12);
   EXPECT_NEAR(scalarOf("control_state/grad_norm_ema"), 0.95 * 0.1 + 0.05 * norm, 1e-12);
+  EXPECT_EQ(scalarOf("output/grad_norm_ema"), scalarOf("control_state/grad_norm_ema"));
+  EXPECT_NEAR(scalarOf("output/clip_limit"), limit, 1e-12);
+  EXPECT_EQ(scalarOf("output/lr"), 0.01);
+  EXPECT_EQ(scalarOf("output/halted"), 0);
+  EXPECT_EQ(scalarOf("control_state/halted"), 0);
   EXPECT_EQ(integers("optimizer/steps"), (Values{8, 1, 3, 1}));
   EXPECT_EQ(integers("optimizer/present"), (Values{0, 0, 0, 0}));
 
@@ -203,6 +209,7 @@ TEST_F(TrainingStepTest, ASpikeLowersTheLearningRate) {
   state["control/weight_decay"] = TensorValue::scalar(0);
   step(apply);
   double start = before.at("parameter/emb")[4];
+  EXPECT_NEAR(scalarOf("output/lr"), 0.005, 1e-12);
   EXPECT_NEAR(state.at("parameter/emb")[4] - start, 0.5 * (calm.at("parameter/emb")[4] - start),
               1e-12);
 }
@@ -225,6 +232,39 @@ TEST_F(TrainingStepTest, AStepWithoutAFiniteNormChangesNoParameter) {
       EXPECT_THAT(integers("gradient/" + name), ::testing::Each(0.0));
     }
   }
+}
+
+// Steps that were submitted before the host saw the failure leave everything as the failed step
+// did, whatever their own norm is; after the host clears the latch, training goes on.
+TEST_F(TrainingStepTest, AFailedStepHaltsUntilTheHostClearsIt) {
+  load();
+  step(accumulate);
+  NamedTensors good = state;
+  state["gradient/w"][3] = HUGE_VAL;
+  step(apply);
+  EXPECT_EQ(scalarOf("output/halted"), 1);
+  EXPECT_EQ(scalarOf("control_state/halted"), 1);
+  NamedTensors failed = state;
+  for (int late = 0; late < 3; ++late) {
+    step(accumulate);
+    EXPECT_GT(gradientNorm(), 0);
+    step(apply);
+    EXPECT_TRUE(std::isfinite(scalarOf("output/grad_norm")));
+    EXPECT_EQ(scalarOf("output/halted"), 1);
+    for (const auto& [name, value] : failed)
+      if (!llvm::StringRef(name).starts_with("output/"))
+        EXPECT_EQ(integers(name), Values(value.elements().vec())) << name;
+  }
+  state["control_state/halted"] = TensorValue::scalar(0);
+  step(accumulate);
+  step(apply);
+  NamedTensors resumed = state;
+  state = good;
+  step(apply);
+  EXPECT_EQ(scalarOf("output/halted"), 0);
+  for (const std::string& name : kTrained)
+    EXPECT_EQ(integers("parameter/" + name),
+              Values(resumed.at("parameter/" + name).elements().vec()));
 }
 
 }  // namespace

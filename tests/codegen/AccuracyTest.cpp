@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "runtime/base/cpu_detection.h"
 #include "tests/codegen/KernelHarness.h"
 
 using namespace mlir::hydra;
@@ -37,12 +38,11 @@ TEST_P(UnaryAccuracy, StaysWithinItsLimit) {
     inputs.push_back(
         static_cast<float>(function.low + (function.high - function.low) * i / (kCount - 1)));
   std::string type = "tensor<" + std::to_string(kCount) + "xf32>";
-  for (llvm::StringRef level : cpuIsaLevels()) {
-    if (!hostSupports(level)) continue;
+  for (const std::string& level : ::hydra::RunnableLevels(::hydra::HostCpu())) {
     KernelHarness harness("func.func @f(%x: " + type + ") -> " + type + " { %r = hydra.unary <" +
                           function.kind + "> %x : (" + type + ") -> " + type +
                           " return %r : " + type + " }");
-    ASSERT_TRUE(harness.compile(level.str())) << harness.messages();
+    ASSERT_TRUE(harness.compile(level)) << harness.messages();
     std::vector<float> results = harness.run({Words::floats(inputs)})[0].asFloats();
     double worst = 0;
     float where = 0;
@@ -53,8 +53,8 @@ TEST_P(UnaryAccuracy, StaysWithinItsLimit) {
         where = inputs[i];
       }
     }
-    RecordProperty(std::string("max_ulp_") + level.str(), std::to_string(worst));
-    std::printf("%s on %s: %.2f ulp at %g\n", function.kind, level.str().c_str(), worst, where);
+    RecordProperty(std::string("max_ulp_") + level, std::to_string(worst));
+    std::printf("%s on %s: %.2f ulp at %g\n", function.kind, level.c_str(), worst, where);
     EXPECT_LE(worst, function.limit) << function.kind << " at " << where;
   }
 }

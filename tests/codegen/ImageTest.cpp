@@ -133,19 +133,4 @@ TEST(GenerateCpuCode, RefusesWhatHasNoKernel) {
   EXPECT_THAT(wide.messages(), HasSubstr("f32 and i32 only"));
 }
 
-TEST(CpuTarget, NamesAreChecked) {
-  MLIRContext context;
-  std::string messages;
-  context.getDiagEngine().registerHandler([&](Diagnostic& diagnostic) {
-    messages += diagnostic.str();
-    return success();
-  });
-  Location location = UnknownLoc::get(&context);
-  FailureOr<CpuTarget> native = parseCpuTarget("native", location);
-  ASSERT_TRUE(succeeded(native));
-  EXPECT_TRUE(hostSupports(native->isaLevel));
-  EXPECT_TRUE(failed(parseCpuTarget("pentium", location)));
-  EXPECT_THAT(messages, HasSubstr("x86-64-v3, x86-64-v4, sapphirerapids; found 'pentium'"));
-}
-
 }  // namespace

@@ -8,6 +8,7 @@
 #include "dialects/plan/KernelWork.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
+#include "runtime/base/command.h"
 
 #if __has_include("compiler/interpreter/Interpreter.h")
 #include "compiler/interpreter/Interpreter.h"
@@ -73,8 +74,6 @@ class GuardedBuffer {
   size_t size;
   std::vector<unsigned char> storage;
 };
-
-using KernelFunction = void (*)(void* const*, const int64_t*, void*, int64_t, int64_t);
 
 // Item ranges of a stage, in the order in which they run.
 std::vector<std::pair<int64_t, int64_t>> ranges(int64_t items, Split split) {
@@ -143,7 +142,10 @@ KernelHarness::KernelHarness(const std::string& function) {
 
 bool KernelHarness::compile(const std::string& isaLevel) {
   if (!module) return false;
-  FailureOr<CodeImage> image = generateCpuCode(*module, CpuTarget{isaLevel});
+  const CpuFacts* level = findCpuFacts(isaLevel);
+  EXPECT_NE(level, nullptr) << isaLevel;
+  if (!level) return false;
+  FailureOr<CodeImage> image = generateCpuCode(*module, *level);
   if (failed(image)) return false;
   code = std::move(*image);
   loaded = std::make_unique<LoadedImage>(code);
@@ -178,9 +180,11 @@ std::vector<Words> KernelHarness::run(const std::vector<Words>& arguments, Split
   if (planned.getItems().size() > 1) pointers.push_back(buffers[partial].data());
   for (auto [stage, items] : llvm::enumerate(planned.getItems())) {
     std::string name = stage == 0 ? "k" : "k_s" + std::to_string(stage);
-    auto function = reinterpret_cast<KernelFunction>(loaded->at(code.offsets.lookup(name)));
-    for (auto [begin, end] : ranges(items, split))
-      function(pointers.data(), scalars.data(), buffers[partial + 1].data(), begin, end);
+    const ::hydra::hal::KernelContext context{scalars.data(), buffers[partial + 1].data(), 0,
+                                              nullptr};
+    auto function =
+        reinterpret_cast<::hydra::hal::KernelFunction>(loaded->at(code.offsets.lookup(name)));
+    for (auto [begin, end] : ranges(items, split)) function(pointers.data(), &context, begin, end);
   }
   for (auto [number, buffer] : llvm::enumerate(buffers))
     EXPECT_TRUE(buffer.intact()) << "wrote outside buffer " << number;

@@ -9,6 +9,7 @@
 
 #include "compiler/interpreter/Interpreter.h"
 #include "dialects/plan/KernelWork.h"
+#include "runtime/base/cpu_detection.h"
 #include "tests/codegen/KernelHarness.h"
 #include "tests/codegen/OpCases.h"
 
@@ -160,14 +161,13 @@ TEST_P(OpTest, AgreesWithTheInterpreter) {
   FailureOr<NamedTensors> expected = interpretFunction(function, bindings(function, inputs));
   ASSERT_TRUE(succeeded(expected)) << harness.messages();
   std::vector<Words> first;
-  for (StringRef level : cpuIsaLevels()) {
-    if (!hostSupports(level)) continue;
-    ASSERT_TRUE(harness.compile(level.str())) << harness.messages();
+  for (const std::string& level : ::hydra::RunnableLevels(::hydra::HostCpu())) {
+    ASSERT_TRUE(harness.compile(level)) << harness.messages();
     std::vector<Words> whole = harness.run(inputs);
     compare(function, item, *expected, whole);
     if (HasFatalFailure()) return;
     if (first.empty()) first = whole;
-    EXPECT_TRUE(sameBits(function, item, *expected, first, whole)) << "differs on " << level.str();
+    EXPECT_TRUE(sameBits(function, item, *expected, first, whole)) << "differs on " << level;
     for (Split split : {Split::single, Split::irregular})
       EXPECT_TRUE(sameBits(function, item, *expected, whole, harness.run(inputs, split)))
           << "depends on the division of the work";

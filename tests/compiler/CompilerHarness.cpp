@@ -26,17 +26,15 @@ const DialectRegistry& registry() {
 }
 
 template <typename T>
-absl::Status copyInto(absl::Span<T> target, const TensorValue& source) {
-  if (static_cast<int64_t>(target.size()) != source.size())
-    return ::hydra::FailureError("an input of another size");
-  for (int64_t i = 0; i < source.size(); ++i) target[i] = static_cast<T>(source[i]);
-  return absl::OkStatus();
+std::vector<T> valuesOf(const TensorValue& source) {
+  std::vector<T> values(source.size());
+  for (int64_t i = 0; i < source.size(); ++i) values[i] = static_cast<T>(source[i]);
+  return values;
 }
 
 template <typename T>
-TensorValue tensorOf(const ::hydra::artifact::NamedBuffer& buffer, absl::Span<T> values) {
-  ElementKind kind =
-      std::is_same_v<std::remove_const_t<T>, int32_t> ? ElementKind::i32 : ElementKind::f32;
+TensorValue tensorOf(const ::hydra::artifact::NamedBuffer& buffer, const std::vector<T>& values) {
+  ElementKind kind = std::is_same_v<T, int32_t> ? ElementKind::i32 : ElementKind::f32;
   return TensorValue(kind, buffer.shape, std::vector<double>(values.begin(), values.end()));
 }
 
@@ -96,7 +94,7 @@ bool CompilerHarness::compile(const std::string& spec, const CompileOptions& opt
 }
 
 NamedTensors CompilerHarness::interpret(func::FuncOp function, const NamedTensors& inputs,
-                                        Precision precision) {
+                                        Precision precision, uint64_t perturbation) {
   NamedTensors bindings;
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     std::string key = argumentKey(function, i);
@@ -111,6 +109,7 @@ NamedTensors CompilerHarness::interpret(func::FuncOp function, const NamedTensor
   }
   InterpretOptions options;
   options.precision = precision;
+  options.perturbation = perturbation;
   FailureOr<NamedTensors> results = interpretFunction(function, bindings, options);
   if (failed(results)) {
     ADD_FAILURE() << function.getSymName().str() << " cannot be interpreted";
@@ -140,44 +139,42 @@ absl::StatusOr<NamedTensors> CpuProgram::run(const std::string& entry, int64_t b
     auto input = inputs.find("input/" + buffer.name);
     if (input == inputs.end()) return ::hydra::InputError("no value for input " + buffer.name);
     if (isInteger(buffer)) {
-      HYDRA_ASSIGN_OR_RETURN(auto target, launch->Input<int32_t>(buffer.name));
-      HYDRA_RETURN_IF_ERROR(copyInto(target, input->second));
+      HYDRA_RETURN_IF_ERROR(
+          launch->SetInput<int32_t>(buffer.name, valuesOf<int32_t>(input->second)));
     } else {
-      HYDRA_ASSIGN_OR_RETURN(auto target, launch->Input<float>(buffer.name));
-      HYDRA_RETURN_IF_ERROR(copyInto(target, input->second));
+      HYDRA_RETURN_IF_ERROR(launch->SetInput<float>(buffer.name, valuesOf<float>(input->second)));
     }
   }
   for (const auto& parameter : executor().info().parameters) {
     if (parameter.gradient) {
-      HYDRA_ASSIGN_OR_RETURN(auto gradient, executor().Gradient<float>(parameter.name));
-      std::fill(gradient.begin(), gradient.end(), 0.0f);
+      HYDRA_RETURN_IF_ERROR(executor().Write<float>(
+          *parameter.gradient, std::vector<float>(parameter.gradient->elements())));
     }
     auto input = inputs.find("parameter/" + parameter.name);
     if (input == inputs.end()) continue;
-    HYDRA_ASSIGN_OR_RETURN(auto target, executor().Parameter<float>(parameter.name));
-    HYDRA_RETURN_IF_ERROR(copyInto(target, input->second));
+    HYDRA_RETURN_IF_ERROR(
+        executor().Write<float>(parameter.buffer, valuesOf<float>(input->second)));
   }
   for (const auto& buffer : executor().info().control) {
     auto input = inputs.find("control/" + buffer.name);
     if (input == inputs.end()) continue;
-    HYDRA_ASSIGN_OR_RETURN(auto target, executor().Control<float>(buffer.name));
-    HYDRA_RETURN_IF_ERROR(copyInto(target, input->second));
+    HYDRA_RETURN_IF_ERROR(executor().Write<float>(buffer, valuesOf<float>(input->second)));
   }
   HYDRA_RETURN_IF_ERROR(launch->Run());
   NamedTensors results;
   for (const auto& buffer : found->outputs) {
     if (isInteger(buffer)) {
-      HYDRA_ASSIGN_OR_RETURN(auto values, launch->Output<int32_t>(buffer.name));
+      HYDRA_ASSIGN_OR_RETURN(auto values, launch->ReadOutput<int32_t>(buffer.name));
       results.emplace("output/" + buffer.name, tensorOf(buffer, values));
     } else {
-      HYDRA_ASSIGN_OR_RETURN(auto values, launch->Output<float>(buffer.name));
+      HYDRA_ASSIGN_OR_RETURN(auto values, launch->ReadOutput<float>(buffer.name));
       results.emplace("output/" + buffer.name, tensorOf(buffer, values));
     }
   }
   if (entry == "accumulate")
     for (const auto& parameter : executor().info().parameters)
       if (parameter.gradient) {
-        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Gradient<float>(parameter.name));
+        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(*parameter.gradient));
         results.emplace("gradient/" + parameter.name, tensorOf(*parameter.gradient, values));
       }
   return results;
@@ -186,7 +183,7 @@ absl::StatusOr<NamedTensors> CpuProgram::run(const std::string& entry, int64_t b
 absl::StatusOr<NamedTensors> CpuProgram::parameters() {
   NamedTensors result;
   for (const auto& parameter : executor().info().parameters) {
-    HYDRA_ASSIGN_OR_RETURN(auto values, executor().Parameter<float>(parameter.name));
+    HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(parameter.buffer));
     result.emplace("parameter/" + parameter.name, tensorOf(parameter.buffer, values));
   }
   return result;

@@ -36,7 +36,9 @@ class CompilerHarness {
   bool compile(const std::string& spec, const CompileOptions& options, const std::string& artifact);
   // Interprets one function of a lowered module. `inputs` has canonical keys; gradients, optimizer
   // state and caches that it lacks are zeros, control values that it lacks their initial value.
-  NamedTensors interpret(func::FuncOp function, const NamedTensors& inputs, Precision precision);
+  // `perturbation`: InterpretOptions::perturbation.
+  NamedTensors interpret(func::FuncOp function, const NamedTensors& inputs, Precision precision,
+                         uint64_t perturbation = 0);
 
  private:
   MLIRContext context_;

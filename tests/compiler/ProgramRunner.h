@@ -35,8 +35,11 @@ struct ProgramStatistics {
 // Every output is held to kProgramTolerance; a gradient, which may be zero but for rounding errors,
 // counts as at least a hundredth of the program's largest gradient. Some random programs subtract
 // nearly equal numbers, so that float32 itself is worse than that: such a tensor is ill-conditioned
-// and may deviate by 16 times what the float64 interpreter's result moves by if every float input
-// moves by half a unit in its last place. Integers are equal, infinities too.
+// and may deviate by 18 times what the float64 interpreter's result moves by if every float input
+// and every intermediate value moves by half a unit in its last place, at random, the most of eight
+// times. Integers are equal, infinities too.
+//
+// Inputs depend on the seed and the program alone, never on what was computed.
 class ProgramRunner {
  public:
   // `name` is that of the files.
@@ -51,8 +54,6 @@ class ProgramRunner {
                ProgramStatistics& statistics);
   void compare(CompilerHarness& compiler, const NamedTensors& inputs, const NamedTensors& expected,
                const NamedTensors& actual, ProgramStatistics& statistics);
-  // Every float moved by half a unit in the last place, up or down.
-  NamedTensors nudged(NamedTensors inputs);
   // How many rows of a value are defined; -1: all.
   int64_t definedRows(const std::string& key) const;
   NamedTensors drawInputs(int64_t count);

@@ -105,9 +105,11 @@ void ProgramOperations::l2Norm() {
   std::vector<int64_t> heads = {1};
   for (int64_t h : {2, 3, 4, 5})
     if (columns % h == 0 && columns > h) heads.push_back(h);
+  // Drawn one after the other: the operands of + have no order of evaluation.
+  int64_t head = text.oneOf(heads);
+  double eps = text.oneOf<double>({0.05, 0.3});
   text.emitOne("l2_norm", with({x}, rows),
-               "{" + integerAttribute("heads", text.oneOf(heads)) + ", " +
-                   floatAttribute("eps", text.oneOf<double>({0.05, 0.3})) + "}",
+               "{" + integerAttribute("heads", head) + ", " + floatAttribute("eps", eps) + "}",
                at(x).shape, {.bound = 1, .rows = rows});
 }
 

@@ -27,7 +27,7 @@ TEST(TrainingBatches, TargetsAreTheNextTokens) {
   absl::StatusOr<TrainingBatches> batches = TrainingBatches::Create(file, 3, 8, 1);
   ASSERT_TRUE(batches.ok()) << batches.status();
   std::vector<int32_t> tokens(24), targets(24);
-  batches->Fill(5, 1, absl::MakeSpan(tokens), absl::MakeSpan(targets));
+  ASSERT_TRUE(batches->Fill(5, 1, absl::MakeSpan(tokens), absl::MakeSpan(targets)).ok());
   for (int i = 0; i < 24; ++i) EXPECT_EQ(targets[i], tokens[i] + 1);
   for (int row = 0; row < 3; ++row) {
     EXPECT_EQ(tokens[row * 8], static_cast<int32_t>(batches->WindowStart(5, 1, row)));
@@ -80,7 +80,7 @@ TEST(EvaluationBatches, PredictEveryTokenOnce) {
     int64_t counted = 0;
     for (int64_t i = 0; i < batches.count(); ++i) {
       std::vector<int32_t> tokens(8), targets(8);
-      const int64_t valid = batches.Fill(i, absl::MakeSpan(tokens), absl::MakeSpan(targets));
+      const int64_t valid = *batches.Fill(i, absl::MakeSpan(tokens), absl::MakeSpan(targets));
       EXPECT_GT(valid, 0);
       counted += valid;
       for (int j = 0; j < 8; ++j) {

@@ -1,6 +1,8 @@
 // Tokenizers and data directories: split, fingerprint, damage.
 #include "runtime/data/dataset.h"
 
+#include <filesystem>
+#include <iterator>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -44,7 +46,7 @@ TEST(Dataset, SplitsByPosition) {
   EXPECT_EQ(dataset->vocab_size(), 256);
   EXPECT_EQ(dataset->fingerprint(), summary->fingerprint);
   std::vector<int32_t> tokens(16);
-  dataset->train().Read(59, absl::MakeSpan(tokens));
+  ASSERT_TRUE(dataset->train().Read(59, absl::MakeSpan(tokens)).ok());
   EXPECT_EQ(tokens[0], 'a');
   EXPECT_EQ(tokens[1], 'b');
   ASSERT_NE(dataset->validation(), nullptr);
@@ -59,6 +61,29 @@ TEST(Dataset, SameTextSameBytes) {
   for (const char* name : {"data.json", "train.tokens"}) {
     EXPECT_EQ(ReadFile(directory / "x" + "/" + name), ReadFile(directory / "y" + "/" + name));
   }
+}
+
+TEST(Dataset, NothingIsReplacedBySurprise) {
+  TemporaryDirectory directory;
+  WriteFile(directory / "a.txt", std::string(100, 'a'));
+  WriteFile(directory / "b.txt", std::string(100, 'b'));
+  const std::string out = directory / "new/out";
+  ASSERT_TRUE(PrepareText({.files = {directory / "a.txt"}, .out = out}).ok());
+  const std::string train = ReadFile(out + "/train.tokens");
+  const TextOptions again{.files = {directory / "b.txt"}, .out = out, .validation_fraction = 0};
+  EXPECT_EQ(KindOf(PrepareText(again).status()), ErrorKind::kUsage);
+  EXPECT_EQ(ReadFile(out + "/train.tokens"), train);
+  TextOptions forced = again;
+  forced.force = true;
+  ASSERT_TRUE(PrepareText(forced).ok());
+  // All of it is the new one: there is no held-out part any more.
+  EXPECT_EQ(Dataset::Open(out)->validation(), nullptr);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out), {}), 2);
+  WriteFile(out + "/notes.txt", "foreign");
+  const absl::Status status = PrepareText(forced).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kUsage);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("notes.txt"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory / "new"), {}), 1);
 }
 
 TEST(Dataset, RefusesBadOptions) {

@@ -15,11 +15,10 @@ namespace hydra {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
+  explicit TemporaryDirectory(const std::string& parent = ::testing::TempDir()) {
     const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(::testing::TempDir()) /
-            (std::string("hydra_") + info->test_suite_name() + "_" + info->name() + "_" +
-             std::to_string(getpid()));
+    path_ = std::filesystem::path(parent) / (std::string("hydra_") + info->test_suite_name() + "_" +
+                                             info->name() + "_" + std::to_string(getpid()));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }

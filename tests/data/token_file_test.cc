@@ -1,6 +1,7 @@
 // Token files: round trip, every flipped bit and truncation refused.
 #include "runtime/data/token_file.h"
 
+#include <filesystem>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -13,7 +14,7 @@ namespace {
 
 std::vector<int32_t> ReadAll(const TokenFile& file) {
   std::vector<int32_t> tokens(file.size());
-  file.Read(0, absl::MakeSpan(tokens));
+  EXPECT_TRUE(file.Read(0, absl::MakeSpan(tokens)).ok());
   return tokens;
 }
 
@@ -49,21 +50,60 @@ TEST(TokenFile, RefusesIdsOutsideTheVocabulary) {
   EXPECT_FALSE(WriteTokenFile(directory / "a.tokens", {-1}, 10).ok());
 }
 
-TEST(TokenFile, EveryFlippedBitIsRefused) {
+// Open, and the look at every id that Open leaves out.
+absl::Status OpenAndVerify(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(const TokenFile file, TokenFile::Open(path));
+  return file.Verify();
+}
+
+TEST(TokenFile, EveryFlippedBitIsFound) {
   TemporaryDirectory directory;
   const std::string path = directory / "a.tokens";
   ASSERT_TRUE(WriteTokenFile(path, {1, 2, 3, 4, 5}, 300).ok());
   const std::string good = ReadFile(path);
+  EXPECT_TRUE(OpenAndVerify(path).ok());
   for (size_t byte = 0; byte < good.size(); ++byte) {
     // Bytes 48 to 55 are reserved, and the header's hash covers them too.
     for (int bit = 0; bit < 8; ++bit) {
       std::string bad = good;
       bad[byte] = static_cast<char>(bad[byte] ^ (1 << bit));
       WriteFile(path, bad);
-      EXPECT_EQ(KindOf(TokenFile::Open(path).status()), ErrorKind::kInput)
+      EXPECT_EQ(KindOf(OpenAndVerify(path)), ErrorKind::kInput)
           << "byte " << byte << " bit " << bit;
     }
   }
+}
+
+TEST(TokenFile, OpeningReadsTheHeaderOnly) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "a.tokens";
+  ASSERT_TRUE(WriteTokenFile(path, std::vector<int32_t>(1000, 7), 300).ok());
+  std::string bad = ReadFile(path);
+  bad[kTokenFileHeaderBytes + 2 * 500 + 1] = 2;  // token 500 becomes 519
+  WriteFile(path, bad);
+  const absl::StatusOr<TokenFile> file = TokenFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  // An id that the model has no row for is found by whoever reads it.
+  std::vector<int32_t> ids(500);
+  EXPECT_TRUE(file->Read(0, absl::MakeSpan(ids)).ok());
+  const absl::Status status = file->Read(1, absl::MakeSpan(ids));
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
+  EXPECT_THAT(std::string(status.message()),
+              testing::HasSubstr("token 500 at byte 1064 has id 519"));
+}
+
+TEST(TokenFile, AFileThatShrinksIsAnErrorNotACrash) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "a.tokens";
+  ASSERT_TRUE(WriteTokenFile(path, std::vector<int32_t>(100000, 7), 256).ok());
+  const absl::StatusOr<TokenFile> file = TokenFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::filesystem::resize_file(path, 9000);
+  std::vector<int32_t> ids(100);
+  EXPECT_TRUE(file->Read(0, absl::MakeSpan(ids)).ok());
+  const absl::Status status = file->Read(50000, absl::MakeSpan(ids));
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("shortened"));
 }
 
 TEST(TokenFile, EveryTruncationIsRefused) {

@@ -1,4 +1,4 @@
-"""The recorded artifact of format 1.0 can still be read and used by this build of hydra-run."""
+"""The recorded artifact of format 2.0 can still be read and used by this build of hydra-run."""
 import os
 
 import support
@@ -9,8 +9,8 @@ class ArtifactTest(support.EndToEndTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.artifact = cls.source("tests", "golden", "artifact-1.0.hydra")
-        cls.recorded = cls.source("tests", "golden", "artifact-1.0.safetensors")
+        cls.artifact = cls.source("tests", "golden", "artifact-2.0.hydra")
+        cls.recorded = cls.source("tests", "golden", "artifact-2.0.safetensors")
 
     def runs_here(self):
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
@@ -19,16 +19,25 @@ class ArtifactTest(support.EndToEndTest):
 
     def test_inspect_prints_it(self):
         report = self.run_ok("inspect", self.artifact, "--json").json()
-        self.assertEqual(report["version"], "1.0")
+        self.assertEqual(report["version"], "2.0")
         self.assertEqual(report["model"], "golden")
         self.assertEqual(report["isa_levels"], ["x86-64-v3"])
         self.assertEqual(
             [(entry["name"], entry["batch"], entry["seq"]) for entry in report["entries"]],
             [("accumulate", 2, 32), ("eval", 2, 32), ("extend", 1, 16), ("apply", 0, 0)])
         text = self.run_ok("inspect", self.artifact).out
-        for part in ("format      1.0", "accumulate@2x32", "tok_emb.weight", "x86-64-v3", "spec"):
+        for part in ("format      2.0", "accumulate@2x32", "tok_emb.weight", "x86-64-v3", "spec"):
             self.assertIn(part, text)
-        self.assertLess(os.path.getsize(self.artifact), 200_000)
+        self.assertLess(os.path.getsize(self.artifact), 250_000)
+
+    def test_an_older_format_is_refused_with_both_versions(self):
+        old = self.source("tests", "golden", "artifact-1.0.hydra")
+        for command in (("inspect", old), ("bench", old)):
+            result = self.call("hydra-run", *command)
+            self.assertEqual(result.status, 3, result)
+            for part in (old, "artifact version 1.0", "expected 2.x", "hydra-opt MODEL"):
+                self.assertIn(part, result.err)
+            self.assertNotIn("damaged", result.err)
 
     def test_it_trains_and_writes(self):
         if not self.runs_here():
@@ -43,7 +52,7 @@ class ArtifactTest(support.EndToEndTest):
             self.skipTest("this build has no hydra-opt")
         contents = []
         for name in ("one.hydra", "two.hydra"):
-            result = self.call("hydra-opt", self.source("tests", "golden", "artifact-1.0.mlir"),
+            result = self.call("hydra-opt", self.source("tests", "golden", "artifact.mlir"),
                                "--arch=x86-64-v3", "--entry=train@2x32", "--entry=extend@1x16",
                                "--cache=48", "-o", self.path(name))
             self.assertEqual(result.status, 0, result)

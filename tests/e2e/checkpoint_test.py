@@ -98,8 +98,19 @@ class CheckpointTest(support.EndToEndTest):
                 path, checkpoint = self.path(f"{run}-{what}.safetensors"), self.path(run + what)
                 support.Safetensors(file.metadata, tensors).save(path)
                 self.run_ok("checkpoint", "import", path, "--model", artifact, "-o", checkpoint)
-                self.run_ok("checkpoint", "export", checkpoint, "-o", path)
+                self.run_ok("checkpoint", "export", checkpoint, "-o", path, "--force")
                 self.assertEqual(support.read(original), support.read(path))
+
+    def test_tied_tensors_that_differ_are_refused(self):
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("t.safetensors"))
+        file = support.Safetensors.load(self.path("t.safetensors"))
+        file.tensors["output.weight"] = file.tensors["tok_emb.weight"]
+        file.set_floats("output.weight", [1 + v for v in file.floats("tok_emb.weight")])
+        file.save(self.path("untied.safetensors"))
+        self.fails(3, "checkpoint", "import", self.path("untied.safetensors"), "--model",
+                   self.artifact, "-o", self.path("untied"),
+                   says=["'tok_emb.weight' and 'output.weight'", "tied"])
+        self.assertFalse(os.path.exists(self.path("untied")))
 
     def test_an_imported_checkpoint_can_be_inspected(self):
         self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("i.safetensors"))

@@ -100,7 +100,7 @@ class GenerateTest(support.EndToEndTest):
         self.assertIn(f"cache of {self.cache} positions is full", result.err)
         self.assertIn("--cache", result.err)
         refused = self.fails(2, "generate", self.checkpoint, "--prompt", full + "a",
-                             says=[f"{self.cache + 1} tokens", f"{self.cache} positions",
+                             says=[f"at most {self.cache} tokens", f"found {self.cache + 1}",
                                    "--cache="])
         self.assertEqual(refused.out, "")
 

@@ -1,4 +1,4 @@
-// The recorded artifact of format 1.0 computes the recorded logits: whole sequences by `eval`,
+// The recorded artifact of format 2.0 computes the recorded logits: whole sequences by `eval`,
 // piece by piece by `extend`. What was recorded is the interpreter's, in float64.
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/status.h"
 #include "runtime/exec/executor.h"
 #include "runtime/hal/registry.h"
 #include "runtime/io/safetensors.h"
@@ -17,7 +18,7 @@
 namespace hydra {
 namespace {
 
-std::string GoldenBase() { return testing::SourceDir() + "/tests/golden/artifact-1.0"; }
+std::string GoldenBase() { return testing::SourceDir() + "/tests/golden/artifact-2.0"; }
 constexpr char kLevel[] = "x86-64-v3";
 // Of the largest recorded value (at least 1): a few roundings of float32.
 constexpr float kTolerance = 1e-6f;
@@ -42,11 +43,9 @@ class GoldenArtifactTest : public ::testing::Test {
     ASSERT_TRUE(executor.ok()) << executor.status();
     executor_ = *std::move(executor);
     for (const artifact::ParameterInfo& parameter : executor_->info().parameters) {
-      auto values = executor_->Parameter<float>(parameter.name);
-      ASSERT_TRUE(values.ok()) << values.status();
       const std::vector<float> weights = Recorded<float>("param." + parameter.name);
-      ASSERT_EQ(weights.size(), values->size()) << parameter.name;
-      std::copy(weights.begin(), weights.end(), values->begin());
+      const absl::Status written = executor_->Write<float>(parameter.buffer, weights);
+      ASSERT_TRUE(written.ok()) << written;
     }
   }
 
@@ -64,10 +63,12 @@ class GoldenArtifactTest : public ::testing::Test {
 
   template <typename T>
   void SetInput(Launch& launch, const std::string& name, const std::vector<T>& values) {
-    auto input = launch.Input<T>(name);
+    auto input = launch.FindInput<T>(name);
     ASSERT_TRUE(input.ok()) << input.status();
-    ASSERT_LE(values.size(), input->size()) << name;
-    std::copy(values.begin(), values.end(), input->begin());
+    auto staged = launch.Stage(*input);
+    ASSERT_TRUE(staged.ok()) << staged.status();
+    ASSERT_LE(values.size(), staged->size()) << name;
+    std::fill(std::copy(values.begin(), values.end(), staged->begin()), staged->end(), T{});
   }
 
   static float Deviation(absl::Span<const float> a, absl::Span<const float> b) {
@@ -100,7 +101,7 @@ TEST_F(GoldenArtifactTest, EvalGivesTheRecordedLogitsAndLosses) {
   SetInput(**launch, "targets", Recorded<int32_t>("in.targets"));
   ASSERT_TRUE((*launch)->Run().ok());
   for (const char* name : {"logits", "token_loss", "loss.ce"}) {
-    auto values = (*launch)->Output<float>(name);
+    auto values = (*launch)->ReadOutput<float>(name);
     ASSERT_TRUE(values.ok()) << values.status();
     const std::vector<float> expected = Recorded<float>(std::string("out.") + name);
     const float deviation = Deviation(*values, expected);
@@ -130,16 +131,26 @@ TEST_F(GoldenArtifactTest, ExtendGivesTheSameLogitsPieceByPiece) {
       SetInput(**launch, "position", std::vector<int32_t>{position});
       SetInput(**launch, "count", std::vector<int32_t>{count});
       ASSERT_TRUE((*launch)->Run().ok());
-      auto logits = (*launch)->Output<float>("logits");
+      auto logits = (*launch)->ReadOutput<float>("logits");
       ASSERT_TRUE(logits.ok()) << logits.status();
       const size_t size = static_cast<size_t>(count * vocabulary);
-      EXPECT_LE(Deviation(logits->first(size),
+      EXPECT_LE(Deviation(absl::MakeConstSpan(*logits).first(size),
                           absl::MakeConstSpan(expected).subspan(position * vocabulary, size)),
                 kTolerance * scale)
           << count << " tokens at " << position;
       position += count;
     }
   }
+}
+
+TEST(OldArtifactTest, Format1IsRefusedWithBothVersions) {
+  const auto old =
+      artifact::Artifact::Open(testing::SourceDir() + "/tests/golden/artifact-1.0.hydra");
+  ASSERT_FALSE(old.ok());
+  EXPECT_EQ(KindOf(old.status()), ErrorKind::kInput);
+  const std::string message(old.status().message());
+  EXPECT_NE(message.find("artifact version 1.0, expected 2.x"), std::string::npos) << message;
+  EXPECT_NE(message.find("hydra-opt MODEL"), std::string::npos) << message;
 }
 
 }  // namespace

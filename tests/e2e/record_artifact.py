@@ -1,4 +1,4 @@
-"""Makes tests/golden/artifact-1.0.{hydra,safetensors} again; see docs/golden-artifact.md.
+"""Makes tests/golden/artifact-2.0.{hydra,safetensors} again; see docs/golden-artifact.md.
 
     record_artifact.py BIN_DIR SOURCE_DIR
 
@@ -13,7 +13,7 @@ import sys
 
 import support
 
-NAME = "artifact-1.0"
+NAME = "artifact-2.0"
 BATCH, SEQ = 2, 32
 
 
@@ -22,7 +22,7 @@ class Recorder(support.EndToEndTest):
 
     def compile(self, *flags):
         # A relative path: source locations of the artifact must not name this machine's folders.
-        result = self.call("hydra-opt", os.path.join("tests", "golden", NAME + ".mlir"), *flags)
+        result = self.call("hydra-opt", os.path.join("tests", "golden", "artifact.mlir"), *flags)
         if result.status != 0:
             raise SystemExit(str(result))
 

@@ -17,7 +17,7 @@ import unittest
 SKIPPED = 77
 # Of one program; generous, since test machines are shared.
 TIMEOUT_S = 300
-# What tests/golden/artifact-1.0.hydra was compiled with, --arch excepted.
+# What tests/golden/artifact-2.0.hydra was compiled with, --arch excepted.
 TINY_ENTRIES = ["train@2x32", "eval@2x32", "extend@1x16", "extend@1x1"]
 TINY_CACHE = 48
 
@@ -122,7 +122,7 @@ class EndToEndTest(unittest.TestCase):
         """The tiny model, compiled for this processor; without a compiler the recorded one."""
         path = cls.path(name)
         if not has_compiler():
-            shutil.copy(cls.source("tests", "golden", "artifact-1.0.hydra"), path)
+            shutil.copy(cls.source("tests", "golden", "artifact-2.0.hydra"), path)
             return path
         result = cls.call("hydra-opt", cls.source("tests", "e2e", "tiny.mlir"), "-o", path,
                           f"--cache={TINY_CACHE}", *(f"--entry={entry}" for entry in TINY_ENTRIES))
@@ -137,7 +137,7 @@ class EndToEndTest(unittest.TestCase):
         words = "the quick brown fox jumps over one lazy dog and some other animals".split()
         text = "".join(" ".join(chance.choices(words, k=8)) + ".\n" for _ in range(600))
         write(cls.path(name + ".txt"), text.encode())
-        cls.run_ok("data", "text", cls.path(name + ".txt"), "--out", cls.path(name))
+        cls.run_ok("data", "text", cls.path(name + ".txt"), "--out", cls.path(name), "--force")
         return cls.path(name)
 
 

@@ -1,5 +1,8 @@
 """verify: the golden files pass, and files with one wrong tensor fail and name it."""
 import json
+import os
+import subprocess
+import time
 
 import support
 
@@ -32,7 +35,7 @@ class VerifyTest(support.EndToEndTest):
         for entry in self.check_all_pass("cpu")["files"]:
             if "03_" not in entry["file"]:  # modules of attention alone have no probes
                 self.assertEqual([check["name"] for check in entry["checks"]],
-                                 ["cpu", "cpu without probes"])
+                                 ["cpu", "cpu without probes", "cpu as shipped"])
 
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
@@ -119,6 +122,61 @@ class VerifyTest(support.EndToEndTest):
             self.assertEqual(len(want), len(got), name)
             scale = max(map(abs, want))
             self.assertLess(max(abs(a - b) for a, b in zip(want, got)), 1e-3 * scale + 1e-6, name)
+
+    def without(self, golden, name, dropped, change=lambda config: None):
+        """A copy of a golden file without the tensors that `dropped` names, its config changed."""
+        file = support.Safetensors.load(self.golden(golden))
+        file.tensors = {key: value for key, value in file.tensors.items() if not dropped(key)}
+        config = json.loads(file.metadata["config"])
+        change(config)
+        file.metadata["config"] = json.dumps(config)
+        path = self.path(name + ".safetensors")
+        file.save(path)
+        return path
+
+    def test_a_file_without_expected_tensors_fails(self):
+        path = self.without(QUICK, "nothing", lambda name: name.startswith(("out.", "loss.")))
+        for target in ("cpu", "interpreter"):
+            result = self.call("hydra-run", "verify", path, "--target", target)
+            self.assertEqual(result.status, 1, result)
+            self.assertIn("nothing to compare", result.out)
+
+    def test_a_file_that_lacks_weights_of_its_configuration_is_refused(self):
+        def more_blocks(config):
+            config["model"]["n_mor_blocks"] += 1
+
+        for path, missing in (
+                (self.without(QUICK, "blocks", lambda name: False, more_blocks), "layers.2."),
+                (self.without(QUICK, "weight", lambda name: name == "param.norm.weight"),
+                 "norm.weight")):
+            # The interpreter's refusal is the compiler's.
+            for target, status in (("cpu", 3), ("interpreter", 1)):
+                result = self.call("hydra-run", "verify", path, "--target", target)
+                self.assertEqual(result.status, status, result)
+                self.assertIn(missing, result.err)
+                self.assertIn(path, result.err)
+
+    def test_messages_name_the_golden_file(self):
+        def misspell(config):
+            config["model"]["n_heds"] = 3
+
+        path = self.without(QUICK, "misspelt", lambda name: False, misspell)
+        result = self.fails(3, "verify", path, says=[path + " (config)", "n_heds"])
+        self.assertNotIn("hydra-verify-", result.err)
+
+    def test_a_signal_leaves_no_temporary_directory(self):
+        work = self.path("work")
+        os.mkdir(work)
+        process = subprocess.Popen(
+            [os.path.join(support.Place.bin, "hydra-run"), "verify",
+             *[self.golden(TRAINING)] * 20, "--target", "interpreter"],
+            env={**self.environment, "TMPDIR": work}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        while process.poll() is None and not os.listdir(work):
+            time.sleep(0.01)
+        process.terminate()
+        self.assertEqual(process.wait(timeout=60), 143)
+        self.assertEqual(os.listdir(work), [])
 
     def test_dump_takes_one_file(self):
         self.fails(2, "verify", self.golden(QUICK), self.golden(TRAINING),

@@ -23,11 +23,22 @@ TEST(LaunchAllocationTest, RunAllocatesNothing) {
   auto executor = Executor::Create(*std::move(artifact), **device, {2, ""});
   ASSERT_TRUE(executor.ok()) << executor.status();
   auto step = (*executor)->PrepareStep(**(*executor)->FindEntry("accumulate", 1, 4), 2,
-                                       **(*executor)->FindEntry("apply", 1, 4));
+                                       **(*executor)->FindEntry("apply", 1, 4),
+                                       {.fetch = {"loss", "norm"}});
   ASSERT_TRUE(step.ok()) << step.status();
+  const InputSlot<float> x = *(*step)->FindInput<float>("x");
+  const OutputSlot<float> loss = *(*step)->FindOutput<float>("loss", 0);
+  const ControlBlock control = *ControlBlock::Create(info);
   const uint64_t before = testing::Allocations();
   bool good = true;
-  for (int i = 0; i < 100; ++i) good = good && (*step)->Run().ok();
+  hal::Ticket previous;
+  for (int i = 0; i < 100 && good; ++i) {
+    good = (*step)->StageControl(control).ok() && (*step)->Stage(x, 1).ok();
+    absl::StatusOr<hal::Ticket> ticket = (*step)->Submit();
+    good = good && ticket.ok() && (i == 0 || (*step)->Fetch(previous, loss, 1).ok());
+    previous = *ticket;
+  }
+  good = good && (*step)->Run().ok();
   EXPECT_EQ(testing::Allocations(), before);
   EXPECT_TRUE(good);
 }

@@ -30,7 +30,7 @@ class ConfigTest : public testing::Test {
 };
 
 TEST_F(ConfigTest, DefaultsAreThoseOfTheConstructor) {
-  ModuleOp module = parse("{\"model\": {}}");
+  ModuleOp module = parse("{\"model\": {\"kind\": \"hydra\"}}");
   auto model = find<LanguageModelOp>(module);
   EXPECT_EQ(model.getVocabSize(), 50257u);
   EXPECT_EQ(model.getDim(), 768u);
@@ -51,7 +51,7 @@ TEST_F(ConfigTest, EverySettingArrives) {
     "mlp_ratio": 3.6, "tie_weights": false, "use_rope": false, "use_qk_norm": false,
     "use_convs": false, "use_qk_mean": false, "use_value_shift": false, "conv_kernel_size": 5,
     "mod_capacity": 0.25, "aux_loss_weight": 0.125, "mod_mlp_warmup": 7,
-    "mod_loss_aware_weight": 0.5, "adaptive": false, "mor_min_depth": 1, "mor_warmup": 11,
+    "mod_loss_aware_weight": 0.5, "adaptive": true, "mor_min_depth": 1, "mor_warmup": 11,
     "mor_advantage_loss_scale": 0.75, "dim_ref": 24, "depth_alpha": 0.5, "depth_scale_max": 1.5,
     "static_routing_mode": true, "moe_enabled": true, "moe_num_experts": 3, "moe_num_layers": 2,
     "moe_top_k": 2, "moe_aux_weight": 0.0625, "moe_warmup_steps": 13, "moe_capacity_factor": 1.25,
@@ -76,7 +76,7 @@ TEST_F(ConfigTest, EverySettingArrives) {
 
   auto recursion = find<RecursionOp>(module);
   EXPECT_EQ(recursion.getRecursions(), 3u);
-  EXPECT_FALSE(recursion.getAdaptive());
+  EXPECT_TRUE(recursion.getAdaptive());
   EXPECT_EQ(recursion.getMinDepth(), 1u);
   EXPECT_EQ(recursion.getWarmup(), 11u);
   EXPECT_EQ(recursion.getAdvantageScale().convertToDouble(), 0.75);
@@ -104,7 +104,7 @@ TEST_F(ConfigTest, EverySettingArrives) {
 }
 
 TEST_F(ConfigTest, PlainModelHasNoRouting) {
-  ModuleOp module = parse(R"({"model": {"kind": "base", "moe_enabled": true}})");
+  ModuleOp module = parse(R"({"model": {"kind": "base", "recursions_per_block": 1}})");
   EXPECT_FALSE(find<RecursionOp>(module));
   EXPECT_FALSE(find<DepthRoutingOp>(module));
   EXPECT_FALSE(find<ExpertsOp>(module));
@@ -115,6 +115,19 @@ TEST_F(ConfigTest, ZeroCapacityMeansNoDepthRouting) {
   ModuleOp module = parse(R"({"model": {"mod_capacity": 0}})");
   EXPECT_TRUE(find<RecursionOp>(module));
   EXPECT_FALSE(find<DepthRoutingOp>(module));
+}
+
+TEST_F(ConfigTest, RecursionCanBeFixed) {
+  ModuleOp module = parse(R"({"model": {"adaptive": false}})");
+  EXPECT_FALSE(find<RecursionOp>(module).getAdaptive());
+}
+
+// Dumps of all settings are configs: what does not apply may stand with its default.
+TEST_F(ConfigTest, DefaultsMayStandWhereTheyDoNotApply) {
+  ModuleOp module = parse(R"({"model": {"kind": "base", "recursions_per_block": 4,
+      "mod_capacity": 0.5, "adaptive": true, "mor_min_depth": 0, "moe_enabled": false,
+      "moe_num_experts": 4, "moe_capacity_factor": null, "static_routing_mode": false}})");
+  EXPECT_FALSE(find<RecursionOp>(module));
 }
 
 TEST_F(ConfigTest, NullMeansAutomaticOrUnlimited) {

@@ -16,9 +16,11 @@ using testing::HasSubstr;
 // Always wants the byte after the last one, and checks that positions follow each other.
 class Successor final : public DecodeEngine {
  public:
-  Successor(int64_t chunk, int64_t cache) : chunk_(chunk), cache_(cache) {}
-  int64_t vocab_size() const override { return 256; }
+  Successor(int64_t chunk, int64_t cache, int64_t vocab = 256)
+      : chunk_(chunk), cache_(cache), vocab_(vocab) {}
+  int64_t vocab_size() const override { return vocab_; }
   int64_t cache_len() const override { return cache_; }
+  int64_t max_seq_len() const override { return 8; }
   int64_t largest_chunk() const override { return chunk_; }
   absl::Status Reset() override {
     length_ = 0;
@@ -31,14 +33,15 @@ class Successor final : public DecodeEngine {
     length_ += static_cast<int64_t>(tokens.size());
     EXPECT_LE(length_, cache_);
     calls.push_back(static_cast<int>(tokens.size()));
-    logits_.assign(256, 0.0f);
+    logits_.assign(static_cast<size_t>(vocab_), 0.0f);
     logits_[(tokens.back() + 1) % 256] = 50.0f;
+    if (vocab_ > 256) logits_.back() = 100.0f;
     return absl::MakeConstSpan(logits_);
   }
   std::vector<int> calls;
 
  private:
-  int64_t chunk_, cache_, length_ = 0;
+  int64_t chunk_, cache_, vocab_, length_ = 0;
   std::vector<float> logits_;
 };
 
@@ -82,6 +85,16 @@ TEST_F(GeneratorTest, ABeginningOfTheStopTextAtTheEndIsText) {
   EXPECT_EQ(result->text, "bcd");
 }
 
+TEST_F(GeneratorTest, IdsWithoutTextAreNeverChosen) {
+  Successor engine(4, 100, 300);  // prefers id 299, which no byte is
+  absl::StatusOr<Generation> result = Run(engine, "a", {.max_tokens = 3});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->text, "bcd");
+  result = Run(engine, "a", {.sampling = {.temperature = 0}, .max_tokens = 3});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->text, "bcd");
+}
+
 TEST_F(GeneratorTest, AFullCacheEndsTheText) {
   Successor engine(4, 6);
   absl::StatusOr<Generation> result = Run(engine, "abcd", {.max_tokens = 20});
@@ -95,7 +108,12 @@ TEST_F(GeneratorTest, RefusesPromptsThatCannotWork) {
   EXPECT_EQ(ExitCodeFor(Run(engine, "", {}).status()), 2);
   const absl::Status status = Run(engine, "1234567", {}).status();
   EXPECT_EQ(ExitCodeFor(status), 2);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("--cache=7"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("found 7; shorten the prompt or compile"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--cache=8"));
+  // No cache that the compiler would refuse is asked for.
+  const std::string longer(Run(engine, "123456789", {}).status().message());
+  EXPECT_THAT(longer, HasSubstr("takes no more than 8"));
+  EXPECT_EQ(longer.find("--cache"), std::string::npos);
   EXPECT_TRUE(Run(engine, "123456", {.max_tokens = 1}).ok());
 }
 

@@ -13,6 +13,8 @@
 
 #include "runtime/base/status.h"
 #include "runtime/hal/registry.h"
+#include "tests/hal/late_device.h"
+#include "tests/hal/test_kernels.h"
 
 namespace hydra::hal {
 
@@ -21,11 +23,14 @@ struct DriverCase {
   const char* label;
   const char* device;
   DeviceOptions options;
+  bool late = false;  // inside LateDevice
 };
 
 inline const DriverCase kDriverCases[] = {
-    {"Cpu1", "cpu", {1, false}},        {"Cpu2", "cpu", {2, false}},  {"Cpu4", "cpu", {4, false}},
-    {"CpuValidated", "cpu", {2, true}}, {"Cuda", "cuda", {0, false}},
+    {"Cpu1", "cpu", {1, false}},          {"Cpu2", "cpu", {2, false}},
+    {"Cpu4", "cpu", {4, false}},          {"CpuValidated", "cpu", {2, true}},
+    {"CpuLate", "cpu", {2, false}, true}, {"CpuLateValidated", "cpu", {2, true}, true},
+    {"Cuda", "cuda", {0, false}},
 };
 
 // Memory for regions, and a device. Ranges are reserved one after the other in any region.
@@ -43,9 +48,14 @@ class World {
     }
     std::unique_ptr<World> world(new World);
     world->device = *std::move(device);
+    if (driver.late) world->device = MakeLateDevice(std::move(world->device));
+    auto kernels = LoadTestKernels(*world->device);
+    EXPECT_TRUE(kernels.ok()) << kernels.status();
+    if (kernels.ok()) world->executable = *std::move(kernels);
     for (int i = 0; i < kRegionCount; ++i) {
       const bool scratch = static_cast<Region>(i) == Region::kScratch;
-      const uint64_t bytes = scratch ? 4096u * world->device->thread_count() : kRegionBytes;
+      const uint64_t bytes =
+          scratch ? kTestScratchBytes * world->device->capabilities().workers : kRegionBytes;
       auto buffer = world->device->Allocate(bytes, scratch ? "scratch" : "region");
       EXPECT_TRUE(buffer.ok()) << buffer.status();
       world->bindings[i] = {buffer->get(), 0, bytes};
@@ -84,29 +94,27 @@ class World {
     return values;
   }
 
-  absl::Status Load(const std::vector<NamedKernelFunction>& kernels) {
-    absl::StatusOr<std::unique_ptr<Executable>> loaded = device->LoadKernelFunctions(kernels);
-    if (!loaded.ok()) return loaded.status();
-    executable = *std::move(loaded);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<std::unique_ptr<CommandList>> Record(const CommandSequence& commands) {
-    if (executable == nullptr) {
-      const absl::Status loaded = Load({});
-      if (!loaded.ok()) return loaded;
-    }
-    const Recording recording{&commands, bindings, {}};
-    return device->Record(*executable, absl::MakeConstSpan(&recording, 1));
+  absl::StatusOr<std::unique_ptr<CommandList>> Record(const CommandSequence& commands,
+                                                      const std::vector<Slot>& slots = {},
+                                                      const RecordOptions& options = {}) {
+    Recording recording;
+    recording.commands = &commands;
+    recording.regions = bindings;
+    return device->Record(*executable, {recording}, slots, options);
   }
   absl::Status Submit(CommandList& list) {
-    absl::StatusOr<Event> event = device->Submit(list);
-    if (!event.ok()) return event.status();
-    return device->Wait(*event);
+    absl::StatusOr<Ticket> ticket = device->Submit(list);
+    if (!ticket.ok()) return ticket.status();
+    return device->Await(*ticket);
   }
   absl::Status Run(const CommandSequence& commands) {
     absl::StatusOr<std::unique_ptr<CommandList>> list = Record(commands);
     if (!list.ok()) return list.status();
     return Submit(**list);
+  }
+  Slot SlotOf(const BufferRef& ref, SlotDirection direction) {
+    Buffer* buffer = buffers[static_cast<int>(ref.region)].get();
+    return {"slot", direction, buffer, ref.offset, ref.bytes};
   }
 
   std::unique_ptr<Device> device;

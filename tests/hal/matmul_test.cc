@@ -164,6 +164,7 @@ TEST_P(MatmulTest, RowsBoundK) {
         world_->Set(p.command.b, b);
         p.command.rows = world_->Put<int32_t>({rows}, Region::kControl);
         p.command.rows_bound_k = true;
+        p.command.k_slice = 256;
         const absl::Status status = world_->Run({{p.command, 0}});
         ASSERT_TRUE(status.ok()) << status;
         ExpectProduct(p, world_->Get<float>(p.command.c), p.command.m, valid, false,
@@ -177,9 +178,104 @@ TEST_P(MatmulTest, RowsBoundK) {
   }
 }
 
+// A sliced contraction is the same product, without any row count.
+TEST_P(MatmulTest, SlicedContraction) {
+  for (uint64_t slice : {64, 256, 600, 1000}) {
+    for (bool accumulate : {false, true}) {
+      Problem p = Make(*world_, {20, 17, 600, 16, 16, false, true, accumulate});
+      p.command.k_slice = slice;
+      ASSERT_TRUE(world_->Run({{p.command, 0}}).ok());
+      ExpectProduct(p, world_->Get<float>(p.command.c), 20, 600, false,
+                    "slice " + std::to_string(slice));
+    }
+    world_.reset();  // the regions are full
+    std::string reason;
+    world_ = World::Create(GetParam(), &reason);
+    ASSERT_NE(world_, nullptr) << reason;
+  }
+}
+
+// Row offsets: product g takes rows [offsets[g], offsets[g+1]) of A and C, and its own B. Offsets
+// out of order and out of range are clamped; rows of no group stay as they were.
+TEST_P(MatmulTest, RowOffsetsOfGroups) {
+  constexpr uint64_t kRows = 37, kGroups = 4, kTile = 8, n = 20, k = 33;
+  for (const std::vector<int32_t>& offsets : {std::vector<int32_t>{0, 8, 8, 21, 37},
+                                              {3, 4, 20, 20, 30},
+                                              {-5, 40, 10, 50, 60},
+                                              {0, 0, 0, 0, 0}}) {
+    for (bool accumulate : {false, true}) {
+      MatmulCommand m;
+      m.m = kRows, m.n = n, m.k = k, m.tile_m = kTile, m.tile_n = 16, m.groups = kGroups;
+      m.lda = k + 2, m.ldb = k + 1, m.ldc = n + 3, m.group_b = n * m.ldb;
+      m.transpose_b = true, m.accumulate = accumulate;
+      std::vector<float> a = Random(kRows * m.lda, 1), b = Random(kGroups * m.group_b, 2),
+                         c = Random(kRows * m.ldc, 3);
+      m.a = world_->Put(a, Region::kInputs);
+      m.b = world_->Put(b, Region::kParameters);
+      m.c = world_->Put(c, Region::kGradients);
+      m.offsets = world_->Put(offsets, Region::kControl);
+      ASSERT_TRUE(world_->Run({{m, 0}}).ok());
+      const std::vector<float> found = world_->Get<float>(m.c);
+      int32_t end = 0;
+      std::vector<int> group(kRows, -1);
+      for (uint64_t g = 0; g <= kGroups; ++g) {
+        const int32_t begin = end;
+        end = std::max(end, std::clamp<int32_t>(offsets[g], 0, kRows));
+        for (int32_t row = begin; g > 0 && row < end; ++row) group[row] = static_cast<int>(g) - 1;
+      }
+      for (uint64_t i = 0; i < kRows; ++i) {
+        for (uint64_t j = 0; j < m.ldc; ++j) {
+          const float old = c[i * m.ldc + j], now = found[i * m.ldc + j];
+          if (group[i] < 0 || j >= n) {
+            ASSERT_EQ(now, old) << i << "," << j;
+            continue;
+          }
+          double sum = accumulate ? old : 0.0;
+          for (uint64_t l = 0; l < k; ++l) {
+            sum += static_cast<double>(a[i * m.lda + l]) *
+                   b[static_cast<uint64_t>(group[i]) * m.group_b + j * m.ldb + l];
+          }
+          ASSERT_NEAR(now, sum, 1e-4) << i << "," << j;
+        }
+      }
+    }
+  }
+}
+
+// The same for gradients of weights: the offsets cut the contraction, each group has its own C.
+TEST_P(MatmulTest, RowOffsetsOfTheContraction) {
+  constexpr uint64_t kRows = 300, kGroups = 3, rows = 12, n = 10;
+  for (bool accumulate : {false, true}) {
+    MatmulCommand m;
+    m.m = rows, m.n = n, m.k = kRows, m.tile_m = 8, m.tile_n = 10, m.groups = kGroups;
+    m.lda = rows, m.ldb = n, m.ldc = n, m.group_c = rows * n;
+    m.transpose_a = true, m.accumulate = accumulate, m.rows_bound_k = true, m.k_slice = 64;
+    const std::vector<int32_t> offsets = {0, 130, 130, 290};
+    std::vector<float> a = Random(kRows * rows, 1), b = Random(kRows * n, 2),
+                       c = Random(kGroups * rows * n, 3);
+    for (uint64_t row = 290; row < kRows; ++row) a[row * rows] = kNan;  // of no group
+    m.a = world_->Put(a, Region::kInputs);
+    m.b = world_->Put(b, Region::kParameters);
+    m.c = world_->Put(c, Region::kGradients);
+    m.offsets = world_->Put(offsets, Region::kControl);
+    ASSERT_TRUE(world_->Run({{m, 0}}).ok());
+    const std::vector<float> found = world_->Get<float>(m.c);
+    for (uint64_t g = 0; g < kGroups; ++g) {
+      for (uint64_t at = 0; at < rows * n; ++at) {
+        double sum = accumulate ? c[g * rows * n + at] : 0.0;
+        for (int32_t l = offsets[g]; l < offsets[g + 1]; ++l) {
+          const auto row = static_cast<uint64_t>(l);
+          sum += static_cast<double>(a[row * rows + at / n]) * b[row * n + at % n];
+        }
+        ASSERT_NEAR(found[g * rows * n + at], sum, 1e-4) << g << " at " << at;
+      }
+    }
+  }
+}
+
 TEST_P(MatmulTest, OtherTypesAreRefused) {
   Problem p = Make(*world_, {8, 8, 8, 8, 8});
-  p.command.type = ElementType::kBf16;
+  p.command.a_type = p.command.b_type = ElementType::kBf16;
   const auto list = world_->Record({{p.command, 3}});
   EXPECT_EQ(KindOf(list.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(list.status().message()),
@@ -199,6 +295,7 @@ TEST(MatmulDeterminismTest, SameBitsForEveryThreadCount) {
       Problem bounded = Make(*world, {100, 70, 700, 32, 32, true, false, true});
       bounded.command.rows = world->Put<int32_t>({601}, Region::kControl);
       bounded.command.rows_bound_k = true;
+      bounded.command.k_slice = 256;
       const absl::Status status = world->Run({{plain.command, 0}, {bounded.command, 0}});
       ASSERT_TRUE(status.ok()) << status;
       results.push_back(world->Get<float>(plain.command.c));

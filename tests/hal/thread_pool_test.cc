@@ -26,7 +26,8 @@ INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 3, 4, 
 
 // Every job reads what all workers wrote in the job before, in mirrored order.
 TEST_P(ThreadPoolTest, JobsAreOrderedAndComplete) {
-  ThreadPool pool(GetParam(), [] {});
+  ThreadPool pool([] {});
+  ASSERT_TRUE(pool.Start(GetParam()).ok());
   EXPECT_EQ(pool.thread_count(), GetParam());
   Sum sum{std::vector<uint64_t>(257), std::vector<uint64_t>(257)};
   constexpr uint64_t kJobs = 3000;
@@ -38,7 +39,8 @@ TEST_P(ThreadPoolTest, JobsAreOrderedAndComplete) {
 }
 
 TEST_P(ThreadPoolTest, WakesAfterSleeping) {
-  ThreadPool pool(GetParam(), [] {});
+  ThreadPool pool([] {});
+  ASSERT_TRUE(pool.Start(GetParam()).ok());
   Sum sum{std::vector<uint64_t>(64), std::vector<uint64_t>(64)};
   for (uint64_t job = 1; job <= 20; ++job) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -56,7 +58,8 @@ struct Gate {
 // With as many chunks as workers, each blocking until all have arrived, every worker must take
 // part.
 TEST_P(ThreadPoolTest, AllWorkersTakePart) {
-  ThreadPool pool(GetParam(), [] {});
+  ThreadPool pool([] {});
+  ASSERT_TRUE(pool.Start(GetParam()).ok());
   Gate gate;
   const int threads = GetParam();
   pool.Run(
@@ -72,7 +75,8 @@ TEST_P(ThreadPoolTest, AllWorkersTakePart) {
 }
 
 TEST(ThreadPoolEdgeTest, NoItemsIsNoWork) {
-  ThreadPool pool(3, [] {});
+  ThreadPool pool([] {});
+  ASSERT_TRUE(pool.Start(3).ok());
   pool.Run([](void*, int, uint64_t, uint64_t) { FAIL(); }, nullptr, 0, 1);
 }
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/artifact/format.h"
 #include "tests/artifact/artifact_builder.h"
 
 namespace hydra::tools::testing {
@@ -134,7 +135,7 @@ std::vector<uint8_t> Constants() {
 
 std::vector<uint8_t> CommandModel() {
   artifact::ArtifactInfo info;
-  info.version_major = 1;
+  info.version_major = artifact::kVersionMajor;
   info.model = "commands";
   info.target = "cpu";
   info.compiler_build = "test";

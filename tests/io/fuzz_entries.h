@@ -11,6 +11,7 @@ namespace hydra {
 // a promise is broken), and reports whether the input was accepted.
 bool Fuzz_safetensors(const uint8_t* data, size_t size);
 bool Fuzz_json(const uint8_t* data, size_t size);
+bool Fuzz_artifact(const uint8_t* data, size_t size);  // tests/artifact
 
 }  // namespace hydra
 

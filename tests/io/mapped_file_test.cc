@@ -3,7 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "runtime/base/status.h"
@@ -69,12 +71,25 @@ TEST(PosixFileTest, ParentDirectory) {
   EXPECT_EQ(ParentDirectory("/"), "/");
 }
 
-TEST(PosixFileTest, TemporaryNamesAreRecognised) {
-  EXPECT_EQ(TemporaryOwner("run.tmp-123-0", "run"), 123);
-  EXPECT_EQ(TemporaryOwner("run.tmp-123", "run"), -1);
-  EXPECT_EQ(TemporaryOwner("run.tmp-x-0", "run"), -1);
-  EXPECT_EQ(TemporaryOwner("other.tmp-123-0", "run"), -1);
-  EXPECT_EQ(TemporaryOwner("run", "run"), -1);
+TEST(PosixFileTest, FileName) {
+  EXPECT_EQ(FileName("a/b"), "b");
+  EXPECT_EQ(FileName("a/b//"), "b");
+  EXPECT_EQ(FileName("b"), "b");
+  EXPECT_EQ(FileName("/"), "");
+}
+
+TEST(MappedFileTest, AFileThatShrinksIsAnErrorNotACrash) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("f");
+  WriteFileForTest(path, std::string(1 << 16, 'x'));
+  const absl::StatusOr<MappedFile> file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::vector<uint8_t> bytes(1 << 16);
+  EXPECT_TRUE(file->Read(0, absl::MakeSpan(bytes)).ok());
+  std::filesystem::resize_file(path, 5000);
+  const absl::Status status = file->Read(0, absl::MakeSpan(bytes));
+  EXPECT_EQ(KindOf(status), ErrorKind::kInput);
+  EXPECT_NE(status.message().find("ends at byte 5000"), std::string::npos) << status;
 }
 
 }  // namespace

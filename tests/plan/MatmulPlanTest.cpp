@@ -79,13 +79,13 @@ TEST(ChooseTile, BigProductsGiveSixteenWorkersWork) {
   for (const MatmulShape& shape :
        {plain(512, 4096, 768), plain(512, 768, 2048), plain(768, 4096, 512), plain(4096, 384, 768),
         plain(512, 50257, 768)})
-    EXPECT_GE(tilesOf(shape, chooseTile(shape)), 12)
+    EXPECT_GE(tilesOf(shape, chooseTile(shape, hydra::cpuMatmulLibrary())), 12)
         << shape.m << " x " << shape.n << " x " << shape.k;
 }
 
 TEST(ChooseTile, SmallProductsStayWhole) {
   MatmulShape shape = plain(64, 64, 64);
-  Tile tile = chooseTile(shape);
+  Tile tile = chooseTile(shape, hydra::cpuMatmulLibrary());
   EXPECT_EQ(std::make_pair(tile.m, tile.n), std::make_pair(shape.m, shape.n));
 }
 
@@ -93,7 +93,7 @@ TEST(ChooseTile, TilesAreWholeOrMultiplesOf64) {
   for (int64_t m : {1, 7, 64, 100, 512, 1000})
     for (int64_t n : {1, 48, 65, 777, 50257})
       for (int64_t k : {1, 64, 768}) {
-        Tile tile = chooseTile(plain(m, n, k));
+        Tile tile = chooseTile(plain(m, n, k), hydra::cpuMatmulLibrary());
         EXPECT_TRUE(tile.m == m || (tile.m < m && tile.m % 64 == 0)) << tile.m;
         EXPECT_TRUE(tile.n == n || (tile.n < n && tile.n % 64 == 0)) << tile.n;
       }

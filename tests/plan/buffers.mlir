@@ -12,6 +12,8 @@
 // CHECK-NEXT: plan.region_size <outputs> 64
 // CHECK-NEXT: plan.region_size <constants> 64
 // CHECK-NEXT: plan.region_size <scratch> 0
+// CHECK-NEXT: plan.region_size <record> 0
+// CHECK-NEXT: plan.region_size <derived> 0
 // Parameters in the order of the table, then their state; an unused parameter has its place.
 // CHECK-NEXT: plan.buffer <parameter "b"> at <parameters, 0, 80> : tensor<20xf32>
 // CHECK-NEXT: plan.buffer <parameter "a"> at <parameters, 128, 16> : tensor<4xf32>

@@ -43,3 +43,11 @@ func.func @output_argument(%x: tensor<4xf32> {hydra.binding = #hydra.binding<out
 func.func @input_result(%x: tensor<4xf32>) -> (tensor<4xf32> {hydra.binding = #hydra.binding<input "x">}) {
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @below {{result 0 has hydra.reduce = "median"; expected "last", "sum", "mean", "max" or "min"}}
+func.func @reduction(%x: tensor<f32>)
+    -> (tensor<f32> {hydra.binding = #hydra.binding<output "loss">, hydra.reduce = "median"}) {
+  return %x : tensor<f32>
+}

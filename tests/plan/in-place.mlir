@@ -16,11 +16,10 @@ func.func @chain(%x: tensor<64xf32>) -> tensor<64xf32> {
 
 // Not in place: an operand that is read again, a broadcast operand, an op that reads other positions.
 // CHECK-LABEL: plan.entry @kept
-// CHECK: plan.launch @unary_{{.*}}[#plan.ref<inputs, 0, 256>, #plan.ref<arena, [[A:[0-9]+]], 256>]
-// CHECK-NOT: [#plan.ref<arena, [[A]], 256>, #plan.ref<arena, [[A]], 256>]
-// CHECK: plan.launch @unary_{{.*}}[#plan.ref<arena, [[A]], 256>, #plan.ref<arena, [[B:[0-9]+]], 256>]
-// CHECK: plan.launch @shift_{{.*}}[#plan.ref<arena, [[B]], 256>, #plan.ref<arena, [[C:[0-9]+]], 256>]
-// CHECK-NOT: [#plan.ref<arena, [[B]], 256>, #plan.ref<arena, [[B]], 256>]
+// CHECK: plan.launch @unary_{{.*}}[#plan.ref<inputs, 0, 256>, #plan.ref<arena, 0, 256>]
+// CHECK: plan.launch @unary_{{.*}}[#plan.ref<arena, 0, 256>, #plan.ref<arena, 256, 256>]
+// CHECK: plan.launch @shift_{{.*}}[#plan.ref<arena, 256, 256>, #plan.ref<arena, 512, 256>]
+// CHECK: plan.launch @binary_{{.*}}[#plan.ref<arena, 512, 256>, #plan.ref<arena, 0, 256>, #plan.ref<outputs, 0, 256>]
 func.func @kept(%x: tensor<1x8x8xf32>) -> tensor<1x8x8xf32> {
   %0 = hydra.unary <exp> %x : (tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
   %1 = hydra.unary <tanh> %0 : (tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
@@ -33,7 +32,7 @@ func.func @kept(%x: tensor<1x8x8xf32>) -> tensor<1x8x8xf32> {
 
 // Gradient accumulators: two contributions, both formed in the gradient's own buffer, without a copy.
 // CHECK-LABEL: plan.entry @accumulate
-// CHECK: plan.matmul {{.*}} -> <gradients, 0, 48> "" {accumulate,
+// CHECK: plan.matmul {{.*}} -> <gradients, 0, 48> "" {{{.*}}accumulate,
 // CHECK: plan.launch @scatter_rows_{{.*}}#plan.ref<gradients, 0, 48>, #plan.ref<gradients, 0, 48>]
 // CHECK-NOT: plan.copy
 func.func @accumulate(%a: tensor<2x3xf32>, %b: tensor<2x4xf32>, %x: tensor<5x4xf32>, %i: tensor<5xi32>,
@@ -49,7 +48,7 @@ func.func @accumulate(%a: tensor<2x3xf32>, %b: tensor<2x4xf32>, %x: tensor<5x4xf
 // An accumulator that is needed afterwards is copied first.
 // CHECK-LABEL: plan.entry @accumulator_kept
 // CHECK: plan.copy <inputs, 128, 48> -> <outputs, 0, 48>
-// CHECK-NEXT: plan.matmul <inputs, 0, 24>, <inputs, 64, 32> -> <outputs, 0, 48> "" {accumulate,
+// CHECK-NEXT: plan.matmul <inputs, 0, 24>, <inputs, 64, 32> -> <outputs, 0, 48> "" {{{.*}}accumulate,
 func.func @accumulator_kept(%a: tensor<2x3xf32>, %b: tensor<2x4xf32>, %g: tensor<3x4xf32>) -> tensor<3x4xf32> {
   %0 = hydra.matmul %a, %b accumulate %g {transpose_a} : (tensor<2x3xf32>, tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
   return %0 : tensor<3x4xf32>

@@ -90,9 +90,9 @@ plan.region_size <arena> 256
 plan.region_size <inputs> 256
 plan.entry @factor <"factor", 0 x 0, ""> attributes {arena_bytes = 256 : i64, flops = 0 : i64} {
   // expected-error @below {{over one of its factors}}
-  plan.matmul <inputs, 0, 64>, <inputs, 64, 64> -> <inputs, 32, 64> "" {m = 4 : i64, n = 4 : i64, k = 4 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, tile_m = 4 : i64, tile_n = 4 : i64, type = f32}
+  plan.matmul <inputs, 0, 64>, <inputs, 64, 64> -> <inputs, 32, 64> "" {m = 4 : i64, n = 4 : i64, k = 4 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, tile_m = 4 : i64, tile_n = 4 : i64, a_type = f32, b_type = f32, c_type = f32}
 }
 plan.entry @reach <"reach", 0 x 0, ""> attributes {arena_bytes = 256 : i64, flops = 0 : i64} {
   // expected-error @below {{reaches beyond its buffers}}
-  plan.matmul <inputs, 0, 64>, <inputs, 64, 64> -> <arena, 0, 64> "" {m = 4 : i64, n = 4 : i64, k = 5 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, tile_m = 4 : i64, tile_n = 4 : i64, type = f32}
+  plan.matmul <inputs, 0, 64>, <inputs, 64, 64> -> <arena, 0, 64> "" {m = 4 : i64, n = 4 : i64, k = 5 : i64, lda = 4 : i64, ldb = 4 : i64, ldc = 4 : i64, tile_m = 4 : i64, tile_n = 4 : i64, a_type = f32, b_type = f32, c_type = f32}
 }

@@ -138,6 +138,43 @@ class FileTest(unittest.TestCase):
         self.check({"notes.txt": ""}, "no source files found")
 
 
+LEVEL_TREE = {
+    "runtime/base/cpu_level.cc": '// L.\nconstexpr CpuLevel kLevels[] = {\n    {"small", "a"},\n'
+                                 '    {"small-wide", "b"},\n};\n',
+    "dialects/target/GpuFacts.cpp": '// G.\nconst F kFacts[] = {\n    {"gpu_1", 1,\n     2},\n};\n',
+    "runtime/base/cpu_detection.cc": "// D.\n#include <cpuid.h>\n",
+    "docs/tools/hydra-opt.md": "# O\n`small` `small-wide`\n",
+}
+
+
+class LevelTest(unittest.TestCase):
+    def check(self, files, *expected):
+        with Tree({**LEVEL_TREE, **files}) as root:
+            code, output = run("check_levels.py", root)
+        self.assertEqual(code, 1 if expected else 0, output)
+        for text in expected:
+            self.assertIn(text, output)
+
+    def test_good(self):
+        self.check({"runtime/io/a.cc": "// A smaller, smallest and small_wide matter.\n",
+                    "tests/a.cc": '// Tests may name "small".\n'})
+
+    def test_names(self):
+        self.check({"runtime/io/a.cc": '// A.\nf("small-wide");\n'}, "runtime/io/a.cc:2: names small-wide")
+        self.check({"compiler/a.h": "// e.g. small.\n"}, "compiler/a.h:1: names small;")
+        self.check({"tools/a.cpp": "// A.\n\ng(\"gpu_1\");\n"}, "tools/a.cpp:3: names gpu_1")
+
+    def test_detection(self):
+        self.check({"compiler/a.cpp": "// A.\nllvm::sys::getHostCPUFeatures();\n"}, "compiler/a.cpp:2: asks")
+        self.check({"runtime/a.cc": "// A.\n#include <cpuid.h>\n"}, "runtime/a.cc:2: asks")
+
+    def test_document(self):
+        self.check({"docs/tools/hydra-opt.md": "# O\n`small`\n"}, "expected the level small-wide")
+
+    def test_changed_lists_are_noticed(self):
+        self.check({"runtime/base/cpu_level.cc": "// L.\n"}, "expected a list of names")
+
+
 class LinkTest(unittest.TestCase):
     def test_found_and_not_found(self):
         # This interpreter surely links libc and surely not libMLIR.

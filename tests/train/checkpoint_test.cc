@@ -1,4 +1,4 @@
-// Checkpoints: round trip, rotation, damage.
+// One checkpoint: round trip, damage, replacement.
 #include "runtime/train/checkpoint.h"
 
 #include <filesystem>
@@ -6,12 +6,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/base/status.h"
-#include "runtime/train/checkpoint_store.h"
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/file_digest.h"
 #include "runtime/train/manifest.h"
-#include "runtime/train/weights.h"
-#include "tests/data/temporary_directory.h"
-#include "tests/train/unigram_engine.h"
+#include "tests/train/checkpoint_fixture.h"
 
 namespace hydra::train {
 namespace {
@@ -19,35 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class CheckpointTest : public testing::Test {
- protected:
-  CheckpointTest() : engine_(1, 4, 1) {
-    EXPECT_TRUE(engine_.InitializeParameters(1).ok());
-    WriteFile(directory_ / "m.hydra", "machine code");
-    attachments_ = {.artifact = directory_ / "m.hydra",
-                    .spec_contents = "// a spec",
-                    .spec_extension = ".mlir"};
-  }
-  RunRecord Record(int64_t step) {
-    RunRecord record;
-    record.run_id = "r";
-    record.step = step;
-    record.total_tokens = 77;
-    record.settings = {{"seed", "1"}};
-    record.facts = engine_.facts();
-    record.facts.library_versions = {{"onednn", "2.7"}};
-    record.data_fingerprint = "abc";
-    record.tokenizer = "byte";
-    record.record_lag = 2;
-    record.records = {{step - 2, 0.1, 0.2, 0.3}, {step - 1, 1.0 / 3, 1e-300, 5}};
-    record.loss_ema = 0.1 + 0.2;
-    return record;
-  }
-
-  TemporaryDirectory directory_;
-  UnigramEngine engine_;
-  CheckpointAttachments attachments_;
-};
+using CheckpointTest = CheckpointFixture;
 
 TEST_F(CheckpointTest, RoundTrip) {
   const std::string path = directory_ / "c";
@@ -62,7 +32,9 @@ TEST_F(CheckpointTest, RoundTrip) {
   EXPECT_EQ(run.records, expected.records);
   EXPECT_EQ(run.loss_ema, expected.loss_ema);
   EXPECT_EQ(run.facts.library_versions, expected.facts.library_versions);
+  EXPECT_EQ(run.facts.runtime, expected.facts.runtime);
   EXPECT_EQ(run.tokenizer, "byte");
+  EXPECT_EQ(run.initial_weights, "def");
   EXPECT_TRUE(Differences(run.facts, expected.facts).empty());
   EXPECT_EQ(ReadFile(checkpoint->artifact_path()), "machine code");
   EXPECT_EQ(ReadFile(checkpoint->spec_path()), "// a spec");
@@ -70,6 +42,21 @@ TEST_F(CheckpointTest, RoundTrip) {
   UnigramEngine other(1, 4, 1);
   ASSERT_TRUE(checkpoint->RestoreAll(other).ok());
   EXPECT_EQ(other.logits(), engine_.logits());
+}
+
+TEST_F(CheckpointTest, EveryFactThatDiffersIsReported) {
+  EngineFacts saved = Record(9).facts, now = saved;
+  now.runtime["oneDNN"] = "3.0.0";
+  now.runtime.erase("processor");
+  now.runtime["C library"] = "glibc 2.36";
+  now.isa_level = "other";
+  using ::testing::HasSubstr;
+  EXPECT_THAT(Differences(saved, now),
+              ::testing::UnorderedElementsAre(
+                  HasSubstr("instruction-set level: "),
+                  "oneDNN: the checkpoint has '2.6.3', this run has '3.0.0'",
+                  "processor: the checkpoint has 'A (family 6)', this run has 'unknown'",
+                  "C library: the checkpoint has 'unknown', this run has 'glibc 2.36'"));
 }
 
 TEST_F(CheckpointTest, EveryDamagedFileIsNamed) {
@@ -118,51 +105,31 @@ TEST_F(CheckpointTest, ADamagedManifestIsRefused) {
   EXPECT_EQ(KindOf(Checkpoint::Open(directory_ / "none").status()), ErrorKind::kInput);
 }
 
-TEST_F(CheckpointTest, StoreRotatesAndPointsToTheLatest) {
-  absl::StatusOr<CheckpointStore> store = CheckpointStore::Open(directory_ / "run/checkpoints");
-  ASSERT_TRUE(store.ok()) << store.status();
-  for (const int64_t step : {10, 20, 30}) {
-    ASSERT_TRUE(store->Save(engine_, Record(step), attachments_, 2).ok());
-    EXPECT_EQ(Checkpoint::Open(directory_ / "run")->run().step, step);
-    EXPECT_EQ(Checkpoint::Open(directory_ / "run/checkpoints")->run().step, step);
-  }
-  const auto list = *store->List();
-  ASSERT_EQ(list.size(), 2u);
-  EXPECT_EQ(list[0].first, 20);
-  EXPECT_EQ(list[1].first, 30);
-}
-
-TEST_F(CheckpointTest, ADamagedNewestFallsBackToThePreviousOne) {
-  const std::string directory = directory_ / "run/checkpoints";
-  absl::StatusOr<CheckpointStore> store = CheckpointStore::Open(directory);
-  EXPECT_FALSE(store->OpenNewest()->has_value());
-  ASSERT_TRUE(store->Save(engine_, Record(10), attachments_, 0).ok());
-  ASSERT_TRUE(store->Save(engine_, Record(20), attachments_, 0).ok());
-  WriteFile(directory + "/step-00000020/" + kOptimizerFile, "gone");
-  absl::StatusOr<std::optional<CheckpointStore::Newest>> newest = store->OpenNewest();
-  ASSERT_TRUE(newest.ok()) << newest.status();
-  EXPECT_EQ((*newest)->checkpoint.run().step, 10);
-  EXPECT_THAT((*newest)->refused, testing::ElementsAre(HasSubstr(kOptimizerFile)));
-  WriteFile(directory + "/step-00000010/" + kRunFile, "{}");
-  EXPECT_EQ(ExitCodeFor(store->OpenNewest().status()), 3);
-}
-
-TEST_F(CheckpointTest, WhatACrashLeftBehindIsRemoved) {
-  // No process has this id: Linux stops at 2^22.
-  const std::string stale = directory_ / "run/checkpoints/step-00000030.tmp-99999999-0";
-  fs::create_directories(stale);
-  WriteFile(stale + "/weights.safetensors", "half");
-  absl::StatusOr<CheckpointStore> store = CheckpointStore::Open(directory_ / "run/checkpoints");
-  ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_FALSE(fs::exists(stale));
-  EXPECT_TRUE(store->List()->empty());
-}
-
-TEST_F(CheckpointTest, RewritingTheArtifactInPlaceLeavesCheckpointsIntact) {
+TEST_F(CheckpointTest, AManifestThatOmitsAFileIsRefused) {
   const std::string path = directory_ / "c";
   ASSERT_TRUE(WriteCheckpoint(path, engine_, Record(9), attachments_).ok());
-  WriteFile(attachments_.artifact, "other code");
-  EXPECT_TRUE(Checkpoint::Open(path).ok());
+  const std::vector<std::string> files = Checkpoint::Open(path)->files();
+  for (const std::string& omitted : files) {
+    // A manifest that is sound in itself, of a checkpoint that has one file more.
+    AtomicDirectory copy = *AtomicDirectory::Create(directory_ / "copy");
+    std::vector<ManifestEntry> entries;
+    for (const std::string& file : files) {
+      fs::copy_file(path + "/" + file, copy.temporary_path() + "/" + file);
+      if (file != omitted) entries.push_back({file, *DigestOfFile(path + "/" + file)});
+    }
+    ASSERT_TRUE(WriteManifest(copy, entries).ok());
+    ASSERT_TRUE(copy.Publish().ok());
+    absl::Status status = Checkpoint::Open(directory_ / "copy").status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInput) << omitted;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(omitted));
+    // Without the file: what the checkpoint needs or promises must be there.
+    fs::remove(directory_ / ("copy/" + omitted));
+    status = Checkpoint::Open(directory_ / "copy").status();
+    EXPECT_EQ(KindOf(status), ErrorKind::kInput) << omitted;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(omitted));
+  }
+  WriteFile(path + "/notes.txt", "foreign");
+  EXPECT_THAT(std::string(Checkpoint::Open(path).status().message()), HasSubstr("notes.txt"));
 }
 
 TEST_F(CheckpointTest, ReplacingACheckpointLeavesNothingBehind) {
@@ -174,34 +141,6 @@ TEST_F(CheckpointTest, ReplacingACheckpointLeavesNothingBehind) {
     entries += absl::string_view(entry.path().filename().string()).substr(0, 1) == "c";
   }
   EXPECT_EQ(entries, 1);
-}
-
-TEST_F(CheckpointTest, WeightsOfAnotherModelAreRefused) {
-  const std::vector<float> values(256, 0.5f);
-  const auto bytes = absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()), 1024);
-  const auto load = [&](const std::vector<TensorView>& tensors) {
-    const std::string path = directory_ / "w.safetensors";
-    EXPECT_TRUE(WriteSafetensors(path, {}, tensors).ok());
-    const SafetensorsFile file = *SafetensorsFile::Open(path);
-    return LoadTensors(
-        file, engine_.state(StateKind::kParameters), [&](size_t i) { return engine_.aliases(i); },
-        [&](size_t i, absl::Span<const uint8_t> b) {
-          return engine_.WriteState(StateKind::kParameters, i, b);
-        });
-  };
-  EXPECT_TRUE(load({{"head.bias", DType::kF32, {256}, bytes}}).ok());
-  EXPECT_EQ(engine_.logits(), values);
-  EXPECT_TRUE(load({{"bias", DType::kF32, {256}, bytes}}).ok());  // its alias
-  EXPECT_THAT(std::string(load({{"head.bais", DType::kF32, {256}, bytes}}).message()),
-              HasSubstr("did you mean 'head.bais'"));
-  EXPECT_THAT(std::string(load({{"head.bias", DType::kF32, {2, 128}, bytes}}).message()),
-              HasSubstr("[2, 128]"));
-  EXPECT_THAT(std::string(load({{"head.bias", DType::kI32, {256}, bytes}}).message()),
-              HasSubstr("I32"));
-  EXPECT_THAT(std::string(load({{"head.bias", DType::kF32, {256}, bytes},
-                                {"extra", DType::kF32, {256}, bytes}})
-                              .message()),
-              HasSubstr("'extra'"));
 }
 
 }  // namespace

@@ -49,16 +49,21 @@ TEST(Schedule, RunsShorterThanTheWarmup) {
 
 TEST(Schedule, RefusesNonsense) {
   EXPECT_EQ(KindOf(Schedule::Create({.steps = 0, .max_lr = 1}).status()), ErrorKind::kUsage);
-  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 0}).status()), ErrorKind::kUsage);
+  EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = -1}).status()), ErrorKind::kUsage);
   EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = std::nan("")}).status()),
             ErrorKind::kUsage);
   EXPECT_EQ(KindOf(Schedule::Create({.steps = 10, .max_lr = 1e-4, .min_lr = 1}).status()),
             ErrorKind::kUsage);
 }
 
-TEST(Schedule, DefaultRates) {
-  EXPECT_DOUBLE_EQ(DefaultMaxLearningRate(100'000'000), 1e-4);
-  EXPECT_NEAR(DefaultMaxLearningRate(220'000'000), 6.7419986e-5, 1e-12);
+TEST(Schedule, ZeroMeansZero) {
+  const Schedule schedule = Make({.steps = 10, .max_lr = 1e-3, .warmup_steps = 0});
+  EXPECT_EQ(schedule.warmup_steps(), 0);
+  EXPECT_DOUBLE_EQ(schedule.LearningRate(0), 1e-3);
+  EXPECT_EQ(Make({.steps = 10, .max_lr = 0}).LearningRate(5), 0);
+}
+
+TEST(Schedule, SpikeNorms) {
   EXPECT_NEAR(DefaultSpikeNorm(94'600'000), 1.95e7, 0.01e7);
   EXPECT_DOUBLE_EQ(DefaultSpikeNorm(626'000'000), 1e9);
   EXPECT_DOUBLE_EQ(DefaultSpikeNorm(1'000), 1e6);

@@ -1,13 +1,20 @@
 // The training loop on a small model: learning, resuming, stopping, refusing.
 #include "runtime/train/trainer.h"
 
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/io/file_digest.h"
 #include "runtime/metrics/sqlite.h"
 #include "runtime/train/metrics_observer.h"
 #include "tests/data/temporary_directory.h"
@@ -32,6 +39,16 @@ class Recorder final : public TrainObserver {
   std::vector<std::string> warnings;
 };
 
+// A command line, as far as these tests need one.
+struct TestRun {
+  std::string out;
+  std::optional<int64_t> stop_at = std::nullopt;
+  bool resume = false;
+  std::optional<int64_t> resume_from = std::nullopt;
+  std::string weights = {};
+  std::function<bool()> interrupted = nullptr;
+};
+
 void NoWarning(const std::string& message) { ADD_FAILURE() << message; }
 
 class TrainerTest : public testing::Test {
@@ -49,14 +66,24 @@ class TrainerTest : public testing::Test {
     }
   }
 
-  absl::StatusOr<TrainOutcome> Train(UnigramEngine& engine, TrainerOptions options,
+  absl::StatusOr<TrainOutcome> Train(UnigramEngine& engine, TestRun run,
                                      TrainObserver* observer = nullptr) {
     std::vector<TrainObserver*> observers;
     if (observer != nullptr) observers.push_back(observer);
-    absl::StatusOr<Trainer> trainer =
-        Trainer::Create(engine, *dataset_, settings_, std::move(options), observers);
-    if (!trainer.ok()) return trainer.status();
-    return trainer->Run();
+    const bool resumes = run.resume || run.resume_from;
+    HYDRA_ASSIGN_OR_RETURN(
+        StartingPoint start,
+        OpenStartingPoint({.out = run.out,
+                           .mode = resumes ? StartMode::kResume : StartMode::kNew,
+                           .step = run.resume_from}));
+    HYDRA_ASSIGN_OR_RETURN(Trainer trainer,
+                           Trainer::Create(engine, *dataset_, settings_, std::move(start),
+                                           {.stop_at = run.stop_at,
+                                            .weights = run.weights,
+                                            .interrupted = run.interrupted,
+                                            .save_retry_pause = std::chrono::milliseconds(1)},
+                                           observers));
+    return trainer.Run();
   }
   std::string Out(const std::string& name) const { return directory_ / name; }
   static std::string CheckpointPath(const std::string& out, int step) {
@@ -99,7 +126,11 @@ TEST_F(TrainerTest, SeedsDecideWeightsAndBatches) {
   UnigramEngine a(2, 8, 1), b(2, 8, 1), c(2, 8, 1);
   ASSERT_TRUE(Train(a, {.out = Out("a")}).ok());
   ASSERT_TRUE(Train(b, {.out = Out("b")}).ok());
-  ASSERT_TRUE(settings_.Set("seed", "4").ok());
+  Settings reseeded;
+  for (const auto& [key, value] : settings_.RunValues()) {
+    ASSERT_TRUE(reseeded.Set(key, key == "seed" ? "4" : value).ok());
+  }
+  settings_ = reseeded;
   ASSERT_TRUE(Train(c, {.out = Out("c")}).ok());
   EXPECT_EQ(a.logits(), b.logits());
   EXPECT_NE(a.logits(), c.logits());
@@ -130,26 +161,98 @@ TEST_F(TrainerTest, AnInterruptionEndsWithACheckpoint) {
       Train(engine, {.out = Out("run"), .interrupted = [&] { return ++asked == 6; }});
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(*outcome, TrainOutcome::kInterrupted);
-  EXPECT_EQ(Checkpoint::Open(Out("run"))->run().step, 5);
+  EXPECT_EQ(OpenCheckpoint(Out("run"))->run().step, 5);
 }
 
-TEST_F(TrainerTest, ANonFiniteNormStopsAndKeepsTheLastCheckpoint) {
+TEST_F(TrainerTest, ANonFiniteNormSavesTheStateBeforeIt) {
+  UnigramEngine whole(2, 8, 1);
+  ASSERT_TRUE(Train(whole, {.out = Out("whole"), .stop_at = 24}).ok());
+  Settings given;
+  for (const auto& [key, value] : settings_.RunValues()) {
+    if (key != "record_lag") {
+      ASSERT_TRUE(given.Set(key, key == "keep_checkpoints" ? "1" : value).ok());
+    }
+  }
+  for (const char* lag : {"1", "4"}) {
+    settings_ = given;
+    ASSERT_TRUE(settings_.Set("record_lag", lag).ok());
+    const std::string out = Out(std::string("run") + lag);
+    UnigramEngine engine(2, 8, 1);
+    engine.PoisonStep(24);
+    Recorder recorder;
+    absl::StatusOr<TrainOutcome> outcome = Train(engine, {.out = out}, &recorder);
+    EXPECT_EQ(ExitCodeFor(outcome.status()), 5);
+    EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("step 24"));
+    EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("step-00000024"));
+    EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("--resume-from STEP"));
+    EXPECT_TRUE(std::isnan(recorder.steps.back().grad_norm));
+    // The older one stays too: this state may be beyond repair.
+    EXPECT_TRUE(fs::exists(CheckpointPath(out, 20)));
+    EXPECT_EQ(Contents(CheckpointPath(out, 24)).at("weights.safetensors"),
+              Contents(CheckpointPath(Out("whole"), 24)).at("weights.safetensors"));
+    // With the cause gone, the run ends as if it had never been.
+    UnigramEngine again(2, 8, 1), never(2, 8, 1);
+    ASSERT_TRUE(Train(again, {.out = out, .resume = true}).ok());
+    ASSERT_TRUE(Train(never, {.out = Out(std::string("never") + lag)}).ok());
+    EXPECT_EQ(Contents(CheckpointPath(out, 40)),
+              Contents(CheckpointPath(Out(std::string("never") + lag), 40)));
+  }
+}
+
+TEST_F(TrainerTest, BrokenParametersAreNeverSaved) {
   UnigramEngine engine(2, 8, 1);
-  engine.PoisonStep(24);
+  engine.BreakParametersAt(24);
   absl::StatusOr<TrainOutcome> outcome = Train(engine, {.out = Out("run")});
   EXPECT_EQ(ExitCodeFor(outcome.status()), 5);
-  EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("step 24"));
+  EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("head.bias"));
   EXPECT_THAT(std::string(outcome.status().message()), HasSubstr("step-00000020"));
-  EXPECT_EQ(Checkpoint::Open(Out("run"))->run().step, 20);
+  EXPECT_EQ(OpenCheckpoint(Out("run"))->run().step, 20);
 }
 
-TEST_F(TrainerTest, ANonFiniteNormIsNeverCheckpointed) {
-  // The norm of step 9 is only looked at by a decision after the checkpoint of 10 updates.
-  ASSERT_TRUE(settings_.Set("record_lag", "4").ok());
+TEST_F(TrainerTest, ResumesFromAnEarlierCheckpoint) {
+  UnigramEngine whole(2, 8, 1), again(2, 8, 1), third(2, 8, 1);
+  ASSERT_TRUE(Train(whole, {.out = Out("run")}).ok());
+  const auto end = Contents(CheckpointPath(Out("run"), 40));
+  EXPECT_EQ(ExitCodeFor(Train(again, {.out = Out("run"), .resume_from = 15}).status()), 3);
+  Recorder recorder;
+  ASSERT_TRUE(Train(again, {.out = Out("run"), .stop_at = 25, .resume_from = 20}, &recorder).ok());
+  EXPECT_EQ(recorder.steps.front().step, 21);
+  // The checkpoints of the way not taken are out of the way, and whole.
+  EXPECT_EQ(Contents(Out("run") + "/abandoned/step-00000040"), end);
+  EXPECT_THAT(recorder.warnings, testing::Contains(HasSubstr("abandoned/step-00000030")));
+  EXPECT_EQ(OpenCheckpoint(Out("run"))->run().step, 25);
+  ASSERT_TRUE(Train(third, {.out = Out("run"), .resume = true}).ok());
+  EXPECT_EQ(Contents(CheckpointPath(Out("run"), 40)), end);
+}
+
+TEST_F(TrainerTest, StartsFromGivenWeights) {
+  UnigramEngine first(2, 8, 1), second(2, 8, 1);
+  ASSERT_TRUE(Train(first, {.out = Out("first")}).ok());
+  const std::string weights = OpenCheckpoint(Out("first"))->weights_path();
+  Recorder recorder;
+  ASSERT_TRUE(
+      Train(second, {.out = Out("second"), .stop_at = 1, .weights = weights}, &recorder).ok());
+  // As good as the first run ended, where initial weights know nothing.
+  EXPECT_LT(recorder.steps.front().losses[0].second, std::log(256.0) - 1);
+  const Checkpoint checkpoint = *OpenCheckpoint(Out("second"));
+  EXPECT_EQ(checkpoint.run().initial_weights, DigestOfFile(weights)->hash.ToHex());
+  UnigramEngine plain(2, 8, 1);
+  ASSERT_TRUE(Train(plain, {.out = Out("plain"), .stop_at = 1}).ok());
+  EXPECT_NE(OpenCheckpoint(Out("plain"))->run().run_id, checkpoint.run().run_id);
+  // The optimizer begins afresh: one step is counted.
+  UnigramEngine look(2, 8, 1);
+  ASSERT_TRUE(checkpoint.RestoreAll(look).ok());
+  EXPECT_EQ(look.steps(), 1);
+}
+
+TEST_F(TrainerTest, ASecondTrainerIsRefusedByName) {
   UnigramEngine engine(2, 8, 1);
-  engine.PoisonStep(9);
-  EXPECT_EQ(ExitCodeFor(Train(engine, {.out = Out("run")}).status()), 5);
-  EXPECT_FALSE(fs::exists(CheckpointPath(Out("run"), 10)));
+  const StartingPoint held = *OpenStartingPoint({.out = Out("run")});
+  const absl::Status refused = Train(engine, {.out = Out("run")}).status();
+  EXPECT_EQ(KindOf(refused), ErrorKind::kFailure);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("run: expected no other writer"));
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("process " + std::to_string(::getpid()) + " on "));
 }
 
 TEST_F(TrainerTest, RefusesToOverwriteARun) {
@@ -166,18 +269,20 @@ TEST_F(TrainerTest, ReportsWhatDiffersOnResume) {
   ASSERT_TRUE(settings_.Set("weight_decay", "0.2").ok());
   Recorder recorder;
   ASSERT_TRUE(Train(second, {.out = Out("run"), .resume = true}, &recorder).ok());
-  EXPECT_THAT(recorder.warnings, testing::UnorderedElementsAre(HasSubstr("instruction-set level"),
-                                                               HasSubstr("weight_decay")));
+  EXPECT_THAT(recorder.warnings, testing::IsSupersetOf({HasSubstr("instruction-set level"),
+                                                        HasSubstr("weight_decay")}));
 }
 
 TEST_F(TrainerTest, RefusesSettingsThatMakeNoSense) {
-  for (const char* assignment : {"accum=0", "record_lag=0", "weight_decay=-1", "min_lr=1"}) {
+  for (const char* assignment : {"min_lr=1", "clip_max=1", "size=big", "mod_aux_weight=1"}) {
     Settings settings = settings_;
     ASSERT_TRUE(settings.SetAssignment(assignment).ok());
     UnigramEngine engine(2, 8, 1);
-    EXPECT_EQ(
-        ExitCodeFor(Trainer::Create(engine, *dataset_, settings, {.out = Out("x")}, {}).status()),
-        2)
+    absl::StatusOr<StartingPoint> start = OpenStartingPoint({.out = Out("x")});
+    ASSERT_TRUE(start.ok()) << start.status();
+    EXPECT_EQ(ExitCodeFor(
+                  Trainer::Create(engine, *dataset_, settings, *std::move(start), {}, {}).status()),
+              2)
         << assignment;
   }
 }

@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "gtest/gtest.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/philox.h"
 #include "runtime/data/batches.h"
@@ -22,7 +23,10 @@ class UnigramEngine final : public TrainEngine {
   static constexpr int64_t kVocab = 256;
 
   UnigramEngine(int64_t batch, int64_t seq, int64_t micro_batches)
-      : batch_(batch), seq_(seq), losses_(micro_batches), targets_(micro_batches) {
+      : batch_(batch), seq_(seq), tokens_(micro_batches), targets_(micro_batches) {
+    for (auto* memory : {&tokens_, &targets_}) {
+      for (std::vector<int32_t>& micro : *memory) micro.resize(batch * seq);
+    }
     facts_.model = "unigram";
     facts_.artifact_hash = "0123";
     facts_.target = "cpu";
@@ -65,54 +69,35 @@ class UnigramEngine final : public TrainEngine {
   }
   std::vector<std::string> aliases(size_t) const override { return {"bias"}; }
 
-  absl::Status SetControl(absl::string_view name, double value) override {
-    controls_[std::string(name)] = value;
-    return absl::OkStatus();
-  }
-  bool HasControl(absl::string_view name) const override { return name != "mod_aux_weight"; }
-  double control(const std::string& name) const { return controls_.at(name); }
-
-  absl::Status SetBatch(int64_t micro_batch, absl::Span<const int32_t> tokens,
-                        absl::Span<const int32_t> targets) override {
-    targets_[micro_batch].assign(targets.begin(), targets.end());
-    return absl::OkStatus();
-  }
-
-  absl::Status RunStep() override {
-    std::vector<float> gradient(kVocab, 0.0f);
-    for (size_t micro = 0; micro < targets_.size(); ++micro) {
-      const std::vector<float> p = Probabilities();
-      double loss = 0;
-      for (const int32_t target : targets_[micro]) {
-        loss -= std::log(p[target]);
-        const float scale =
-            static_cast<float>(controls_.at("loss_scale")) / static_cast<float>(batch_ * seq_);
-        for (int64_t i = 0; i < kVocab; ++i) {
-          gradient[i] += scale * (p[i] - (i == target ? 1.0f : 0.0f));
-        }
-      }
-      losses_[micro] = loss / static_cast<double>(batch_ * seq_);
+  std::optional<size_t> FindControl(absl::string_view name) const override {
+    for (size_t i = 0; i < std::size(kControls); ++i) {
+      if (kControls[i] == name) return i;
     }
-    if (steps_[0] == poison_step_) gradient[7] = std::nanf("");
-    double square = 0;
-    for (const float g : gradient) square += double(g) * g;
-    grad_norm_ = std::sqrt(square);
-    const float lr = static_cast<float>(controls_.at("lr"));
-    ++steps_[0];
-    for (int64_t i = 0; i < kVocab; ++i) {
-      m_[i] = 0.9f * m_[i] + 0.1f * gradient[i];
-      v_[i] = 0.95f * v_[i] + 0.05f * gradient[i] * gradient[i];
-      logits_[i] -= lr * m_[i] / (std::sqrt(v_[i]) + 1e-8f);
-    }
-    grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(grad_norm_);
-    return absl::OkStatus();
+    return std::nullopt;
+  }
+  void SetControl(size_t control, double value) override { controls_[control] = value; }
+  double control(absl::string_view name) const { return controls_[*FindControl(name)]; }
+
+  absl::Status UseVariant(absl::string_view) override { return absl::OkStatus(); }
+  absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override {
+    return BatchMemory{absl::MakeSpan(tokens_[micro_batch]), absl::MakeSpan(targets_[micro_batch])};
+  }
+
+  // The step is done at once, but what it gave is kept back until it is read.
+  absl::StatusOr<int64_t> SubmitStep() override {
+    results_.push_back(Step());
+    return static_cast<int64_t>(results_.size()) - 1;
   }
   absl::Span<const std::string> loss_terms() const override { return terms_; }
-  absl::StatusOr<double> Loss(size_t term, int64_t micro_batch) override {
-    return losses_[micro_batch];
+  int64_t steps_in_flight() const override { return steps_in_flight_; }
+  absl::Status ReadStep(int64_t number, StepResults& results) override {
+    EXPECT_GE(number + steps_in_flight_, static_cast<int64_t>(results_.size()));
+    largest_delay_ = std::max(largest_delay_, static_cast<int64_t>(results_.size()) - number);
+    results = results_[number];
+    return absl::OkStatus();
   }
-  absl::StatusOr<double> GradNorm() override { return grad_norm_; }
-  absl::StatusOr<double> ClipScale() override { return 1.0; }
+  // Most steps that were ever submitted and not read.
+  int64_t largest_delay() const { return largest_delay_; }
 
   int64_t eval_batch() const override { return 2; }
   int64_t eval_seq() const override { return 8; }
@@ -125,12 +110,60 @@ class UnigramEngine final : public TrainEngine {
     return absl::OkStatus();
   }
 
-  // The gradient of this step (counted from 0) will contain a NaN.
+  // The gradient of this step (counted from 0) will contain a NaN. Negative: of none.
   void PoisonStep(int32_t step) { poison_step_ = step; }
+  // Whether a step with a NaN halts those after it, as programs of hydra-opt do.
+  void set_latches(bool latches) { control_state_.resize(latches ? 2 : 1); }
+  bool halted() const { return halted_[0] != 0; }
+  // After this many steps a parameter will be NaN.
+  void BreakParametersAt(int32_t step) { broken_step_ = step; }
+  int32_t steps() const { return steps_[0]; }
   const std::vector<float>& logits() const { return logits_; }
   float grad_norm_ema() const { return grad_norm_ema_[0]; }
 
  private:
+  static constexpr absl::string_view kControls[] = {
+      "loss_scale",     "lr",         "weight_decay",   "clip_min", "clip_max", "clip_factor",
+      "clip_ema_decay", "spike_norm", "spike_lr_factor"};
+
+  StepResults Step() {
+    StepResults results;
+    std::vector<float> gradient(kVocab, 0.0f);
+    double sum = 0;
+    for (const std::vector<int32_t>& targets : targets_) {
+      const std::vector<float> p = Probabilities();
+      double loss = 0;
+      for (const int32_t target : targets) {
+        loss -= std::log(p[target]);
+        const float scale =
+            static_cast<float>(control("loss_scale")) / static_cast<float>(batch_ * seq_);
+        for (int64_t i = 0; i < kVocab; ++i) {
+          gradient[i] += scale * (p[i] - (i == target ? 1.0f : 0.0f));
+        }
+      }
+      sum += loss / static_cast<double>(batch_ * seq_);
+    }
+    results.losses.assign(2, sum / static_cast<double>(targets_.size()));
+    if (steps_[0] == poison_step_) gradient[7] = std::nanf("");
+    double square = 0;
+    for (const float g : gradient) square += double(g) * g;
+    results.grad_norm = std::sqrt(square);
+    results.seconds = 1e-3;
+    const bool latches = control_state_.size() == 2;
+    if (!std::isfinite(results.grad_norm) && latches) halted_[0] = 1;
+    if (!std::isfinite(results.grad_norm) || halted_[0] != 0) return results;
+    const float lr = static_cast<float>(control("lr"));
+    ++steps_[0];
+    for (int64_t i = 0; i < kVocab; ++i) {
+      m_[i] = 0.9f * m_[i] + 0.1f * gradient[i];
+      v_[i] = 0.95f * v_[i] + 0.05f * gradient[i] * gradient[i];
+      logits_[i] -= lr * m_[i] / (std::sqrt(v_[i]) + 1e-8f);
+    }
+    grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(results.grad_norm);
+    if (steps_[0] == broken_step_) logits_[3] = std::nanf("");
+    return results;
+  }
+
   std::vector<float> Probabilities() const {
     const float highest = *std::max_element(logits_.begin(), logits_.end());
     std::vector<float> p(kVocab);
@@ -145,29 +178,32 @@ class UnigramEngine final : public TrainEngine {
   }
   absl::Span<uint8_t> Bytes(StateKind kind, size_t index) {
     if (kind == StateKind::kParameters) return Raw(logits_);
-    if (kind == StateKind::kControlState) return Raw(grad_norm_ema_);
+    if (kind == StateKind::kControlState) return index == 0 ? Raw(grad_norm_ema_) : Raw(halted_);
     if (index == 0) return Raw(m_);
     return index == 1 ? Raw(v_) : Raw(steps_);
   }
 
   EngineFacts facts_;
   int64_t batch_, seq_;
-  std::vector<double> losses_;
-  std::vector<std::vector<int32_t>> targets_;
-  std::map<std::string, double> controls_;
-  double grad_norm_ = 0;
+  std::vector<std::vector<int32_t>> tokens_, targets_;
+  std::vector<double> controls_ = std::vector<double>(std::size(kControls), 0.0);
+  std::vector<StepResults> results_;
+  int64_t steps_in_flight_ = 4, largest_delay_ = 0;
   int32_t poison_step_ = -1;
+  int32_t broken_step_ = -1;
   std::vector<float> logits_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> m_ = std::vector<float>(kVocab, 0.0f);
   std::vector<float> v_ = std::vector<float>(kVocab, 0.0f);
   std::vector<int32_t> steps_ = {0};
   std::vector<float> grad_norm_ema_ = {0.0f};
+  std::vector<float> halted_ = {0.0f};
   std::vector<std::string> terms_ = {"total", "ce"};
   std::vector<StateTensor> parameters_ = {{"head.bias", DType::kF32, {kVocab}}};
   std::vector<StateTensor> optimizer_ = {{"m/head.bias", DType::kF32, {kVocab}},
                                          {"v/head.bias", DType::kF32, {kVocab}},
                                          {"steps", DType::kI32, {1}}};
-  std::vector<StateTensor> control_state_ = {{"grad_norm_ema", DType::kF32, {}}};
+  std::vector<StateTensor> control_state_ = {{"grad_norm_ema", DType::kF32, {}},
+                                             {"halted", DType::kF32, {}}};
 };
 
 }  // namespace hydra::train

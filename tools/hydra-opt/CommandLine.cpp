@@ -1,98 +1,244 @@
 #include "tools/hydra-opt/CommandLine.h"
 
+#include "runtime/base/did_you_mean.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Regex.h"
 
 using namespace llvm;
 using namespace mlir::hydra;
 
 // LLVM's code generator registers options of its own under some of our names (stop-after); ours
 // win.
-static llvm::StringRef claim(llvm::StringRef name) {
+static StringRef claim(StringRef name) {
   auto &registered = cl::getRegisteredOptions();
   if (auto other = registered.find(name); other != registered.end())
     other->second->removeArgument();
   return name;
 }
 
-CommandLine::CommandLine()
-    : category("HYDRA compile options",
-               "Giving any of these compiles the model through the stages "
-               "model, routing, autodiff, precision, remat, fusion, plan."),
-      target("target", cl::desc("cpu (default); cuda and sim are not built in"), cl::init("cpu"),
-             cl::cat(category)),
-      routing("routing",
-              cl::desc("fixed, static or dynamic (default: what the spec says, else dynamic)"),
-              cl::cat(category)),
-      precision("precision", cl::desc("f32 (default)"), cl::init("f32"), cl::cat(category)),
-      stopAfter(claim("stop-after"), cl::desc("print the program after this stage"),
-                cl::cat(category)),
-      probe("probe", cl::desc("glob of named intermediates and raw gradients that become outputs"),
-            cl::cat(category)),
-      inputs("inputs", cl::desc("safetensors file with tensors KIND/NAME for --interpret"),
-             cl::cat(category)),
-      interpretAs("interpret-as", cl::desc("f32 (default) or f64"), cl::init("f32"),
-                  cl::cat(category)),
-      function("function", cl::desc("compile only this function of a spec without a model"),
-               cl::cat(category)),
-      arch("arch", cl::desc("native (default), x86-64-v3, x86-64-v4, sapphirerapids; repeatable"),
-           cl::cat(category)),
-      entries("entry", cl::desc("NAME@BxS with NAME train, eval or extend; repeatable"),
-              cl::cat(category)),
-      cache("cache", cl::desc("positions of the decoding cache"), cl::init(0), cl::cat(category)),
-      interpret("interpret",
-                cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
-                cl::cat(category)) {}
-
-bool CommandLine::anyGiven() const {
-  auto given = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
-  return given(target) || given(routing) || given(precision) || given(stopAfter) || given(probe) ||
-         given(inputs) || given(interpretAs) || given(function) || given(arch) || given(entries) ||
-         given(cache) || given(interpret);
+// Flags are lasting: LLVM keeps the characters of a name, not a copy.
+static StringRef flagName(const CompileSetting &setting) {
+  static StringMap<std::string> names;
+  std::string &name = names[setting.key];
+  name = setting.key.str();
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
 }
 
-static Error expectOneOf(StringRef flag, StringRef value, ArrayRef<StringRef> choices) {
-  if (is_contained(choices, value))
-    return Error::success();
-  return createStringError("--" + flag + ": expected " + join(choices, ", ") + ", found '" + value +
-                           "'");
+CommandLine::CommandLine()
+    : settingsCategory("What is compiled", "Each one also as --set KEY=VALUE."),
+      resultCategory("What comes out"),
+      set(claim("set"), cl::desc("any of the settings above by its key, e.g. --set cache=512"),
+          cl::value_desc("KEY=VALUE"), cl::cat(settingsCategory)),
+      outputFile(claim("o"),
+                 cl::desc("FILE.hydra: an artifact for hydra-run; else text (default: - )"),
+                 cl::value_desc("FILE"), cl::init("-"), cl::cat(resultCategory)),
+      stopAfter(claim("stop-after"), cl::value_desc("STAGE"), cl::cat(resultCategory)),
+      inputs(claim("inputs"), cl::desc("safetensors with tensors KIND/NAME for --interpret"),
+             cl::value_desc("FILE"), cl::cat(resultCategory)),
+      interpretAs(claim("interpret-as"),
+                  cl::desc("f32 (default): every result is rounded to it; f64: none is"),
+                  cl::value_desc("TYPE"), cl::init("f32"), cl::cat(resultCategory)),
+      interpret(claim("interpret"),
+                cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
+                cl::cat(resultCategory)),
+      inputFiles(cl::Positional, cl::value_desc("MODEL"), cl::cat(resultCategory)) {
+  std::vector<StringRef> names;
+  for (const StageInfo &info : allStages())
+    if (info.append)
+      names.push_back(info.name);
+  static std::string stages;
+  stages = "the last stage to run: " + join(names, ", ") + " (default)";
+  stopAfter.setDescription(stages);
+  for (const CompileSetting &setting : compileSettings()) {
+    settingFlags.push_back(std::make_unique<cl::list<std::string>>(
+        claim(flagName(setting)), cl::desc(setting.help), cl::value_desc(setting.value),
+        cl::cat(settingsCategory)));
+  }
+}
+
+// The messages of LLVM's parser, one a line, in our words.
+static std::string inOurWords(StringRef text) {
+  std::string result;
+  SmallVector<StringRef> lines;
+  text.split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines) {
+    // PROGRAM: MESSAGE
+    StringRef message = line.split(": ").second;
+    SmallVector<StringRef> parts;
+    if (Regex("^Did you mean").match(message))
+      continue;
+    if (!result.empty())
+      result += "\nhydra-opt: error: ";
+    if (Regex("Unknown command line argument '([^']*)'").match(message, &parts)) {
+      StringRef found = parts[1].split('=').first;
+      std::vector<std::string> flags;
+      for (const auto &[name, flag] : cl::getRegisteredOptions())
+        flags.push_back((name.size() > 1 ? "--" : "-") + name.str());
+      std::sort(flags.begin(), flags.end());
+      result += "expected a flag, found '" + found.str() + "'" +
+                ::hydra::DidYouMeanAmong(found.str(), flags) + "; hydra-opt --help lists the flags";
+    } else {
+      result += message.rtrim(" .").str() + "; see hydra-opt --help";
+    }
+  }
+  return result;
+}
+
+Error CommandLine::parse(ArrayRef<char *> arguments) {
+  std::string errors;
+  raw_string_ostream stream(errors);
+  if (!cl::ParseCommandLineOptions(static_cast<int>(arguments.size()), arguments.data(),
+                                   "HYDRA model compiler\n", &stream))
+    return createStringError(inOurWords(errors));
+  if (inputFiles.size() > 1)
+    return createStringError("expected one MODEL, found '" + inputFiles[0] + "' and '" +
+                             inputFiles[1] + "'; flags take their value behind a =");
+  return Error::success();
+}
+
+void CommandLine::printHelp(raw_ostream &stream) const {
+  constexpr size_t kColumn = 22;
+  auto print = [&](const cl::Option &flag) {
+    std::string left = (flag.ArgStr.size() > 1 ? "--" : "-") + flag.ArgStr.str();
+    if (!flag.ValueStr.empty())
+      left += (flag.ArgStr.size() > 1 ? "=" : " ") + flag.ValueStr.str();
+    stream << "  " << left_justify(left, kColumn - 1) << " " << flag.HelpStr << "\n";
+  };
+  stream
+      << "hydra-opt: compiles a model spec\n\n"
+         "  hydra-opt MODEL [-o FILE] [flags]      MODEL: .mlir, .json, or - for standard input\n"
+         "\nExamples:\n"
+         "  hydra-opt models/hydra-nano.mlir -o nano.hydra\n"
+         "  hydra-opt nano.mlir --entry=train@8x256 --entry=extend@1x1 --cache=512 -o nano.hydra\n"
+         "  hydra-opt nano.mlir --stop-after=routing --mlir-print-ir-after-all\n"
+         "  hydra-opt nano.mlir --interpret --inputs=in.safetensors -o out.safetensors\n"
+         "  hydra-opt nano.mlir --pass-pipeline='builtin.module(hydra-materialize-params)'\n";
+  stream << "\nWhat is compiled (each also as --set KEY=VALUE, with _ for - in the key; * "
+            "repeatable):\n";
+  for (const auto &[setting, flag] : zip_equal(compileSettings(), settingFlags)) {
+    std::string left = ("--" + flag->ArgStr + "=" + setting.value).str();
+    if (setting.repeatable)
+      left += " *";
+    stream << "  " << left_justify(left, kColumn - 1) << " " << setting.help << "\n";
+  }
+  print(set);
+  stream << "\nWhat comes out:\n";
+  for (const cl::Option *flag : std::initializer_list<const cl::Option *>{
+           &outputFile, &stopAfter, &interpret, &inputs, &interpretAs})
+    print(*flag);
+  stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
+            "  --version             the build id, which every artifact carries\n"
+            "\nWithout any of these flags hydra-opt is mlir-opt with the hydra and plan dialects: "
+            "passes by\n"
+            "hand, --mlir-timing, ... Exit codes: 0 success, 1 the program cannot be compiled, 2 "
+            "usage,\n"
+            "3 bad or missing spec.\n";
+}
+
+bool CommandLine::compiles() const {
+  auto isGiven = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
+  return llvm::any_of(settingFlags, [&](const auto &flag) { return isGiven(*flag); }) ||
+         isGiven(set) || isGiven(stopAfter) || isGiven(inputs) || isGiven(interpretAs) ||
+         isGiven(interpret) || toArtifact() || StringRef(input()).ends_with(".json") ||
+         StringRef(input()).ends_with(".hydra");
+}
+
+bool CommandLine::toArtifact() const { return StringRef(outputFile).ends_with(".hydra"); }
+
+Expected<std::vector<CommandLine::Assignment>> CommandLine::assignments() const {
+  std::vector<Assignment> all;
+  for (const auto &[setting, flag] : zip_equal(compileSettings(), settingFlags))
+    for (const std::string &value : *flag)
+      all.push_back({"--" + flag->ArgStr.str(), setting.key.str(), value});
+  for (const std::string &text : set) {
+    auto [key, value] = StringRef(text).split('=');
+    if (key.size() == text.size())
+      return createStringError("--set: expected KEY=VALUE, found '" + text + "'");
+    Expected<const CompileSetting *> setting = findCompileSetting(key);
+    if (!setting)
+      return createStringError("--set: " + toString(setting.takeError()));
+    all.push_back({"--set " + key.str(), key.str(), value.str()});
+  }
+  return all;
+}
+
+bool CommandLine::given(StringRef setting) const {
+  Expected<std::vector<Assignment>> all = assignments();
+  if (!all)
+    return consumeError(all.takeError()), false;
+  return llvm::any_of(*all, [&](const Assignment &one) { return one.key == setting; });
 }
 
 Expected<CompileOptions> CommandLine::compileOptions() const {
-  if (Error error = expectOneOf("target", target, {"cpu"}))
-    return joinErrors(std::move(error),
-                      createStringError("this build generates code for the CPU only"));
-  if (Error error = expectOneOf("routing", routing, {"fixed", "static", "dynamic", ""}))
-    return std::move(error);
-  if (Error error = expectOneOf("precision", precision, {"f32"}))
-    return std::move(error);
-  if (Error error = expectOneOf("interpret-as", interpretAs, {"f32", "f64"}))
-    return std::move(error);
+  Expected<std::vector<Assignment>> all = assignments();
+  if (!all)
+    return all.takeError();
   CompileOptions options;
-  options.target = target;
-  options.routing = routing;
-  options.precision = precision;
-  options.probe = probe;
-  if (cache < 0)
-    return createStringError("--cache: expected a number of positions, found " +
-                             std::to_string(cache));
-  options.cacheLength = cache;
-  for (const std::string &level : arch) {
-    if (Error error =
-            expectOneOf("arch", level, {"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}))
-      return std::move(error);
-    if (level != "native")
-      options.isaLevels.push_back(level);
-  }
-  for (const std::string &text : entries) {
-    Expected<EntryShape> entry = parseEntryShape(text);
-    if (!entry)
-      return entry.takeError();
-    options.entries.push_back(*entry);
+  StringMap<const Assignment *> seen;
+  for (const Assignment &one : *all) {
+    const CompileSetting &setting = *cantFail(findCompileSetting(one.key));
+    const Assignment *&earlier = seen[one.key];
+    if (earlier && !setting.repeatable)
+      return createStringError("expected one value of " + one.key + ", found " + earlier->flag +
+                               " with '" + earlier->value + "' and " + one.flag + " with '" +
+                               one.value + "'; drop one of them");
+    earlier = &one;
+    if (Error error = setting.read(one.value, options))
+      return createStringError(one.flag + ": " + toString(std::move(error)));
   }
   return options;
 }
 
 Expected<Stage> CommandLine::lastStage() const {
-  return stopAfter.empty() ? Expected<Stage>(Stage::plan) : parseStage(stopAfter);
+  if (stopAfter.getNumOccurrences() == 0)
+    return interpret ? Stage::fusion : Stage::plan;
+  Expected<Stage> stage = parseStage(stopAfter);
+  if (!stage)
+    return createStringError("--stop-after: " + toString(stage.takeError()));
+  if (interpret && *stage == Stage::plan)
+    return createStringError("--interpret: expected --stop-after=fusion or an earlier stage, found "
+                             "plan, which holds commands and no values");
+  return stage;
+}
+
+Error CommandLine::checkEffects() const {
+  bool stops = stopAfter.getNumOccurrences() > 0;
+  if (toArtifact() && (stops || interpret))
+    return createStringError("-o " + outputFile + ": an artifact needs all stages; drop " +
+                             (stops ? "--stop-after" : "--interpret") + ", or write another file");
+  if (interpret && inputs.empty())
+    return createStringError("--interpret: expected --inputs=FILE.safetensors with tensors "
+                             "KIND/NAME, found none");
+  if (interpret && outputFile == "-")
+    return createStringError(
+        "--interpret: expected -o FILE.safetensors for the results, found none");
+  for (const cl::Option *flag :
+       {static_cast<const cl::Option *>(&inputs), static_cast<const cl::Option *>(&interpretAs)})
+    if (!interpret && flag->getNumOccurrences() > 0)
+      return createStringError("--" + flag->ArgStr +
+                               " has no effect without --interpret; add it, or drop the flag");
+  if (interpretAs != "f32" && interpretAs != "f64")
+    return createStringError("--interpret-as: expected f32 or f64, found '" + interpretAs + "'");
+  Expected<Stage> last = lastStage();
+  if (!last)
+    return last.takeError();
+  Expected<std::vector<Assignment>> all = assignments();
+  if (!all)
+    return all.takeError();
+  for (const Assignment &one : *all) {
+    const CompileSetting &setting = *cantFail(findCompileSetting(one.key));
+    // An entry says how the interpreter runs the model tier, too.
+    if (interpret && one.key == "entry")
+      continue;
+    if (!setting.from && !toArtifact())
+      return createStringError(one.flag + " acts on generated code only and has no effect here; "
+                                          "write an artifact (-o FILE.hydra), or drop the flag");
+    if (setting.from && *setting.from > *last)
+      return createStringError(one.flag + " acts from stage " + stageInfo(*setting.from).name +
+                               " on and has no effect here; drop it, or stop later than after " +
+                               stageInfo(*last).name);
+  }
+  return Error::success();
 }

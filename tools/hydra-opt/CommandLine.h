@@ -2,27 +2,55 @@
 #ifndef HYDRA_TOOLS_HYDRA_OPT_COMMANDLINE_H
 #define HYDRA_TOOLS_HYDRA_OPT_COMMANDLINE_H
 
-#include "compiler/pipeline/CompileOptions.h"
+#include "compiler/pipeline/CompileSettings.h"
 #include "llvm/Support/CommandLine.h"
 
+#include <memory>
+#include <vector>
+
 // Construct before the command line is parsed. Not a global: main() owns the only instance.
-struct CommandLine {
+class CommandLine {
+public:
   CommandLine();
 
-  llvm::cl::OptionCategory category;
-  llvm::cl::opt<std::string> target, routing, precision, stopAfter, probe, inputs, interpretAs,
-      function;
-  llvm::cl::list<std::string> arch, entries;
-  llvm::cl::opt<int64_t> cache;
-  llvm::cl::opt<bool> interpret;
+  // Parses `arguments` into these flags and the stock ones. The error is a usage error.
+  llvm::Error parse(llvm::ArrayRef<char *> arguments);
 
-  // Whether any of them was given: then hydra-opt compiles, otherwise it is mlir-opt with our
-  // dialects.
-  bool anyGiven() const;
-  // Checked compile options; the error names the flag, the value and the choices.
+  // Our flags on one screen, with defaults and examples.
+  void printHelp(llvm::raw_ostream &stream) const;
+
+  // The compile settings, from their flags and from --set.
   llvm::Expected<mlir::hydra::CompileOptions> compileOptions() const;
-  // --stop-after, or the last stage.
+  // What is wrong with flags that would have no effect beside the others; success if nothing is.
+  llvm::Error checkEffects() const;
+  // --stop-after; without it the last stage, or the last one that can be interpreted.
   llvm::Expected<mlir::hydra::Stage> lastStage() const;
+
+  // Whether a spec is compiled. Otherwise hydra-opt is mlir-opt with our dialects.
+  bool compiles() const;
+  // Whether the setting was given by its flag or by --set.
+  bool given(llvm::StringRef setting) const;
+  bool toArtifact() const;
+
+  std::string input() const { return inputFiles.empty() ? "-" : inputFiles.front(); }
+  const std::string &output() const { return outputFile; }
+  bool interprets() const { return interpret; }
+  const std::string &interpretInputs() const { return inputs; }
+  bool interpretsAsDouble() const { return interpretAs == "f64"; }
+
+private:
+  // (key, value) of everything that sets a compile setting, in the order of the table.
+  struct Assignment {
+    std::string flag, key, value;
+  };
+  llvm::Expected<std::vector<Assignment>> assignments() const;
+
+  llvm::cl::OptionCategory settingsCategory, resultCategory;
+  std::vector<std::unique_ptr<llvm::cl::list<std::string>>> settingFlags;
+  llvm::cl::list<std::string> set;
+  llvm::cl::opt<std::string> outputFile, stopAfter, inputs, interpretAs;
+  llvm::cl::opt<bool> interpret;
+  llvm::cl::list<std::string> inputFiles;
 };
 
 #endif // HYDRA_TOOLS_HYDRA_OPT_COMMANDLINE_H

@@ -4,13 +4,17 @@
 #include "compiler/pipeline/InterpretModule.h"
 #include "compiler/pipeline/Stages.h"
 #include "compiler/pipeline/TensorFile.h"
+#include "dialects/hydra/HydraDialect.h"
 #include "frontend/LoadSpec.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "runtime/base/hash.h"
+#include "tools/hydra-opt/ExitCode.h"
+#include "tools/hydra-opt/Progress.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -19,11 +23,6 @@
 
 using namespace mlir;
 using namespace mlir::hydra;
-
-static int report(int code, const llvm::Twine &message) {
-  llvm::errs() << "hydra-opt: error: " << message << "\n";
-  return code;
-}
 
 std::string compilerBuildId() {
   std::string path = llvm::sys::fs::getMainExecutable(nullptr, nullptr);
@@ -38,35 +37,37 @@ std::string compilerBuildId() {
   return id + " llvm-" LLVM_VERSION_STRING;
 }
 
-// Instrumentation from the command line: --mlir-print-ir-after-all, --mlir-timing and their kin.
+// Stock flags on the pass manager: --mlir-print-ir-after-all, --mlir-timing and their kin.
 static LogicalResult configure(PassManager &manager, TimingScope &timing) {
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();
+  MlirOptMainConfig stock = MlirOptMainConfig::createFromCLOptions();
+  manager.enableVerifier(stock.shouldVerifyPasses());
+  if (stock.shouldDumpPassPipeline()) {
+    manager.dump();
+    llvm::errs() << "\n";
+  }
   manager.enableTiming(timing);
+  manager.addInstrumentation(progressInstrumentation());
   return success();
 }
 
 // Whether the module was compiled for training, which the model tier itself does not say.
 static bool wantsTraining(const CompileOptions &options) {
   return llvm::any_of(options.entries,
-                      [](const EntryShape &entry) { return entry.name == "train"; });
+                      [](const EntryRequest &entry) { return entry.name == "train"; });
 }
 
-static int interpret(const CommandLine &flags, const CompileOptions &options, ModuleOp module,
-                     const std::string &output) {
-  if (flags.inputs.empty())
-    return report(kUsage, "--interpret needs --inputs=FILE.safetensors with tensors KIND/NAME");
-  if (output == "-")
-    return report(kUsage, "--interpret needs -o FILE.safetensors for the results");
-  absl::StatusOr<NamedTensors> inputs = readTensorFile(flags.inputs);
+static int interpret(const CommandLine &flags, const CompileOptions &options, ModuleOp module) {
+  absl::StatusOr<NamedTensors> inputs = readTensorFile(flags.interpretInputs());
   if (!inputs.ok())
     return report(kBadInput, std::string(inputs.status().message()));
-  bool wide = flags.interpretAs == "f64";
+  bool wide = flags.interpretsAsDouble();
   FailureOr<NamedTensors> results = interpretModule(
       module, *inputs, wide ? Precision::float64 : Precision::float32, wantsTraining(options));
   if (failed(results))
     return kFailure;
-  absl::Status written = writeTensorFile(output, *results, wide);
+  absl::Status written = writeTensorFile(flags.output(), *results, wide);
   return written.ok() ? int(kSuccess) : report(kFailure, std::string(written.message()));
 }
 
@@ -74,8 +75,14 @@ static int printModule(ModuleOp module, const std::string &output) {
   std::string error;
   auto file = openOutputFile(output, &error);
   if (!file)
-    return report(kFailure, error);
-  module.print(file->os(), OpPrintingFlags().enableDebugInfo(false));
+    return report(kFailure, "-o " + output + ": " + error);
+  module.print(file->os());
+  file->os().flush();
+  if (std::error_code problem = file->os().error()) {
+    file->os().clear_error();
+    return report(kFailure, (output == "-" ? "standard output" : output) +
+                                ": cannot write: " + problem.message());
+  }
   file->keep();
   return kSuccess;
 }
@@ -95,49 +102,71 @@ static bool keepFunction(ModuleOp module, StringRef name) {
 static std::string printed(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  module.print(stream);
+  module.print(stream, OpPrintingFlags().enableDebugInfo(false).elideLargeElementsAttrs(false));
   return text;
 }
 
-int compileCommand(const CommandLine &flags, const std::string &input, const std::string &output,
-                   DialectRegistry &registry) {
+// Flags that this spec leaves without effect; 0 if there are none. Applies --function.
+static int fitFlagsToSpec(const CommandLine &flags, const CompileOptions &options,
+                          ModuleOp module) {
+  bool hasModel = !module.getOps<LanguageModelOp>().empty();
+  if (!options.function.empty()) {
+    if (hasModel)
+      return report(kUsage, "--function: expected a spec without hydra.model, found one in " +
+                                flags.input() + "; drop the flag");
+    if (!keepFunction(module, options.function))
+      return report(kUsage, "--function: expected a function of " + flags.input() + ", found '" +
+                                options.function + "', which it does not have");
+  }
+  for (StringRef setting : {"entry", "cache"})
+    if (!hasModel && flags.given(setting))
+      return report(kUsage, "--" + setting +
+                                ": expected a spec with hydra.model, found functions "
+                                "only in " +
+                                flags.input() + "; drop the flag");
+  auto decodes = [](const EntryRequest &entry) { return entry.name == "extend"; };
+  if (flags.given("cache") && !options.entries.empty() && llvm::none_of(options.entries, decodes))
+    return report(kUsage, "--cache has no effect without an extend entry; add --entry=extend@1x1, "
+                          "or drop the flag");
+  return 0;
+}
+
+int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   llvm::Expected<CompileOptions> options = flags.compileOptions();
   if (!options)
     return report(kUsage, llvm::toString(options.takeError()));
+  if (llvm::Error error = flags.checkEffects())
+    return report(kUsage, llvm::toString(std::move(error)));
   llvm::Expected<Stage> last = flags.lastStage();
   if (!last)
-    return report(kUsage, "--stop-after: " + llvm::toString(last.takeError()));
-  bool toArtifact = StringRef(output).ends_with(".hydra");
-  if (toArtifact && (!flags.stopAfter.empty() || flags.interpret))
-    return report(
-        kUsage,
-        "an artifact (-o FILE.hydra) needs all stages; drop --stop-after and --interpret, or "
-        "write another file");
+    return report(kUsage, llvm::toString(last.takeError()));
 
   MLIRContext context(registry);
   // A diagnostic says what is wrong; the whole operation beside it would bury that.
-  context.printOpOnDiagnostic(false);
+  if (auto shown = llvm::cl::getRegisteredOptions().find("mlir-print-op-on-diagnostic");
+      shown == llvm::cl::getRegisteredOptions().end() || shown->second->getNumOccurrences() == 0)
+    context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope root = timing.getRootScope();
 
-  FailureOr<OwningOpRef<ModuleOp>> module = loadSpec(input, context);
+  FailureOr<OwningOpRef<ModuleOp>> module = loadSpec(flags.input(), context);
   if (failed(module))
     return kBadInput;
-  if (!flags.function.empty() && !keepFunction(**module, flags.function))
-    return report(kUsage, "--function: " + input + " has no function '" + flags.function + "'");
+  if (int code = fitFlagsToSpec(flags, *options, **module))
+    return code;
   std::string specText = printed(**module);
   CompileOptions resolved = resolveOptions(**module, *options);
   auto configurePasses = [&](PassManager &manager) { return configure(manager, root); };
   if (failed(runStages(**module, *last, resolved, configurePasses)))
     return kFailure;
-  if (flags.interpret)
-    return interpret(flags, resolved, **module, output);
-  if (toArtifact)
-    return succeeded(emitArtifact(**module, resolved, specText, compilerBuildId(), output))
-               ? kSuccess
-               : kFailure;
-  return printModule(**module, output);
+  if (flags.interprets())
+    return interpret(flags, resolved, **module);
+  if (!flags.toArtifact())
+    return printModule(**module, flags.output());
+  return succeeded(emitArtifact(**module, resolved, specText, compilerBuildId(), flags.output()))
+             ? kSuccess
+             : kFailure;
 }

@@ -15,14 +15,11 @@ void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> token
   }
 }
 
-absl::Status FillWithRandomTokens(train::TrainEngine& engine) {
-  std::vector<int32_t> tokens(engine.batch() * engine.seq()), targets(tokens.size());
+absl::Status StepOnRandomTokens(train::TrainEngine& engine) {
   for (int64_t micro = 0; micro < engine.micro_batches(); ++micro) {
-    RandomTokens(engine.facts().vocab_size, static_cast<uint64_t>(2 * micro),
-                 absl::MakeSpan(tokens));
-    RandomTokens(engine.facts().vocab_size, static_cast<uint64_t>(2 * micro + 1),
-                 absl::MakeSpan(targets));
-    HYDRA_RETURN_IF_ERROR(engine.SetBatch(micro, tokens, targets));
+    HYDRA_ASSIGN_OR_RETURN(const train::TrainEngine::BatchMemory batch, engine.StageBatch(micro));
+    RandomTokens(engine.facts().vocab_size, static_cast<uint64_t>(2 * micro), batch.tokens);
+    RandomTokens(engine.facts().vocab_size, static_cast<uint64_t>(2 * micro + 1), batch.targets);
   }
   const std::pair<const char*, double> controls[] = {
       {"loss_scale", 1.0 / static_cast<double>(engine.micro_batches())},
@@ -33,9 +30,12 @@ absl::Status FillWithRandomTokens(train::TrainEngine& engine) {
       {"spike_norm", 1e30},
       {"spike_lr_factor", 1.0}};
   for (const auto& [name, value] : controls) {
-    if (engine.HasControl(name)) HYDRA_RETURN_IF_ERROR(engine.SetControl(name, value));
+    const std::optional<size_t> control = engine.FindControl(name);
+    if (control) engine.SetControl(*control, value);
   }
-  return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const int64_t number, engine.SubmitStep());
+  train::StepResults results;
+  return engine.ReadStep(number, results);
 }
 
 }  // namespace hydra::tools

@@ -13,8 +13,9 @@ namespace hydra::tools {
 // Uniform ids below `vocab_size`, the same in every run.
 void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> tokens);
 
-// Every micro-batch of the next step, and controls that leave the weights as they are.
-absl::Status FillWithRandomTokens(train::TrainEngine& engine);
+// One step on random tokens, with controls that leave the weights as they are; later steps that
+// stage nothing repeat it.
+absl::Status StepOnRandomTokens(train::TrainEngine& engine);
 
 }  // namespace hydra::tools
 

@@ -1,32 +1,49 @@
 // hydra-run checkpoint: weights out of and into checkpoints.
 #include "runtime/train/checkpoint.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
+#include "runtime/io/output_guard.h"
+#include "runtime/io/safetensors.h"
 #include "runtime/train/executor_engine.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
-#include "tools/hydra-run/model_flags.h"
+#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 namespace {
 
+constexpr uint64_t kPiece = 1 << 20;
+
 struct CheckpointFlags {
-  ModelFlags model;  // `model` is the positional argument of each subcommand
+  std::string model;
   std::string weights;
   std::string output;
+  bool force = false;
 };
+
+const DirectoryKind kCheckpointKind{"a checkpoint", train::IsCheckpointFile};
+const FileKind kSafetensorsKind{
+    "a safetensors file", [](const std::string& path) { return SafetensorsFile::Open(path).ok(); }};
 
 // The file inside the checkpoint already has the state-dict names; it was checked by Open.
 absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
+  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kSafetensorsKind, flags.force));
   HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
-                         train::Checkpoint::Open(flags.model.model));
+                         OpenCheckpointWithWarnings(flags.model));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
-  HYDRA_RETURN_IF_ERROR(file.Append(weights.bytes()));
+  std::vector<uint8_t> piece;
+  for (uint64_t done = 0; done < weights.bytes().size(); done += piece.size()) {
+    piece.resize(std::min<uint64_t>(kPiece, weights.bytes().size() - done));
+    HYDRA_RETURN_IF_ERROR(weights.Read(done, absl::MakeSpan(piece)));
+    HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(piece)));
+  }
   HYDRA_RETURN_IF_ERROR(file.Commit());
   if (json) {
     PrintJson({{"checkpoint", checkpoint.path()},
@@ -41,17 +58,21 @@ absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
 }
 
 absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
-  HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
-  request.entries = {"train@8x256", "eval@8x256", "extend@1x64", "extend@1x1"};
+  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kCheckpointKind, flags.force));
+  ModelRequest request;
+  request.command = "checkpoint import";
+  request.model = flags.model;
+  request.entries = DefaultEntries();
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, 0));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   train::RunRecord record;
   record.run_id = absl::StrCat("imported-", engine->facts().model);
   record.facts = engine->facts();
   record.settings = request.settings.RunValues();
   HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
+  HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(flags.output)));
   HYDRA_RETURN_IF_ERROR(
       train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));
   if (json) {
@@ -65,28 +86,21 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
 
 }  // namespace
 
-void AddCheckpoint(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("checkpoint", "Export and import weights");
-  command->require_subcommand(1);
-  CLI::App* out = command->add_subcommand("export", "Weights of a checkpoint as safetensors");
-  auto export_flags = std::make_shared<CheckpointFlags>();
-  out->add_option("checkpoint", export_flags->model.model, "checkpoint or run directory")
-      ->required();
-  out->add_option("-o,--output", export_flags->output, "safetensors file to write")->required();
-  out->add_flag("--json", session.json, "print the result as JSON");
-  out->callback([&session, export_flags] {
-    session.action = [&session, export_flags] { return Export(*export_flags, session.json); };
-  });
-  CLI::App* in = command->add_subcommand("import", "A checkpoint from safetensors");
-  auto import_flags = std::make_shared<CheckpointFlags>();
-  in->add_option("file", import_flags->weights, "safetensors file under state-dict names")
-      ->required();
-  in->add_option("--model", import_flags->model.model, "model spec or artifact")->required();
-  in->add_option("-o,--output", import_flags->output, "checkpoint directory to write")->required();
-  in->add_flag("--json", session.json, "print the result as JSON");
-  in->callback([&session, import_flags] {
-    session.action = [&session, import_flags] { return Import(*import_flags, session.json); };
-  });
+void AddCheckpoint(CommandLine& line) {
+  Command command = line.Add("checkpoint", "Export and import weights");
+  Command out = command.Subcommand("export", "Weights of a checkpoint as safetensors");
+  auto exported = std::make_shared<CheckpointFlags>();
+  out.Positional("checkpoint", exported->model, "checkpoint or run directory");
+  out.RequiredText("-o,--output", exported->output, "safetensors file to write");
+  out.Flag("--force", exported->force, "replace a safetensors file");
+  out.Run([exported](bool json) { return Export(*exported, json); });
+  Command in = command.Subcommand("import", "A checkpoint from safetensors");
+  auto imported = std::make_shared<CheckpointFlags>();
+  in.Positional("file", imported->weights, "safetensors file under state-dict names");
+  in.RequiredText("--model", imported->model, "model spec or artifact");
+  in.RequiredText("-o,--output", imported->output, "checkpoint directory to write");
+  in.Flag("--force", imported->force, "replace a checkpoint; never a directory with other files");
+  in.Run([imported](bool json) { return Import(*imported, json); });
 }
 
 }  // namespace hydra::tools

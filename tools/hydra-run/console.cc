@@ -41,7 +41,7 @@ void PrintNote(absl::string_view message) {
 }
 
 void PrintJson(const Json& json) {
-  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  const std::string text = json.Dump(2);
   std::printf("%s\n", text.c_str());
 }
 
@@ -79,8 +79,6 @@ std::string HumanSeconds(double seconds) {
   if (whole >= 60) return absl::StrFormat("%dm%02ds", whole / 60, whole % 60);
   return absl::StrFormat("%ds", whole);
 }
-
-Json JsonNumber(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Table::Table(std::vector<std::string> header, std::string alignment)
     : alignment_(std::move(alignment)) {

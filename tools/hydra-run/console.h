@@ -3,16 +3,16 @@
 #define HYDRA_TOOLS_HYDRA_RUN_CONSOLE_H_
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "runtime/base/status.h"
+#include "runtime/io/json_value.h"
 
 namespace hydra::tools {
 
-using Json = nlohmann::ordered_json;
+using Json = JsonValue;
 
 // Whether stderr is a terminal that moves its cursor: progress bars only go there.
 bool StderrIsTerminal();
@@ -33,9 +33,6 @@ absl::Status FlushOutput();
 std::string WithCommas(int64_t value);
 std::string HumanBytes(uint64_t bytes);
 std::string HumanSeconds(double seconds);
-
-// A number or, as JSON knows no other, null.
-Json JsonNumber(double value);
 
 // Rows of text in aligned columns; columns of numbers are aligned to the right.
 class Table {

@@ -28,21 +28,17 @@ absl::StatusOr<int> PrepareText(const data::TextOptions& options, bool json) {
 
 }  // namespace
 
-void AddData(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("data", "Make data directories");
-  command->require_subcommand(1);
-  CLI::App* text = command->add_subcommand("text", "Tokenize text files");
+void AddData(CommandLine& line) {
+  Command command = line.Add("data", "Make data directories");
+  Command text = command.Subcommand("text", "Tokenize text files");
   auto options = std::make_shared<data::TextOptions>();
-  text->add_option("files", options->files, "text files, joined in this order")->required();
-  text->add_option("--out", options->out, "directory to make")->required();
-  text->add_option("--tokenizer", options->tokenizer, "byte")->capture_default_str();
-  text->add_option("--validation-fraction", options->validation_fraction,
-                   "share held out, from the end")
-      ->capture_default_str();
-  text->add_flag("--json", session.json, "print the result as JSON");
-  text->callback([&session, options] {
-    session.action = [&session, options] { return PrepareText(*options, session.json); };
-  });
+  text.Positionals("files", options->files, "text files, joined in this order");
+  text.RequiredText("--out", options->out, "directory to make");
+  text.Flag("--force", options->force, "replace a data directory; never one with other files");
+  text.Text("--tokenizer", options->tokenizer, "how text becomes token ids", {"byte"});
+  text.Number("--validation-fraction", options->validation_fraction, {.least = 0, .most = 0.999},
+              "share held out, from the end");
+  text.Run([options](bool json) { return PrepareText(*options, json); });
 }
 
 }  // namespace hydra::tools

@@ -12,10 +12,9 @@ namespace hydra::tools {
 absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
                            const train::Settings& settings, bool json) {
   HYDRA_RETURN_IF_ERROR(engine.InitializeParameters(settings.Integer("seed")));
-  HYDRA_RETURN_IF_ERROR(FillWithRandomTokens(engine));
   // The first run touches memory for the first time; the second is what training repeats.
-  HYDRA_RETURN_IF_ERROR(engine.RunStep());
-  HYDRA_RETURN_IF_ERROR(engine.RunStep());
+  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(engine));
+  HYDRA_RETURN_IF_ERROR(engine.step_launch()->Run());
   const double seconds = engine.step_launch()->seconds();
   const uint64_t flops = engine.step_launch()->flops();
   const int64_t tokens = engine.batch() * engine.seq() * engine.micro_batches();
@@ -23,7 +22,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   uint64_t planned = 0, obtained = 0;
   Json memory = Json::array();
   Table table({"memory", "planned", "obtained"}, "lrr");
-  for (const MemoryLine& line : model.executor->MemoryReport()) {
+  for (const MemoryLine& line : model.executor().MemoryReport()) {
     planned += line.planned;
     obtained += line.obtained;
     table.Add({line.purpose, HumanBytes(line.planned), HumanBytes(line.obtained)});
@@ -35,6 +34,7 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
+               {"device", model.device().description()},
                {"parameters", engine.facts().parameter_count},
                {"batch", engine.batch()},
                {"seq", engine.seq()},
@@ -45,9 +45,9 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
                {"resident_bytes", resident.current},
                {"peak_resident_bytes", resident.peak},
                {"flops_per_step", flops},
-               {"seconds_per_step", JsonNumber(seconds)},
-               {"tokens_per_second", JsonNumber(tokens_per_second)},
-               {"seconds", JsonNumber(seconds * static_cast<double>(steps))},
+               {"seconds_per_step", seconds},
+               {"tokens_per_second", tokens_per_second},
+               {"seconds", seconds * static_cast<double>(steps)},
                {"settings", settings.RunValues()}});
     return 0;
   }

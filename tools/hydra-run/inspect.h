@@ -18,6 +18,7 @@ struct Inspection {
 absl::StatusOr<Inspection> InspectArtifact(const std::string& path);
 absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path);
 absl::StatusOr<Inspection> InspectSafetensors(const std::string& path);
+absl::StatusOr<Inspection> InspectData(const std::string& directory);
 absl::StatusOr<Inspection> InspectTokens(const std::string& path);
 
 }  // namespace hydra::tools

@@ -1,32 +1,27 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
+#include <optional>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/artifact/artifact.h"
+#include "runtime/base/buffer_ref.h"
+#include "runtime/base/command_walk.h"
+#include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
 namespace {
-
-constexpr const char* kRegionNames[hal::kRegionCount] = {
-    "arena", "parameters", "gradients", "optimizer", "control", "control_state",
-    "cache", "inputs",     "outputs",   "constants", "scratch"};
 
 struct Counts {
   int64_t commands = 0, kernels = 0, matmuls = 0;
 };
 
 void Count(const hal::CommandSequence& commands, Counts& counts) {
-  for (const hal::Command& command : commands) {
+  hal::ForEachCommand(commands, [&](const hal::Command& command) {
     ++counts.commands;
     if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
     if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
-    if (const auto* choice = std::get_if<hal::SwitchCommand>(&command.body)) {
-      for (const hal::CommandSequence& sequence : choice->cases) Count(sequence, counts);
-    }
-    if (const auto* capture = std::get_if<hal::CaptureCommand>(&command.body)) {
-      Count(capture->body, counts);
-    }
-  }
+  });
 }
 
 std::string Shape(const std::vector<int64_t>& shape) {
@@ -64,10 +59,11 @@ std::string RegionsText(const artifact::ArtifactInfo& info, Json& json) {
   Table table({"memory", "planned"}, "lr");
   uint64_t total = 0;
   for (int i = 0; i < hal::kRegionCount; ++i) {
-    json[kRegionNames[i]] = info.region_bytes[i];
+    const absl::string_view name = hal::RegionName(static_cast<hal::Region>(i));
+    json[std::string(name)] = info.region_bytes[i];
     if (info.region_bytes[i] == 0) continue;
     total += info.region_bytes[i];
-    table.Add({kRegionNames[i], HumanBytes(info.region_bytes[i])});
+    table.Add({std::string(name), HumanBytes(info.region_bytes[i])});
   }
   table.Add({"total", HumanBytes(total)});
   return table.Text();
@@ -109,6 +105,64 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
+// What was read, to be printed again.
+Json ToJson(const JsonView& view) {
+  switch (view.kind()) {
+    case JsonKind::kBool:
+      return view.Bool().value_or(false);
+    case JsonKind::kInteger:
+      return view.Int().value_or(0);
+    case JsonKind::kUnsigned:
+      return view.Uint().value_or(0);
+    case JsonKind::kNumber:
+      return view.Double().value_or(0);
+    case JsonKind::kString:
+      return view.String().value_or("");
+    case JsonKind::kArray: {
+      Json list = Json::array();
+      if (const auto elements = view.Array(); elements.ok()) {
+        for (const JsonView& element : *elements) list.push_back(ToJson(element));
+      }
+      return list;
+    }
+    case JsonKind::kObject: {
+      Json object = Json::object();
+      if (const auto members = view.Object(); members.ok()) {
+        for (const auto& [key, value] : *members) object[key] = ToJson(value);
+      }
+      return object;
+    }
+    case JsonKind::kNull:
+      break;
+  }
+  return nullptr;
+}
+
+// How the compiler was told to compile: the settings section; nothing if there is none.
+std::optional<JsonDocument> Settings(const artifact::Artifact& artifact) {
+  for (const artifact::SectionInfo& section : artifact.info().sections) {
+    if (section.kind != artifact::SectionKind::kSettings) continue;
+    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
+    const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    absl::StatusOr<JsonDocument> document = JsonDocument::Parse(text, section.name);
+    if (document.ok() && document->root().is_object()) return *std::move(document);
+  }
+  return std::nullopt;
+}
+
+// "routing     fixed (why)\n", or "" where there is nothing to route.
+std::string RoutingText(const std::optional<JsonDocument>& settings) {
+  const auto text = [&](const char* key) -> std::string {
+    if (!settings) return "";
+    const std::optional<JsonView> value = settings->root().Find(key);
+    return value ? std::string(value->String().value_or("")) : "";
+  };
+  const std::string mode = text("routing"), note = text("routing_note");
+  if (mode.empty()) return "";
+  return absl::StrCat("routing     ", mode, note.empty() ? "" : absl::StrCat(" (", note, ")"),
+                      "\n");
+}
+
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
   Json names = Json::array();
   for (const artifact::NamedBuffer& buffer : buffers) names.push_back(buffer.name);
@@ -125,6 +179,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
+  const std::optional<JsonDocument> settings = Settings(*artifact);
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -132,7 +187,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
                   absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
                   "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
-                  " positions\nkernels     ", info.kernels.size(), "\n\n");
+                  " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
+                  "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
                   parameter_text, "\n", SectionsText(info, sections));
   result.json = {{"kind", "artifact"},
@@ -143,6 +199,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
+                 {"settings", settings ? ToJson(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

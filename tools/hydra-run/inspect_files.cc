@@ -3,10 +3,12 @@
 #include <system_error>
 
 #include "absl/strings/str_join.h"
+#include "runtime/data/dataset.h"
 #include "runtime/data/token_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/hydra-run/inspect.h"
+#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 
@@ -42,6 +44,7 @@ absl::StatusOr<Inspection> InspectSafetensors(const std::string& path) {
 
 absl::StatusOr<Inspection> InspectTokens(const std::string& path) {
   HYDRA_ASSIGN_OR_RETURN(const data::TokenFile file, data::TokenFile::Open(path));
+  HYDRA_RETURN_IF_ERROR(file.Verify());
   Inspection result;
   absl::StrAppend(&result.text, "tokens      ", path, "\ncount       ",
                   WithCommas(static_cast<int64_t>(file.size())), "\nvocabulary  ",
@@ -56,8 +59,28 @@ absl::StatusOr<Inspection> InspectTokens(const std::string& path) {
   return result;
 }
 
+absl::StatusOr<Inspection> InspectData(const std::string& directory) {
+  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(directory));
+  const data::TokenFile* held_out = dataset.validation();
+  const uint64_t validation = held_out == nullptr ? 0 : held_out->size();
+  Inspection result;
+  absl::StrAppend(&result.text, "data        ", directory, " (every file intact)\ntokenizer   ",
+                  dataset.tokenizer(), ", vocabulary ", dataset.vocab_size(), "\ntraining    ",
+                  WithCommas(static_cast<int64_t>(dataset.train().size())), " tokens\nheld out    ",
+                  WithCommas(static_cast<int64_t>(validation)), " tokens\nfingerprint ",
+                  dataset.fingerprint(), "\n");
+  result.json = {{"kind", "data"},
+                 {"path", directory},
+                 {"tokenizer", dataset.tokenizer()},
+                 {"vocab_size", dataset.vocab_size()},
+                 {"train_tokens", dataset.train().size()},
+                 {"validation_tokens", validation},
+                 {"fingerprint", dataset.fingerprint()}};
+  return result;
+}
+
 absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, train::Checkpoint::Open(path));
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, OpenCheckpointWithWarnings(path));
   const train::RunRecord& run = checkpoint.run();
   Inspection result;
   Json files = Json::array();
@@ -92,6 +115,7 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
                  {"isa_level", run.facts.isa_level},
                  {"compiler", run.facts.compiler_build},
                  {"libraries", run.facts.library_versions},
+                 {"runtime", run.facts.runtime},
                  {"data_fingerprint", run.data_fingerprint},
                  {"tokenizer", run.tokenizer},
                  {"settings", run.settings},

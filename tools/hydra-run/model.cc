@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_split.h"
-#include "runtime/hal/registry.h"
+#include "absl/strings/str_join.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
+#include "runtime/toolchain/model_facts.h"
+#include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/weights.h"
 #include "tools/hydra-run/console.h"
@@ -19,29 +21,63 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kLargestArtifact = uint64_t{1} << 36;
+
+// The entries as flags of hydra-opt. Sequences that the user did not choose are no longer than the
+// model's, which is said.
+absl::StatusOr<std::vector<std::string>> EntriesFor(const std::string& spec,
+                                                    const std::vector<EntryRequest>& entries) {
+  const bool defaults = std::any_of(entries.begin(), entries.end(),
+                                    [](const EntryRequest& entry) { return !entry.seq_chosen; });
+  int64_t longest = std::numeric_limits<int64_t>::max();
+  if (defaults) {
+    HYDRA_ASSIGN_OR_RETURN(longest, toolchain::LongestSequence(spec));
+  }
+  std::vector<std::string> texts;
+  bool shortened = false;
+  for (EntryRequest entry : entries) {
+    if (!entry.seq_chosen && entry.seq > longest) {
+      entry.seq = longest;
+      shortened = true;
+    }
+    if (std::find(texts.begin(), texts.end(), entry.Text()) == texts.end()) {
+      texts.push_back(entry.Text());
+    }
+  }
+  if (shortened) {
+    PrintNote(absl::StrCat(spec, ": the model takes at most ", longest,
+                           " tokens (max_seq_len); compiling ", absl::StrJoin(texts, ", ")));
+  }
+  return texts;
+}
+
 absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest& request,
                                     std::map<std::string, std::string> settings) {
   const bool decodes =
       std::any_of(request.entries.begin(), request.entries.end(),
-                  [](const std::string& entry) { return absl::StartsWith(entry, "extend@"); });
-  if (decodes) settings.emplace("cache", "1024");
+                  [](const EntryRequest& entry) { return entry.name == "extend"; });
+  if (settings.contains("cache") && !decodes) {
+    return UsageError(absl::StrCat("--cache has no effect on ", request.command,
+                                   ": it is for extend entries, and none is compiled; drop it"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, EntriesFor(spec, request.entries));
   HYDRA_ASSIGN_OR_RETURN(
       const toolchain::Compiled compiled,
-      toolchain::CompileModel(
-          {.spec = spec, .entries = request.entries, .settings = std::move(settings)}));
+      toolchain::CompileModel({.spec = spec, .entries = entries, .settings = std::move(settings)}));
   PrintNote(absl::StrCat(compiled.cached ? "using compiled " : "compiled ", spec, " -> ",
                          compiled.artifact));
   return compiled.artifact;
 }
 
-// Whether the artifact has every kind of entry that is asked for; shapes are checked where they are
-// used.
-bool HasEntries(const artifact::ArtifactInfo& info, const std::vector<std::string>& entries) {
-  return std::all_of(entries.begin(), entries.end(), [&](const std::string& wanted) {
-    std::string name = wanted.substr(0, wanted.find('@'));
-    if (name == "train") name = "accumulate";
-    return std::any_of(info.entries.begin(), info.entries.end(),
-                       [&](const artifact::EntryInfo& entry) { return entry.name == name; });
+// Whether the artifact has every kind of entry that is asked for, in the shape that the user chose.
+bool HasEntries(const artifact::ArtifactInfo& info, const std::vector<EntryRequest>& entries) {
+  return std::all_of(entries.begin(), entries.end(), [&](const EntryRequest& wanted) {
+    const std::string name = wanted.name == "train" ? "accumulate" : wanted.name;
+    return std::any_of(
+        info.entries.begin(), info.entries.end(), [&](const artifact::EntryInfo& entry) {
+          return entry.name == name && (!wanted.batch_chosen || entry.batch == wanted.batch) &&
+                 (!wanted.seq_chosen || entry.seq == wanted.seq);
+        });
   });
 }
 
@@ -51,10 +87,19 @@ absl::StatusOr<std::shared_ptr<const artifact::Artifact>> OpenArtifact(const std
   return std::shared_ptr<const artifact::Artifact>(std::move(opened));
 }
 
-absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
-  HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(request.settings, request.model));
-  HYDRA_ASSIGN_OR_RETURN(model.checkpoint, train::Checkpoint::Open(request.model));
+absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
+  if (request.checkpoint) {
+    model.checkpoint = request.checkpoint;
+  } else {
+    HYDRA_ASSIGN_OR_RETURN(model.checkpoint, OpenCheckpointWithWarnings(request.model));
+  }
   model.spec_path = model.checkpoint->spec_path();
+  HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(
+      request.settings, request.checkpoint ? request.checkpoint->path() : request.model,
+      absl::StrCat("compile its model anew and take its weights along:\n  hydra-opt ",
+                   model.spec_path.empty() ? "MODEL" : model.spec_path,
+                   " FLAGS -o NEW.hydra\n  hydra-run ", request.command, " NEW.hydra --weights ",
+                   model.checkpoint->weights_path(), " ...")));
   model.artifact_path = model.checkpoint->artifact_path();
   if (!model.artifact_path.empty()) {
     HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -74,6 +119,7 @@ absl::Status OpenCheckpoint(const ModelRequest& request, Model& model) {
 }
 
 absl::Status OpenModel(const ModelRequest& request, Model& model) {
+  if (request.checkpoint) return OpenFromCheckpoint(request, model);
   std::error_code ignored;
   if (!fs::exists(request.model, ignored)) {
     return InputError(
@@ -81,13 +127,15 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
                      ": expected a model spec (.mlir, .json), an artifact (.hydra) or "
                      "a checkpoint, found nothing"));
   }
-  if (fs::is_directory(request.model, ignored)) return OpenCheckpoint(request, model);
+  if (fs::is_directory(request.model, ignored)) return OpenFromCheckpoint(request, model);
   if (toolchain::IsModelSpec(request.model)) {
     model.spec_path = request.model;
     HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
                            Compile(request.model, request, request.settings.CompileSettings()));
   } else {
-    HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(request.settings, request.model));
+    HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(
+        request.settings, request.model,
+        absl::StrCat("recompile the model:\n  hydra-opt MODEL FLAGS -o ", request.model)));
     model.artifact_path = request.model;
   }
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -96,22 +144,63 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
 
 }  // namespace
 
+EntryRequest EntryRequest::Of(const std::string& name, int64_t batch, int64_t seq) {
+  constexpr int64_t kBatch = 8, kSeq = 256;
+  return {.name = name,
+          .batch = batch == 0 ? kBatch : batch,
+          .seq = seq == 0 ? kSeq : seq,
+          .batch_chosen = batch != 0,
+          .seq_chosen = seq != 0};
+}
+
+std::string EntryRequest::Text() const { return absl::StrCat(name, "@", batch, "x", seq); }
+
+std::vector<EntryRequest> DecodingEntries() {
+  return {{.name = "extend", .batch = 1, .seq = 64}, {.name = "extend", .batch = 1, .seq = 1}};
+}
+
+std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {
+  std::vector<EntryRequest> entries = {EntryRequest::Of("train", batch, seq),
+                                       EntryRequest::Of("eval", batch, seq)};
+  for (EntryRequest& entry : DecodingEntries()) entries.push_back(std::move(entry));
+  return entries;
+}
+
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(train::Checkpoint checkpoint, train::OpenCheckpoint(path));
+  for (const std::string& reason : checkpoint.refused()) {
+    PrintWarning(absl::StrCat("a newer checkpoint is refused: ", reason));
+  }
+  if (!checkpoint.refused().empty()) {
+    PrintWarning(absl::StrCat("using ", checkpoint.path(), " (step ", checkpoint.run().step, ")"));
+  }
+  return checkpoint;
+}
+
 absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   Model model;
   HYDRA_RETURN_IF_ERROR(OpenModel(request, model));
-  HYDRA_ASSIGN_OR_RETURN(
-      model.device, hal::CreateDevice(model.artifact->info().target,
-                                      {.threads = request.threads, .validate = request.validate}));
-  HYDRA_ASSIGN_OR_RETURN(model.executor,
-                         Executor::Create(model.artifact, *model.device,
-                                          {.micro_batches = static_cast<int>(request.micro_batches),
-                                           .isa_level = ""}));
+  if (model.artifact->info().vocab_size == 0 && request.command != "bench") {
+    std::vector<std::string> names;
+    for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
+      names.push_back(entry.name);
+    }
+    return InputError(absl::StrCat(request.model, ": expected a model with the entries of ",
+                                   request.command, " (train, eval, extend), found the functions ",
+                                   absl::StrJoin(names, ", "),
+                                   "; compile a spec that has a hydra.model"));
+  }
+  SessionOptions options;
+  options.threads = request.threads;
+  options.validate = request.validate;
+  options.executor.micro_batches = static_cast<int>(request.micro_batches);
+  HYDRA_ASSIGN_OR_RETURN(model.session, ::hydra::Session::Open(model.artifact, options));
   return model;
 }
 
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(*model.executor, {.training = false}));
+                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
   std::string path = weights_file;
   if (path.empty() && model.checkpoint) path = model.checkpoint->weights_path();
   if (path.empty()) {
@@ -119,17 +208,24 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
     return engine->InitializeParameters(seed);
   }
   HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  return train::LoadTensors(
-      file, engine->state(train::StateKind::kParameters),
-      [&](size_t index) { return engine->aliases(index); },
-      [&](size_t index, absl::Span<const uint8_t> bytes) {
-        return engine->WriteState(train::StateKind::kParameters, index, bytes);
-      });
+  HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(file, *engine));
+  if (converted > 0) {
+    PrintNote(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
   train::CheckpointAttachments attachments;
-  attachments.artifact = model.artifact_path;
+  HYDRA_ASSIGN_OR_RETURN(attachments.artifact,
+                         ReadWholeFile(model.artifact_path, kLargestArtifact));
+  const absl::Span<const uint8_t> read(
+      reinterpret_cast<const uint8_t*>(attachments.artifact.data()), attachments.artifact.size());
+  const auto again = artifact::Artifact::FromMemory(read, model.artifact_path);
+  if (!again.ok() || (*again)->content_hash() != model.artifact->content_hash()) {
+    return InputError(
+        absl::StrCat(model.artifact_path, ": was replaced while it was loaded; start again"));
+  }
   if (!model.spec_path.empty()) {
     attachments.spec_extension = fs::path(model.spec_path).extension().string();
     HYDRA_ASSIGN_OR_RETURN(attachments.spec_contents,
@@ -147,9 +243,9 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
 }
 
 std::map<std::string, std::string> EnvironmentOf(const Model& model) {
-  return {{"device", model.device->description()},
-          {"threads", absl::StrCat(model.device->thread_count())},
-          {"isa_level", model.executor->isa_level()},
+  return {{"device", model.device().description()},
+          {"threads", absl::StrCat(model.device().capabilities().workers)},
+          {"isa_level", model.executor().isa_level()},
           {"compiler", model.artifact->info().compiler_build},
           {"artifact", model.artifact_path}};
 }

@@ -12,32 +12,56 @@
 
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
-#include "runtime/exec/executor.h"
+#include "runtime/exec/session.h"
 #include "runtime/hal/device.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/settings.h"
 
 namespace hydra::tools {
 
+// An entry that a command needs.
+struct EntryRequest {
+  std::string name;  // train, eval, extend
+  int64_t batch = 0;
+  int64_t seq = 0;
+  // What the user named: nothing else will do. A sequence that nobody named is shortened for a
+  // model with a smaller max_seq_len.
+  bool batch_chosen = false;
+  bool seq_chosen = false;
+
+  // 0: the default, 8 sequences of 256 tokens.
+  static EntryRequest Of(const std::string& name, int64_t batch, int64_t seq);
+  // As hydra-opt's --entry takes it.
+  std::string Text() const;
+};
+
+// A prompt in chunks of 64, then token by token.
+std::vector<EntryRequest> DecodingEntries();
+// Training, evaluation and decoding, so that a checkpoint needs nothing else.
+std::vector<EntryRequest> DefaultEntries(int64_t batch = 0, int64_t seq = 0);
+
 struct ModelRequest {
-  std::string model;  // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::string command;  // for messages
+  std::string model;    // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::optional<train::Checkpoint> checkpoint;  // opened already; instead of `model`
   // For specs: what to compile. For checkpoints: what the artifact must have, or else the
   // checkpoint's spec is compiled.
-  std::vector<std::string> entries;
+  std::vector<EntryRequest> entries;
   train::Settings settings;  // compile settings are refused on artifacts and checkpoints
   int threads = 0;
   bool validate = false;
   int64_t micro_batches = 1;
 };
 
-// Members are destroyed in reverse order: the executor before its device.
 struct Model {
   std::string artifact_path;
   std::string spec_path;  // "" if unknown
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
-  std::unique_ptr<hal::Device> device;
-  std::unique_ptr<Executor> executor;
+  std::optional<::hydra::Session> session;  // always there once loaded
+
+  hal::Device& device() const { return session->device(); }
+  Executor& executor() const { return session->executor(); }
 };
 
 // Compiles if needed, opens and checks everything, obtains memory. No weights yet.
@@ -46,6 +70,9 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 // Weights for inference: from `weights_file` if given, else from the checkpoint, else initial
 // values from `seed` with a warning.
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
+
+// train::OpenCheckpoint, with a warning for each newer checkpoint that was passed over.
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path);
 
 // What a checkpoint of this model should carry along.
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);

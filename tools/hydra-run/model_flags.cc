@@ -1,37 +1,72 @@
 #include "tools/hydra-run/model_flags.h"
 
-namespace hydra::tools {
+#include <algorithm>
 
-void ModelFlags::DeclareSetting(CLI::App& command, const std::string& flag,
-                                const std::string& key) {
-  const train::SettingSpec* spec = train::FindSetting(key);
-  command.add_option_function<std::string>(
-      flag, [this, key](const std::string& value) { settings[key] = value; },
-      std::string(spec->help));
+#include "absl/strings/str_join.h"
+
+namespace hydra::tools {
+namespace {
+
+std::string TypeOf(const train::SettingSpec& spec) {
+  switch (spec.type) {
+    case train::SettingType::kInteger:
+      return spec.range.automatic ? "INT|auto" : "INT";
+    case train::SettingType::kNumber:
+      return spec.range.automatic ? "NUMBER|auto" : "NUMBER";
+    case train::SettingType::kBoolean:
+      return "true|false";
+    case train::SettingType::kText:
+      return "TEXT";
+  }
+  return "";
 }
 
-void ModelFlags::Declare(CLI::App& command, const std::string& what) {
-  command.add_option("model", model, what)->required();
-  for (const char* key : {"target", "arch", "precision", "routing", "cache"}) {
-    DeclareSetting(command, std::string("--") + key, key);
+}  // namespace
+
+void ModelFlags::DeclareSetting(Command& command, const std::string& key) {
+  const train::SettingSpec& spec = *train::FindSetting(key);
+  const bool compile = spec.scope == train::SettingScope::kCompile;
+  command.Given("--" + key, TypeOf(spec), std::string(spec.initial),
+                absl::StrCat(spec.help, compile ? "; default: hydra-opt's" : ""),
+                [this, key](const std::string& value) { settings.emplace_back(key, value); });
+}
+
+void ModelFlags::Declare(Command& declared, const std::string& name, const std::string& what,
+                         const std::vector<std::string>& uses, bool model_required) {
+  command = name;
+  run_settings = uses;
+  declared.Positional("model", model, what, model_required);
+  for (const train::SettingSpec& spec : train::SettingTable()) {
+    if (spec.scope == train::SettingScope::kCompile) {
+      DeclareSetting(declared, std::string(spec.key));
+    }
   }
-  command.add_option("--set", assignments, "KEY=VALUE: any setting (repeatable)")
-      ->allow_extra_args(false);
-  command.add_option("--threads", threads, "worker threads; 0: one per processor")
-      ->check(CLI::NonNegativeNumber);
-  command.add_flag("--validate", validate, "check every command's memory accesses (slow)");
+  declared.Texts("--set", assignments, "KEY=VALUE",
+                 "a setting, see train --help-settings (repeatable)");
+  declared.Integer("--threads", threads, {.least = 0, .most = 4096},
+                   "worker threads; 0: one per processor");
+  declared.Flag("--validate", validate, "check every command's memory accesses (slow)");
 }
 
 absl::StatusOr<ModelRequest> ModelFlags::ToRequest() const {
   ModelRequest request;
+  request.command = command;
   request.model = model;
-  request.threads = threads;
+  request.threads = static_cast<int>(threads);
   request.validate = validate;
   for (const auto& [key, value] : settings) {
     HYDRA_RETURN_IF_ERROR(request.settings.Set(key, value));
   }
   for (const std::string& assignment : assignments) {
     HYDRA_RETURN_IF_ERROR(request.settings.SetAssignment(assignment));
+  }
+  for (const train::SettingSpec& spec : train::SettingTable()) {
+    const std::string key(spec.key);
+    if (spec.scope == train::SettingScope::kCompile || !request.settings.given(key)) continue;
+    if (std::find(run_settings.begin(), run_settings.end(), key) != run_settings.end()) continue;
+    return UsageError(absl::StrCat(
+        "setting '", key, "' has no effect on ", command, ", which takes ",
+        run_settings.empty() ? "compile settings only" : absl::StrJoin(run_settings, ", ")));
   }
   return request;
 }

@@ -1,32 +1,38 @@
-// Flags that several subcommands share.
+// Flags that several commands share: the model, its compile settings, settings of the run.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_MODEL_FLAGS_H_
 #define HYDRA_TOOLS_HYDRA_RUN_MODEL_FLAGS_H_
 
-#include <CLI/CLI.hpp>
-#include <map>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "tools/hydra-run/command_line.h"
 #include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 
-// Collects the texts of the flags; ToRequest checks them against the settings table.
+// Collects what was given; ToRequest checks it against the settings table.
 struct ModelFlags {
+  std::string command;  // for messages
   std::string model;
-  std::map<std::string, std::string> settings;  // from flags of their own, e.g. --lr
-  std::vector<std::string> assignments;         // --set KEY=VALUE
-  int threads = 0;
+  std::vector<std::string> run_settings;                      // keys that the command uses
+  std::vector<std::pair<std::string, std::string>> settings;  // from flags of their own
+  std::vector<std::string> assignments;                       // --set KEY=VALUE
+  int64_t threads = 0;
   bool validate = false;
 
-  // MODEL, compile settings (--target, --arch, --precision, --routing, --cache), --set, --threads,
-  // --validate. `what` describes MODEL.
-  void Declare(CLI::App& command, const std::string& what);
-  // A flag that is a setting of the table; its help comes from there.
-  void DeclareSetting(CLI::App& command, const std::string& flag, const std::string& key);
+  // MODEL, the compile settings as flags (--target, --arch, ...), --set, --threads, --validate.
+  // `what` describes MODEL; `uses`: the run settings that have an effect on this command, which
+  // --set takes too; all others are refused.
+  void Declare(Command& command, const std::string& name, const std::string& what,
+               const std::vector<std::string>& uses, bool model_required = true);
+  // A flag of its own for a setting of the table: "batch" as --batch. Help and type come from
+  // there.
+  void DeclareSetting(Command& command, const std::string& key);
 
-  // kInvalidArgument for unknown or ill-typed settings.
+  // A usage error for settings that are unknown, ill-typed, given twice, or without effect.
   absl::StatusOr<ModelRequest> ToRequest() const;
 };
 

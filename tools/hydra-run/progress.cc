@@ -34,6 +34,7 @@ void Progress::OnStart(const train::RunStart& start) {
                     start.start_step == 0 ? std::string("starting")
                                           : absl::StrCat("resuming at step ", start.start_step),
                     ", ", total_steps_, " steps"));
+  for (const std::string& line : start.lines) Line("  " + line);
 }
 
 std::string Progress::Describe(const train::StepReport& report) const {
@@ -48,10 +49,9 @@ std::string Progress::Describe(const train::StepReport& report) const {
 void Progress::OnStep(const train::StepReport& report) {
   seconds_per_step_ =
       seconds_per_step_ == 0 ? report.seconds : 0.9 * seconds_per_step_ + 0.1 * report.seconds;
-  if (!bar_) {
-    if (report.step % log_interval_ == 0 || report.step == stop_step_) Line(Describe(report));
-    return;
-  }
+  // The lines stay, on a terminal too: the bar only shows what is between them.
+  if (report.step % log_interval_ == 0 || report.step == stop_step_) Line(Describe(report));
+  if (!bar_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - last_drawn_ < kRedraw && report.step != stop_step_) return;
   last_drawn_ = now;

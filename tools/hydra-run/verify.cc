@@ -8,9 +8,14 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "runtime/base/cpu_level.h"
+#include "runtime/io/posix_file.h"
 #include "runtime/toolchain/process.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/stop_signal.h"
 
 namespace hydra::tools {
 namespace {
@@ -19,8 +24,9 @@ struct VerifyFlags {
   std::vector<std::string> files;
   std::string target = "cpu";
   std::string precision = "f32";
+  std::string arch = "native";
   std::string dump;
-  int threads = 0;
+  int64_t threads = 0;
 };
 
 // A directory of this process that disappears with it.
@@ -66,8 +72,8 @@ Json ToJson(const VerifyCheck& check) {
   return {{"name", check.name},
           {"pass", check.verdict.pass},
           {"worst", check.verdict.worst},
-          {"error", JsonNumber(check.verdict.error)},
-          {"allowed", JsonNumber(check.verdict.allowed)},
+          {"error", check.verdict.error},
+          {"allowed", check.verdict.allowed},
           {"compared", check.verdict.compared},
           {"problem", check.verdict.problem}};
 }
@@ -95,10 +101,39 @@ void PrintLine(const std::string& file, const VerifyReport& report) {
               detail.c_str());
 }
 
+// Runs hydra-opt. Its messages speak of the golden file rather than of the copy of its
+// configuration that it reads.
+absl::Status RunCompiler(const std::string& compiler, const std::vector<std::string>& arguments,
+                         const std::string& golden, const std::string& directory) {
+  std::vector<std::string> command = {compiler};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const std::string errors = directory + "/messages";
+  HYDRA_ASSIGN_OR_RETURN(const toolchain::ProcessResult result,
+                         toolchain::RunProcess(command, errors));
+  constexpr uint64_t kMostMessages = uint64_t{1} << 24;
+  HYDRA_ASSIGN_OR_RETURN(const std::string messages, ReadWholeFile(errors, kMostMessages));
+  std::fputs(absl::StrReplaceAll(messages, {{directory + "/config.json", golden + " (config)"},
+                                            {directory + "/", ""}})
+                 .c_str(),
+             stderr);
+  if (CaughtSignal() != 0) return InterruptedError("ended by a signal");
+  if (result.exit_status == 0) return absl::OkStatus();
+  return MakeError(
+      KindOfExitCode(result.exit_status),
+      absl::StrCat("hydra-opt ended with status ", result.exit_status, "; its message is above"));
+}
+
 absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   if (!flags.dump.empty() && flags.files.size() != 1)
     return UsageError("--dump takes the tensors of one golden file; give one");
+  if (flags.target == "interpreter" && flags.threads != 0)
+    return UsageError("--threads has no effect on the interpreter, which has one; drop it");
+  if (flags.target == "interpreter" && flags.arch != "native")
+    return UsageError(
+        "--arch chooses generated code, which --target=interpreter does not run; leave it out");
   HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
+  // So that a signal, too, leaves through the end of the temporary directory's owner.
+  CatchStopSignals();
   bool all_pass = true;
   Json list = Json::array();
   for (const std::string& file : flags.files) {
@@ -107,18 +142,16 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
     VerifyOptions options;
     options.target = flags.target;
     options.precision = flags.precision;
-    options.threads = flags.threads;
+    options.arch = flags.arch;
+    options.threads = static_cast<int>(flags.threads);
     options.work_directory = directory.path();
-    options.hydra_opt = [&](const std::vector<std::string>& arguments) -> absl::Status {
-      std::vector<std::string> command = {compiler};
-      command.insert(command.end(), arguments.begin(), arguments.end());
-      HYDRA_ASSIGN_OR_RETURN(toolchain::ProcessResult result, toolchain::RunProcess(command));
-      if (result.exit_status == 0) return absl::OkStatus();
-      return MakeError(KindOfExitCode(result.exit_status),
-                       absl::StrCat("hydra-opt ended with status ", result.exit_status,
-                                    "; its message is above"));
+    options.hydra_opt = [&](const std::vector<std::string>& arguments) {
+      return RunCompiler(compiler, arguments, file, directory.path());
     };
-    HYDRA_ASSIGN_OR_RETURN(VerifyReport report, VerifyGolden(golden, options));
+    const absl::StatusOr<VerifyReport> verified = VerifyGolden(golden, options);
+    if (CaughtSignal() != 0) return 128 + CaughtSignal();
+    if (!verified.ok()) return Annotate(verified.status(), file);
+    const VerifyReport& report = *verified;
     all_pass = all_pass && report.pass;
     if (json) {
       Json checks = Json::array();
@@ -135,25 +168,19 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
 
 }  // namespace
 
-void AddVerify(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("verify", "Golden files against the compiled program");
+void AddVerify(CommandLine& line) {
+  Command command = line.Add("verify", "Golden files against the compiled program");
   auto flags = std::make_shared<VerifyFlags>();
-  command->add_option("files", flags->files, "golden files")->required();
-  command->add_option("--target", flags->target, "cpu or interpreter")
-      ->check(CLI::IsMember({"cpu", "interpreter"}))
-      ->capture_default_str();
-  command->add_option("--precision", flags->precision, "f32")
-      ->check(CLI::IsMember({"f32"}))
-      ->capture_default_str();
-  command->add_option("--threads", flags->threads, "worker threads; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--dump", flags->dump,
-                      "write every computed tensor to this safetensors file");
-  command->add_flag("--json", session.json, "print the result as JSON");
-  command->callback([&session, flags] {
-    session.action = [&session, flags] { return Verify(*flags, session.json); };
-  });
+  command.Positionals("files", flags->files, "golden files");
+  command.Text("--target", flags->target, "what computes", {"cpu", "interpreter"});
+  command.Text("--precision", flags->precision, "element type", {"f32"});
+  std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
+  levels.insert(levels.begin(), "native");
+  command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
+  command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
+                  "worker threads of a device; 0: one per processor");
+  command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");
+  command.Run([flags](bool json) { return Verify(*flags, json); });
 }
 
 }  // namespace hydra::tools

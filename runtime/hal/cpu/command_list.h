@@ -3,15 +3,20 @@
 #define HYDRA_RUNTIME_HAL_CPU_COMMAND_LIST_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "runtime/hal/cpu/kernel_image.h"
 #include "runtime/hal/cpu/matmul_step.h"
+#include "runtime/hal/cpu/memory.h"
+#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
 #include "runtime/hal/device.h"
+#include "runtime/hal/slot_ring.h"
 
 namespace hydra::hal::cpu {
 
@@ -20,57 +25,108 @@ struct WorkerMemory {
   std::vector<TileMemory> tiles;  // per worker
 };
 
+// Steps find the addresses of their operands in a table of the recording, from `first` on, so that
+// a repeated recording moves addresses and not steps.
 struct KernelStep {
   KernelFunction function = nullptr;
-  std::vector<void*> args;
+  size_t first = 0;  // its arguments
   std::vector<int64_t> scalars;
   uint64_t items = 0, grain = 1;
   uint8_t* scratch = nullptr;  // of worker 0; null without scratch
   uint64_t scratch_stride = 0;
 };
+struct MatmulCall {
+  MatmulStep step;
+  size_t first = 0;  // a, b, c, rows, offsets
+};
 struct CopyStep {
-  const uint8_t* source = nullptr;
-  uint8_t* target = nullptr;
-  uint64_t bytes = 0;
+  size_t first = 0;  // source, target
+  uint64_t rows = 1, row_bytes = 0;
+  uint64_t source_pitch = 0, target_pitch = 0;
 };
 struct FillStep {
-  uint8_t* target = nullptr;
-  uint64_t bytes = 0;
+  size_t first = 0;  // target
+  uint64_t rows = 1, row_bytes = 0, pitch = 0;
   uint32_t pattern = 0;
 };
 struct CollectiveStep {};  // a world of one has nothing to add
 struct Step;
 struct SwitchStep {
-  const int32_t* selector = nullptr;
+  size_t first = 0;  // selector
   std::vector<std::vector<Step>> cases;
 };
-struct CaptureStep {
+// The body of a capture, or all iterations of a repeat one after the other.
+struct ListStep {
   std::vector<Step> body;
 };
 struct Step {
-  std::variant<KernelStep, MatmulStep, CopyStep, FillStep, CollectiveStep, SwitchStep, CaptureStep>
+  std::variant<KernelStep, MatmulCall, CopyStep, FillStep, CollectiveStep, SwitchStep, ListStep>
       body;
   size_t profile = 0;  // index into the list's profile
 };
 
+// One Recording, resolved.
+struct RecordedPart {
+  // An address that moves from run to run.
+  struct Move {
+    size_t address = 0;
+    uint64_t stride = 0;
+  };
+
+  // By `runs` strides forward, or back.
+  void Advance(int64_t runs) {
+    for (const Move& move : moves) {
+      addresses[move.address] =
+          static_cast<uint8_t*>(addresses[move.address]) + runs * static_cast<int64_t>(move.stride);
+    }
+  }
+
+  std::vector<Step> steps;
+  std::vector<void*> addresses;
+  std::vector<Move> moves;
+  uint32_t repeat = 1;
+};
+
 class CpuCommandList final : public CommandList {
  public:
-  void set_profiling(bool enabled) override { profiling_ = enabled; }
+  // The ring's memory comes from the device.
+  CpuCommandList(std::shared_ptr<SubmissionQueue> queue, SlotRing ring, bool profile)
+      : queue_(std::move(queue)), ring_(std::move(ring)), profiling_(profile) {}
+  ~CpuCommandList() override { queue_->Drain(); }
+  CpuCommandList(const CpuCommandList&) = delete;
+  CpuCommandList& operator=(const CpuCommandList&) = delete;
+
+  absl::StatusOr<absl::Span<uint8_t>> Stage(size_t slot, uint32_t piece) override;
+  absl::StatusOr<absl::Span<const uint8_t>> Fetch(Ticket ticket, size_t slot,
+                                                  uint32_t piece) override;
+  absl::Span<const Segment> segments() const override { return segments_; }
   const std::vector<CommandProfile>& profile() const override { return profile_; }
 
-  // Runs everything, on the calling thread and the pool's. Internal if a library reports an error.
-  absl::Status Run(ThreadPool& pool, const WorkerMemory& memory);
+  SlotRing& ring() { return ring_; }
+  void set_ring_memory(std::unique_ptr<HostBuffer> memory) {
+    ring_memory_ = std::move(memory);
+    ring_.UseMemory(ring_memory_->data());
+  }
+
+  // Runs everything on the calling thread, which is worker 0, and the pool's, between the staged
+  // bytes of the ring's entry and its outputs. A failure if a library reports an error.
+  absl::Status Run(size_t entry, ThreadPool& pool, const WorkerMemory& memory);
 
  private:
   friend class Recorder;
 
-  absl::Status RunSteps(const std::vector<Step>& steps, ThreadPool& pool,
+  absl::Status RunSteps(const std::vector<Step>& steps, void* const* addresses, ThreadPool& pool,
                         const WorkerMemory& memory);
-  absl::Status RunStep(const Step& step, ThreadPool& pool, const WorkerMemory& memory);
+  absl::Status RunStep(const Step& step, void* const* addresses, ThreadPool& pool,
+                       const WorkerMemory& memory);
 
-  std::vector<std::vector<Step>> recordings_;
+  std::shared_ptr<SubmissionQueue> queue_;
+  SlotRing ring_;
+  std::unique_ptr<HostBuffer> ring_memory_;
+  std::vector<RecordedPart> parts_;
   std::vector<CommandProfile> profile_;
-  bool profiling_ = false;
+  std::vector<Segment> segments_;
+  const bool profiling_;
 };
 
 }  // namespace hydra::hal::cpu

@@ -1,28 +1,29 @@
 #include "runtime/hal/cpu/cpu_device.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/cpu_detection.h"
+#include "runtime/base/cpu_level.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/cpu/command_list.h"
-#include "runtime/hal/cpu/isa.h"
 #include "runtime/hal/cpu/kernel_image.h"
 #include "runtime/hal/cpu/matmul_primitive.h"
 #include "runtime/hal/cpu/memory.h"
+#include "runtime/hal/cpu/onednn_level.h"
 #include "runtime/hal/cpu/recorder.h"
+#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
 
 namespace hydra::hal::cpu {
 namespace {
-
-constexpr uint64_t kKeptEvents = 64;
 
 int AvailableProcessors() {
   cpu_set_t set;
@@ -31,109 +32,186 @@ int AvailableProcessors() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+std::string CLibrary() {
+  char text[64] = {};
+  return confstr(_CS_GNU_LIBC_VERSION, text, sizeof(text)) == 0 ? "unknown" : text;
+}
+
+// oneDNN divides its work by the sizes of these.
+std::string DataCaches() {
+  const auto kib = [](int name) { return std::max<long>(sysconf(name), 0) / 1024; };
+  return absl::StrCat("L1 ", kib(_SC_LEVEL1_DCACHE_SIZE), " KiB, L2 ", kib(_SC_LEVEL2_CACHE_SIZE),
+                      " KiB, L3 ", kib(_SC_LEVEL3_CACHE_SIZE), " KiB");
+}
+
 class CpuDevice final : public Device {
  public:
-  CpuDevice(int threads, std::unique_ptr<MatmulContext> matmul)
+  explicit CpuDevice(int threads)
       : account_(std::make_shared<MemoryAccount>()),
-        levels_(SupportedIsaLevels()),
-        matmul_(std::move(matmul)),
-        pool_(threads, MatmulContext::PrepareThread) {
+        queue_(std::make_shared<SubmissionQueue>()),
+        levels_(RunnableLevels(HostCpu())),
+        pool_(MatmulContext::PrepareThread) {
     memory_.tiles.resize(threads);
+    capabilities_.asynchronous_host = true;
+    capabilities_.kernel_functions = true;
+    capabilities_.command_profile = true;
+    capabilities_.matmul_types = {ElementType::kF32};
+    capabilities_.workers = threads;
+  }
+  ~CpuDevice() override { queue_->Stop(); }
+
+  absl::Status Start() {
+    HYDRA_RETURN_IF_ERROR(pool_.Start(capabilities_.workers));
+    return queue_->Start(&RunSubmission, this, MatmulContext::PrepareThread);
   }
 
   absl::string_view name() const override { return "cpu"; }
   std::string description() const override {
-    return absl::StrCat(ProcessorName(), ", ", thread_count(), " threads, ",
+    return absl::StrCat(ProcessorName(HostCpu()), ", ", capabilities_.workers, " threads, ",
                         levels_.empty() ? "no supported level" : levels_.front());
   }
+  const Capabilities& capabilities() const override { return capabilities_; }
   const std::vector<std::string>& isa_levels() const override { return levels_; }
-  int thread_count() const override { return pool_.thread_count(); }
+  std::vector<RuntimeFact> RuntimeFacts() const override {
+    return {{"processor", ProcessorName(HostCpu())},
+            {"data caches", DataCaches()},
+            {"C library", CLibrary()},
+            {"oneDNN", OneDnnVersion()},
+            {"oneDNN level", std::string(loaded_ == nullptr ? "" : loaded_->onednn_isa)}};
+  }
 
   absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
                                                    absl::string_view purpose) override {
-    return HostBuffer::Create(bytes, purpose, account_);
+    return HostBuffer::Create(bytes, purpose, account_, queue_);
   }
 
-  absl::Status Read(Buffer& buffer, uint64_t offset, absl::Span<uint8_t> target) override {
-    HYDRA_RETURN_IF_ERROR(CheckRange(buffer, offset, target.size()));
-    if (!target.empty()) std::memcpy(target.data(), buffer.host_data() + offset, target.size());
+  absl::Status Read(const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> target) override {
+    HYDRA_ASSIGN_OR_RETURN(const uint8_t* data, Access(buffer, offset, target.size()));
+    if (!target.empty()) std::memcpy(target.data(), data, target.size());
     return absl::OkStatus();
   }
   absl::Status Write(Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> source) override {
-    HYDRA_RETURN_IF_ERROR(CheckRange(buffer, offset, source.size()));
-    if (!source.empty()) std::memcpy(buffer.host_data() + offset, source.data(), source.size());
+    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, Access(buffer, offset, source.size()));
+    if (!source.empty()) std::memcpy(data, source.data(), source.size());
+    return absl::OkStatus();
+  }
+  absl::Status Fill(Buffer& buffer, uint64_t offset, uint64_t bytes, uint8_t value) override {
+    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, Access(buffer, offset, bytes));
+    if (bytes > 0) std::memset(data, value, bytes);
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernels(
       absl::string_view isa_level, absl::Span<const uint8_t> code,
       absl::Span<const KernelEntry> entries) override {
-    if (std::find(levels_.begin(), levels_.end(), isa_level) == levels_.end()) {
+    const CpuLevel* level = FindCpuLevel(isa_level);
+    const std::string why_not = level == nullptr ? absl::StrCat("the levels are ", CpuLevelNames())
+                                                 : WhyNot(*level, HostCpu());
+    if (!why_not.empty()) {
       return InputError(absl::StrCat(
-          "kernels for ", isa_level, " do not run on this processor, which has: ",
+          "kernels for ", isa_level, " do not run on this processor: ", why_not, "; it runs ",
           levels_.empty() ? "none of the levels" : absl::StrJoin(levels_, ", "),
           levels_.empty() ? "" : absl::StrCat("; compile with --arch=", levels_.front())));
     }
-    return KernelImage::FromCode(code, entries);
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<KernelImage> image,
+                           KernelImage::FromCode(*level, code, entries));
+    loaded_ = level;
+    return image;
   }
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernelFunctions(
       absl::Span<const NamedKernelFunction> functions) override {
-    return KernelImage::FromFunctions(functions);
+    // This program's own code runs wherever it does; matmuls beside it are of the best level.
+    loaded_ = levels_.empty() ? &CpuLevels().front() : FindCpuLevel(levels_.front());
+    return KernelImage::FromFunctions(*loaded_, functions);
   }
 
-  absl::StatusOr<std::unique_ptr<CommandList>> Record(
-      const Executable& executable, absl::Span<const Recording> recordings) override {
+  absl::StatusOr<std::unique_ptr<CommandList>> Record(const Executable& executable,
+                                                      absl::Span<const Recording> recordings,
+                                                      absl::Span<const Slot> slots,
+                                                      const RecordOptions& options) override {
     const auto* image = dynamic_cast<const KernelImage*>(&executable);
     if (image == nullptr) {
       return FailureError("the executable was loaded by another kind of device");
     }
-    Recorder recorder(*image, thread_count(),
-                      [this](const MatmulShape& shape) { return FindPrimitive(shape); });
-    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<CpuCommandList> list, recorder.Record(recordings));
+    for (const Recording& recording : recordings) {
+      for (const RegionBinding& region : recording.regions) {
+        if (region.buffer != nullptr) HYDRA_RETURN_IF_ERROR(DataOf(*region.buffer).status());
+      }
+    }
+    for (const Slot& slot : slots) {
+      if (slot.buffer != nullptr) HYDRA_RETURN_IF_ERROR(DataOf(*slot.buffer).status());
+    }
+    HYDRA_ASSIGN_OR_RETURN(SlotRing ring, SlotRing::Create(slots, options));
+    auto list = std::make_unique<CpuCommandList>(queue_, std::move(ring), options.profile);
+    HYDRA_ASSIGN_OR_RETURN(
+        std::unique_ptr<HostBuffer> memory,
+        HostBuffer::Create(list->ring().bytes(), "staging rings", account_, nullptr));
+    list->set_ring_memory(std::move(memory));
+    Recorder recorder(*image, capabilities_.workers, [this, image](const MatmulShape& shape) {
+      return FindPrimitive(image->level(), shape);
+    });
+    HYDRA_RETURN_IF_ERROR(recorder.Record(recordings, *list));
     HYDRA_RETURN_IF_ERROR(Grow(recorder.workspace_bytes(), recorder.staging_bytes()));
     return list;
   }
 
-  absl::StatusOr<Event> Submit(CommandList& list) override {
+  absl::StatusOr<Ticket> Submit(CommandList& list) override {
     auto* own = dynamic_cast<CpuCommandList*>(&list);
     if (own == nullptr) {
       return FailureError("the list was recorded by another kind of device");
     }
-    MatmulContext::PrepareThread();  // the submitting thread is worker 0, and may be a new one
-    const auto start = std::chrono::steady_clock::now();
-    absl::Status status = own->Run(pool_, memory_);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (!status.ok()) return status;
-    ++submitted_;
-    seconds_[submitted_ % kKeptEvents] = elapsed.count();
-    return Event{submitted_};
+    HYDRA_RETURN_IF_ERROR(queue_->Await(own->ring().blocker()));
+    HYDRA_RETURN_IF_ERROR(queue_->status());
+    const Ticket ticket{queue_->pushed() + 1};
+    queue_->Push(own, own->ring().Close(ticket));
+    return ticket;
   }
 
-  absl::Status Wait(Event event) override {
-    if (event.sequence <= submitted_) return absl::OkStatus();
-    return FailureError(
-        absl::StrCat("event ", event.sequence, " was never submitted; the last is ", submitted_));
+  absl::Status Await(Ticket ticket) override {
+    if (ticket.sequence <= queue_->pushed()) return queue_->Await(ticket.sequence);
+    return FailureError(absl::StrCat("ticket ", ticket.sequence, " was never given; the last is ",
+                                     queue_->pushed()));
   }
 
-  absl::StatusOr<double> Seconds(Event event) const override {
-    if (event.sequence == 0 || event.sequence > submitted_ ||
-        submitted_ - event.sequence >= kKeptEvents) {
-      return FailureError(
-          absl::StrCat("no time is kept for event ", event.sequence, "; the last is ", submitted_));
-    }
-    return seconds_[event.sequence % kKeptEvents];
+  absl::StatusOr<double> Seconds(Ticket ticket) const override {
+    const double seconds = queue_->Seconds(ticket.sequence);
+    if (seconds >= 0) return seconds;
+    return FailureError(absl::StrCat("no time is kept for submission ", ticket.sequence,
+                                     "; the last one is ", queue_->pushed()));
   }
 
   std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
+  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
 
  private:
-  static absl::Status CheckRange(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
-    if (offset <= buffer.bytes() && bytes <= buffer.bytes() - offset) return absl::OkStatus();
-    return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
-                                     buffer.bytes(), " bytes"));
+  static absl::Status RunSubmission(void* context, void* item, uint64_t entry) {
+    auto& device = *static_cast<CpuDevice*>(context);
+    return static_cast<CpuCommandList*>(item)->Run(entry, device.pool_, device.memory_);
   }
 
-  absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const MatmulShape& shape) {
+  static absl::StatusOr<uint8_t*> DataOf(const Buffer& buffer) {
+    const auto* own = dynamic_cast<const HostBuffer*>(&buffer);
+    if (own != nullptr) return own->data();
+    return FailureError("the buffer belongs to another kind of device");
+  }
+
+  // The bytes of a range once every submission is done.
+  absl::StatusOr<uint8_t*> Access(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
+    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, DataOf(buffer));
+    if (offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
+      return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
+                                       buffer.bytes(), " bytes"));
+    }
+    HYDRA_RETURN_IF_ERROR(queue_->Await(queue_->pushed()));
+    return data + offset;
+  }
+
+  absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const CpuLevel& level,
+                                                       const MatmulShape& shape) {
+    HYDRA_RETURN_IF_ERROR(HoldOneDnn(level));
+    if (matmul_ == nullptr) {
+      HYDRA_ASSIGN_OR_RETURN(matmul_, MatmulContext::Create(capabilities_.workers));
+    }
     auto found = primitives_.find(shape);
     if (found == primitives_.end()) {
       HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
@@ -144,7 +222,7 @@ class CpuDevice final : public Device {
   }
 
   // One workspace serves every list: lists run one after the other, and read the addresses when
-  // they run.
+  // they run. The old one is kept until there is a new one.
   absl::Status Grow(uint64_t workspace_bytes, uint64_t staging_bytes) {
     workspace_bytes = std::max(workspace_bytes, workspace_bytes_);
     staging_bytes = std::max(staging_bytes, staging_bytes_);
@@ -153,27 +231,30 @@ class CpuDevice final : public Device {
     }
     const uint64_t first = (workspace_bytes + 63) / 64 * 64;
     const uint64_t stride = first + (staging_bytes + 63) / 64 * 64;
-    workspace_.reset();
-    HYDRA_ASSIGN_OR_RETURN(workspace_, HostBuffer::Create(stride * pool_.thread_count(),
-                                                          "matmul workspace", account_));
+    HYDRA_ASSIGN_OR_RETURN(
+        std::unique_ptr<HostBuffer> workspace,
+        HostBuffer::Create(stride * capabilities_.workers, "matmul workspace", account_, nullptr));
+    queue_->Drain();
     for (size_t i = 0; i < memory_.tiles.size(); ++i) {
-      uint8_t* base = workspace_->host_data() + i * stride;
+      uint8_t* base = workspace->data() + i * stride;
       memory_.tiles[i] = {base, reinterpret_cast<float*>(base + first)};
     }
+    workspace_ = std::move(workspace);
     workspace_bytes_ = workspace_bytes;
     staging_bytes_ = staging_bytes;
     return absl::OkStatus();
   }
 
   std::shared_ptr<MemoryAccount> account_;
+  std::shared_ptr<SubmissionQueue> queue_;  // buffers and lists wait for it
   std::vector<std::string> levels_;
-  std::unique_ptr<MatmulContext> matmul_;
+  Capabilities capabilities_;
+  const CpuLevel* loaded_ = nullptr;       // of the kernels loaded last
+  std::unique_ptr<MatmulContext> matmul_;  // null until a matmul is recorded
   std::map<MatmulShape, std::unique_ptr<MatmulPrimitive>> primitives_;
   std::unique_ptr<HostBuffer> workspace_;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
   WorkerMemory memory_;
-  uint64_t submitted_ = 0;
-  double seconds_[kKeptEvents] = {};
   ThreadPool pool_;  // last: its threads end before what they use
 };
 
@@ -184,8 +265,9 @@ absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads) {
     return UsageError(absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
   }
   if (threads == 0) threads = AvailableProcessors();
-  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<MatmulContext> matmul, MatmulContext::Create(threads));
-  return std::make_unique<CpuDevice>(threads, std::move(matmul));
+  auto device = std::make_unique<CpuDevice>(threads);
+  HYDRA_RETURN_IF_ERROR(device->Start());
+  return device;
 }
 
 }  // namespace hydra::hal::cpu

@@ -11,7 +11,7 @@
 namespace hydra::hal::cpu {
 
 absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
-    absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries) {
+    const CpuLevel& level, absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries) {
   for (const KernelEntry& entry : entries) {
     if (entry.offset >= code.size()) {
       return InputError(absl::StrCat("kernel ", entry.name, " starts at byte ", entry.offset,
@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
                                      " bytes of code; compile the model again"));
     }
   }
-  std::unique_ptr<KernelImage> image(new KernelImage);
+  std::unique_ptr<KernelImage> image(new KernelImage(level));
   if (!code.empty()) {
     const uint64_t bytes = (code.size() + 4095) / 4096 * 4096;
     void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,8 +47,8 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
 }
 
 std::unique_ptr<KernelImage> KernelImage::FromFunctions(
-    absl::Span<const NamedKernelFunction> functions) {
-  std::unique_ptr<KernelImage> image(new KernelImage);
+    const CpuLevel& level, absl::Span<const NamedKernelFunction> functions) {
+  std::unique_ptr<KernelImage> image(new KernelImage(level));
   for (const NamedKernelFunction& kernel : functions) {
     image->functions_.push_back(kernel.function);
     image->names_.push_back(kernel.name);

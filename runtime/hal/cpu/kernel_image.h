@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "runtime/base/cpu_level.h"
 #include "runtime/hal/device.h"
 
 namespace hydra::hal::cpu {
@@ -19,20 +20,23 @@ class KernelImage final : public Executable {
   // pages that are then made readable and executable, never writable again. DataLoss if an entry
   // lies outside.
   static absl::StatusOr<std::unique_ptr<KernelImage>> FromCode(
-      absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries);
+      const CpuLevel& level, absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries);
   static std::unique_ptr<KernelImage> FromFunctions(
-      absl::Span<const NamedKernelFunction> functions);
+      const CpuLevel& level, absl::Span<const NamedKernelFunction> functions);
   ~KernelImage() override;
   KernelImage(const KernelImage&) = delete;
   KernelImage& operator=(const KernelImage&) = delete;
 
+  // The level that matmuls beside these kernels are held to.
+  const CpuLevel& level() const { return level_; }
   uint64_t kernel_count() const override { return functions_.size(); }
   KernelFunction function(uint64_t index) const { return functions_[index]; }
   const std::string& name(uint64_t index) const { return names_[index]; }
 
  private:
-  KernelImage() = default;
+  explicit KernelImage(const CpuLevel& level) : level_(level) {}
 
+  const CpuLevel& level_;
   void* pages_ = nullptr;
   uint64_t page_bytes_ = 0;
   std::vector<KernelFunction> functions_;

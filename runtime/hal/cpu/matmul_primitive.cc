@@ -83,6 +83,10 @@ absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulSha
   HYDRA_RETURN_IF_ERROR(
       Check(dnnl_primitive_attr_set_scratchpad_mode(attributes.value, dnnl_scratchpad_mode_user),
             "set attributes"));
+  // Said, because the environment may change the default: float32 is multiplied as float32.
+  HYDRA_RETURN_IF_ERROR(
+      Check(dnnl_primitive_attr_set_fpmath_mode(attributes.value, dnnl_fpmath_mode_strict),
+            "set attributes"));
   Scoped<dnnl_post_ops_t, dnnl_post_ops_destroy> post_ops;
   if (shape.accumulate) {
     HYDRA_RETURN_IF_ERROR(Check(dnnl_post_ops_create(&post_ops.value), "set attributes"));

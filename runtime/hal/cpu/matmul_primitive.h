@@ -35,7 +35,8 @@ struct MatmulShape {
   }
 };
 
-// The library's engine and one stream per worker.
+// The library's engine and one stream per worker. To be made after HoldOneDnn (onednn_level.h),
+// which must come before any other use of the library.
 class MatmulContext {
  public:
   static absl::StatusOr<std::unique_ptr<MatmulContext>> Create(int workers);

@@ -23,20 +23,24 @@ void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t c
 
 }  // namespace
 
-absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command, const uint8_t* a,
-                                              const uint8_t* b, uint8_t* c, const uint8_t* rows,
+absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
                                               const Primitives& primitives) {
-  if (command.type != ElementType::kF32) {
-    return InputError(absl::StrCat("the cpu driver multiplies f32, found ",
-                                   ElementTypeName(command.type),
-                                   "; compile with --precision=f32"));
+  for (ElementType type : {command.a_type, command.b_type, command.c_type}) {
+    if (type != ElementType::kF32) {
+      return InputError(absl::StrCat("the cpu driver multiplies f32, found ", ElementTypeName(type),
+                                     "; compile with --precision=f32"));
+    }
+  }
+  if (command.b_layout != MatrixLayout::kPlain) {
+    return InputError("the cpu driver multiplies plain matrices, found a packed one");
+  }
+  const bool cut = command.offsets && !command.rows_bound_k;
+  if (cut && command.k_slice != 0 && command.k_slice < command.k) {
+    return InputError("the cpu driver does not slice the contraction of products by row offsets");
   }
   MatmulStep step;
   step.command_ = command;
-  step.a_ = reinterpret_cast<const float*>(a);
-  step.b_ = reinterpret_cast<const float*>(b);
-  step.c_ = reinterpret_cast<float*>(c);
-  step.rows_ = reinterpret_cast<const int32_t*>(rows);
+  step.slice_ = command.k_slice == 0 ? command.k : std::min(command.k_slice, command.k);
   step.row_tiles_ = (command.m + command.tile_m - 1) / command.tile_m;
   step.column_tiles_ = (command.n + command.tile_n - 1) / command.tile_n;
   const uint64_t edge_m = command.m % command.tile_m, edge_n = command.n % command.tile_n;
@@ -73,16 +77,31 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
     }
     return primitive;
   };
-  if (!command_.rows_bound_k) {
+  if (!command_.rows_bound_k && slice_ == command_.k) {
     HYDRA_ASSIGN_OR_RETURN(variant.whole, get(command_.k, command_.accumulate, false));
+    if (!command_.offsets) return absl::OkStatus();
+    const uint64_t k = command_.k;
+    const MatmulShape packed{m,
+                             n,
+                             k,
+                             command_.transpose_a ? m : k,
+                             command_.ldb,
+                             n,
+                             command_.transpose_a,
+                             command_.transpose_b,
+                             command_.accumulate};
+    HYDRA_ASSIGN_OR_RETURN(variant.packed, primitives(packed));
+    workspace_bytes_ = std::max(workspace_bytes_, variant.packed->workspace_bytes());
+    staging_bytes_ = std::max(staging_bytes_, (m * k + m * n + 16) * sizeof(float));
     return absl::OkStatus();
   }
-  const uint64_t lengths[2] = {kContractionSlice, command_.k % kContractionSlice};
+  const uint64_t lengths[2] = {slice_, command_.k % slice_};
   for (int i = 0; i < 2; ++i) {
     const uint64_t length = lengths[i];
-    if (length == 0 || length > command_.k) continue;
+    if (length == 0) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.slice[i], get(length, command_.accumulate, false));
     HYDRA_ASSIGN_OR_RETURN(variant.slice_add[i], get(length, true, false));
+    if (!command_.rows_bound_k) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.staged[i], get(length, command_.accumulate, true));
     HYDRA_ASSIGN_OR_RETURN(variant.staged_add[i], get(length, true, true));
     staging_bytes_ = std::max(staging_bytes_, length * (m + n + 16) * sizeof(float));
@@ -90,42 +109,117 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
   return absl::OkStatus();
 }
 
-bool MatmulStep::RunTile(uint64_t tile, int worker, const TileMemory& memory) const {
+bool MatmulStep::RunTile(const Operands& operands, uint64_t tile, int worker,
+                         const TileMemory& memory) const {
+  if (operands.offsets != nullptr) return RunGroupedTile(operands, tile, worker, memory);
   const MatmulCommand& command = command_;
   const uint64_t column_tile = tile % column_tiles_;
   const uint64_t row_tile = tile / column_tiles_ % row_tiles_;
   const uint64_t group = tile / column_tiles_ / row_tiles_;
   const uint64_t row = row_tile * command.tile_m, column = column_tile * command.tile_n;
   uint64_t bound = command.rows_bound_k ? command.k : command.m;
-  if (rows_ != nullptr) {
-    bound = std::min(bound, static_cast<uint64_t>(std::max(*rows_, int32_t{0})));
+  if (operands.rows != nullptr) {
+    bound = std::min(bound, static_cast<uint64_t>(std::max(*operands.rows, int32_t{0})));
   }
   if (!command.rows_bound_k && row >= bound) return true;
 
   const uint64_t m = std::min(command.tile_m, command.m - row);
   const uint64_t n = std::min(command.tile_n, command.n - column);
   const Variant& variant = variants_[m < command.tile_m][n < command.tile_n];
-  const float* a = a_ + group * command.group_a + (command.transpose_a ? row : row * command.lda);
+  const float* a =
+      operands.a + group * command.group_a + (command.transpose_a ? row : row * command.lda);
   const float* b =
-      b_ + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
-  float* c = c_ + group * command.group_c + row * command.ldc + column;
+      operands.b + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
+  float* c = operands.c + group * command.group_c + row * command.ldc + column;
   if (variant.whole != nullptr) return variant.whole->Execute(worker, a, b, c, memory.workspace);
-  return RunBounded(variant, a, b, c, m, n, bound, worker, memory);
+  return RunSlices(variant, a, b, c, m, n, command.rows_bound_k ? bound : command.k, worker,
+                   memory);
 }
 
-bool MatmulStep::RunBounded(const Variant& variant, const float* a, const float* b, float* c,
-                            uint64_t m, uint64_t n, uint64_t rows, int worker,
-                            const TileMemory& memory) const {
+std::pair<uint64_t, uint64_t> MatmulStep::RowsOf(const Operands& operands, uint64_t group,
+                                                 uint64_t limit) const {
+  uint64_t begin = 0, end = 0;
+  for (uint64_t g = 0; g <= group + 1; ++g) {
+    const auto offset = static_cast<uint64_t>(std::max(operands.offsets[g], int32_t{0}));
+    begin = end;
+    end = std::max(end, std::min(offset, limit));
+  }
+  return {begin, end};
+}
+
+bool MatmulStep::RunGroupedTile(const Operands& operands, uint64_t tile, int worker,
+                                const TileMemory& memory) const {
+  const MatmulCommand& command = command_;
+  const uint64_t column = tile % column_tiles_ * command.tile_n;
+  const uint64_t n = std::min(command.tile_n, command.n - column);
+  const int narrow = n < command.tile_n;
+  uint64_t row_tile = tile / column_tiles_;
+  if (command.rows_bound_k) {
+    const uint64_t group = row_tile / row_tiles_;
+    const uint64_t row = row_tile % row_tiles_ * command.tile_m;
+    const uint64_t m = std::min(command.tile_m, command.m - row);
+    const auto [begin, end] = RowsOf(operands, group, command.k);
+    const float* a =
+        operands.a + (command.transpose_a ? begin * command.lda + row : row * command.lda + begin);
+    const float* b = operands.b + (command.transpose_b ? column * command.ldb + begin
+                                                       : begin * command.ldb + column);
+    float* c = operands.c + group * command.group_c + row * command.ldc + column;
+    return RunSlices(variants_[m < command.tile_m][narrow], a, b, c, m, n, end - begin, worker,
+                     memory);
+  }
+  // The tiles of all groups in order, as many as their rows need.
+  const uint64_t m = std::min(command.tile_m, command.m);
+  const Variant& variant = variants_[m < command.tile_m][narrow];
+  for (uint64_t group = 0; group < command.groups; ++group) {
+    const auto [begin, end] = RowsOf(operands, group, command.m);
+    const uint64_t tiles = (end - begin + m - 1) / m;
+    if (row_tile >= tiles) {
+      row_tile -= tiles;
+      continue;
+    }
+    const uint64_t row = begin + row_tile * m, valid = std::min(m, end - row);
+    const float* a = operands.a + (command.transpose_a ? row : row * command.lda);
+    const float* b = operands.b + group * command.group_b +
+                     (command.transpose_b ? column * command.ldb : column);
+    float* c = operands.c + row * command.ldc + column;
+    if (valid == m) return variant.whole->Execute(worker, a, b, c, memory.workspace);
+    return RunPartialRows(variant, a, b, c, m, n, valid, worker, memory);
+  }
+  return true;
+}
+
+bool MatmulStep::RunPartialRows(const Variant& variant, const float* a, const float* b, float* c,
+                                uint64_t m, uint64_t n, uint64_t valid, int worker,
+                                const TileMemory& memory) const {
+  const MatmulCommand& command = command_;
+  float* a_staged = memory.staging;
+  float* c_staged = a_staged + (m * command.k + 15) / 16 * 16;  // both aligned to 64 bytes
+  if (command.transpose_a) {
+    StagePadded(a, command.lda, command.k, valid, command.k, m, a_staged);
+  } else {
+    StagePadded(a, command.lda, valid, command.k, m, command.k, a_staged);
+  }
+  if (command.accumulate) StagePadded(c, command.ldc, valid, n, m, n, c_staged);
+  if (!variant.packed->Execute(worker, a_staged, b, c_staged, memory.workspace)) return false;
+  for (uint64_t r = 0; r < valid; ++r) {
+    std::memcpy(c + r * command.ldc, c_staged + r * n, n * sizeof(float));
+  }
+  return true;
+}
+
+bool MatmulStep::RunSlices(const Variant& variant, const float* a, const float* b, float* c,
+                           uint64_t m, uint64_t n, uint64_t rows, int worker,
+                           const TileMemory& memory) const {
   const MatmulCommand& command = command_;
   if (rows == 0) {
     if (command.accumulate) return true;
     for (uint64_t r = 0; r < m; ++r) std::memset(c + r * command.ldc, 0, n * sizeof(float));
     return true;
   }
-  for (uint64_t begin = 0; begin < rows; begin += kContractionSlice) {
-    const uint64_t length = std::min(kContractionSlice, command.k - begin);
+  for (uint64_t begin = 0; begin < rows; begin += slice_) {
+    const uint64_t length = std::min(slice_, command.k - begin);
     const uint64_t valid = std::min(length, rows - begin);
-    const int tail = length < kContractionSlice;
+    const int tail = length < slice_;
     const bool first = begin == 0;
     const float* a_slice = a + (command.transpose_a ? begin * command.lda : begin);
     const float* b_slice = b + (command.transpose_b ? begin : begin * command.ldb);

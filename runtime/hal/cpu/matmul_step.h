@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,11 +12,6 @@
 #include "runtime/hal/cpu/matmul_primitive.h"
 
 namespace hydra::hal::cpu {
-
-// Rows of a contraction taken at once when a row count bounds it. Slices are added in ascending
-// order; the one that the count cuts is staged with zeros below it, so that its shape, too, is a
-// planned one.
-inline constexpr uint64_t kContractionSlice = 256;
 
 // Memory that a worker lends to the tile it executes. Contents do not outlive the tile.
 struct TileMemory {
@@ -27,33 +23,56 @@ class MatmulStep {
  public:
   using Primitives = std::function<absl::StatusOr<const MatmulPrimitive*>(const MatmulShape&)>;
 
-  // `command` was checked; a, b, c, rows are its operands' addresses. `primitives` returns the
-  // primitive of a shape, which must outlive the step. Unimplemented for other element types than
-  // f32.
-  static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command, const uint8_t* a,
-                                           const uint8_t* b, uint8_t* c, const uint8_t* rows,
+  // Addresses of a run; `rows` is null without a bound.
+  struct Operands {
+    const float* a = nullptr;
+    const float* b = nullptr;
+    float* c = nullptr;
+    const int32_t* rows = nullptr;
+    const int32_t* offsets = nullptr;  // null without row offsets
+  };
+
+  // `command` was checked. `primitives` returns the primitive of a shape, which must outlive the
+  // step. An input error for other element types than f32, packed matrices, and row offsets with a
+  // sliced contraction that they do not bound.
+  static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command,
                                            const Primitives& primitives);
 
-  uint64_t tiles() const { return row_tiles_ * column_tiles_ * command_.groups; }
+  uint64_t tiles() const {
+    // Every group that offsets cut off may end in a tile of its own.
+    const bool cut = command_.offsets && !command_.rows_bound_k;
+    return (cut ? row_tiles_ + command_.groups : row_tiles_ * command_.groups) * column_tiles_;
+  }
   uint64_t workspace_bytes() const { return workspace_bytes_; }
   uint64_t staging_bytes() const { return staging_bytes_; }
 
   // Does one tile. False if the library reports an error.
-  bool RunTile(uint64_t tile, int worker, const TileMemory& memory) const;
+  bool RunTile(const Operands& operands, uint64_t tile, int worker, const TileMemory& memory) const;
 
  private:
-  // The primitives of one tile shape. Either `whole`, or the slices of a bounded contraction; there
-  // index 0 is a full slice and 1 the shorter last one.
+  // The primitives of one tile shape. Either `whole`, or the slices of the contraction; there index
+  // 0 is a full slice and 1 the shorter last one. A slice that a row count cuts is staged with
+  // zeros below it, so that its shape, too, is a planned one.
   struct Variant {
     const MatmulPrimitive* whole = nullptr;
     const MatmulPrimitive* slice[2] = {};      // the first slice
     const MatmulPrimitive* slice_add[2] = {};  // later slices, added to C
     const MatmulPrimitive* staged[2] = {};     // the same with operands in staging memory
     const MatmulPrimitive* staged_add[2] = {};
+    const MatmulPrimitive* packed = nullptr;  // `whole` with A and C in staging memory
   };
 
-  bool RunBounded(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
-                  uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
+  bool RunSlices(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+                 uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
+  // A tile of a product whose rows the offsets on the device say.
+  bool RunGroupedTile(const Operands& operands, uint64_t tile, int worker,
+                      const TileMemory& memory) const;
+  // The rows of group `group`, clamped to [0, limit] and to ascending order.
+  std::pair<uint64_t, uint64_t> RowsOf(const Operands& operands, uint64_t group,
+                                       uint64_t limit) const;
+  // `valid` of the tile's m rows, the rest computed on zeros and dropped.
+  bool RunPartialRows(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+                      uint64_t n, uint64_t valid, int worker, const TileMemory& memory) const;
   bool RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b, float* c,
                  uint64_t m, uint64_t n, uint64_t length, uint64_t valid, int worker,
                  const TileMemory& memory) const;
@@ -61,10 +80,7 @@ class MatmulStep {
                              const Primitives& primitives);
 
   MatmulCommand command_;
-  const float* a_ = nullptr;
-  const float* b_ = nullptr;
-  float* c_ = nullptr;
-  const int32_t* rows_ = nullptr;
+  uint64_t slice_ = 0;  // of the contraction; k if it is not sliced
   uint64_t row_tiles_ = 0, column_tiles_ = 0;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
   Variant variants_[2][2];  // [edge in m][edge in n]

@@ -43,7 +43,8 @@ size_t MemoryAccount::Find(absl::string_view purpose) {
 }
 
 absl::StatusOr<std::unique_ptr<HostBuffer>> HostBuffer::Create(
-    uint64_t bytes, absl::string_view purpose, std::shared_ptr<MemoryAccount> account) {
+    uint64_t bytes, absl::string_view purpose, std::shared_ptr<MemoryAccount> account,
+    std::shared_ptr<SubmissionQueue> queue) {
   std::unique_ptr<HostBuffer> buffer(new HostBuffer);
   const bool mapped = bytes >= kHugePage;
   constexpr uint64_t kLimit = uint64_t{1}
@@ -65,10 +66,12 @@ absl::StatusOr<std::unique_ptr<HostBuffer>> HostBuffer::Create(
   buffer->purpose_ = account->Find(purpose);
   account->Add(buffer->purpose_, static_cast<int64_t>(obtained));
   buffer->account_ = std::move(account);
+  buffer->queue_ = std::move(queue);
   return buffer;
 }
 
 HostBuffer::~HostBuffer() {
+  if (queue_ != nullptr) queue_->Drain();
   if (account_ != nullptr) account_->Add(purpose_, -static_cast<int64_t>(obtained_));
   if (data_ == nullptr) return;
   if (mapped_) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/device.h"
 
 namespace hydra::hal::cpu {
@@ -26,18 +27,21 @@ class MemoryAccount {
 };
 
 // Zeroed host memory aligned to 64 bytes; from 2 MiB on, mapped, aligned to 2 MiB and offered to
-// the system for huge pages. The account must outlive the buffer; it is shared for that reason.
+// the system for huge pages. Account and queue must outlive the buffer; they are shared for that
+// reason.
 class HostBuffer final : public Buffer {
  public:
   static absl::StatusOr<std::unique_ptr<HostBuffer>> Create(uint64_t bytes,
                                                             absl::string_view purpose,
-                                                            std::shared_ptr<MemoryAccount> account);
+                                                            std::shared_ptr<MemoryAccount> account,
+                                                            std::shared_ptr<SubmissionQueue> queue);
+  // Waits for the queue, whose submissions may use the memory.
   ~HostBuffer() override;
   HostBuffer(const HostBuffer&) = delete;
   HostBuffer& operator=(const HostBuffer&) = delete;
 
   uint64_t bytes() const override { return bytes_; }
-  uint8_t* host_data() override { return data_; }
+  uint8_t* data() const { return data_; }
 
  private:
   HostBuffer() = default;
@@ -48,6 +52,7 @@ class HostBuffer final : public Buffer {
   bool mapped_ = false;
   size_t purpose_ = 0;
   std::shared_ptr<MemoryAccount> account_;
+  std::shared_ptr<SubmissionQueue> queue_;
 };
 
 }  // namespace hydra::hal::cpu

@@ -19,8 +19,8 @@ class Recorder {
   Recorder(const KernelImage& image, int workers, MatmulStep::Primitives primitives)
       : image_(image), workers_(workers), primitives_(std::move(primitives)) {}
 
-  // InvalidArgument names the recording and the command.
-  absl::StatusOr<std::unique_ptr<CpuCommandList>> Record(absl::Span<const Recording> recordings);
+  // Adds the recordings to a list without any. A failure names the recording and the command.
+  absl::Status Record(absl::Span<const Recording> recordings, CpuCommandList& list);
 
   // What the recorded matmuls need per worker.
   uint64_t workspace_bytes() const { return workspace_bytes_; }
@@ -29,14 +29,17 @@ class Recorder {
  private:
   absl::StatusOr<std::vector<Step>> RecordSequence(const CommandSequence& commands);
   absl::StatusOr<Step> RecordCommand(const Command& command);
-  uint8_t* Resolve(const BufferRef& ref) const;
+  // Enters the address of `ref` in the part's table; returns its place there.
+  size_t Resolve(const BufferRef& ref);
 
   const KernelImage& image_;
   int workers_;
   MatmulStep::Primitives primitives_;
   CpuCommandList* list_ = nullptr;
-  const RegionBindings* regions_ = nullptr;
-  uint32_t recording_ = 0;
+  const Recording* recording_ = nullptr;
+  RecordedPart* part_ = nullptr;
+  uint32_t index_ = 0;       // of the recording
+  size_t next_profile_ = 0;  // line of the next command
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
 };
 

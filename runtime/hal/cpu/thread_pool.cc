@@ -1,6 +1,10 @@
 #include "runtime/hal/cpu/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -18,14 +22,21 @@ inline void Pause() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads, void (*prepare)()) {
+absl::Status ThreadPool::Start(int threads) {
   threads_.reserve(std::max(0, threads - 1));
-  for (int worker = 1; worker < threads; ++worker) {
-    threads_.emplace_back([this, worker, prepare] {
-      prepare();
-      WorkerLoop(worker);
-    });
+  for (int worker = thread_count(); worker < threads; ++worker) {
+    try {
+      threads_.emplace_back([this, worker] {
+        prepare_();
+        WorkerLoop(worker);
+      });
+    } catch (const std::system_error& error) {
+      return FailureError(absl::StrCat("the system starts ", worker, " of ", threads, " threads (",
+                                       error.what(),
+                                       "); use fewer --threads or raise the limit of the process"));
+    }
   }
+  return absl::OkStatus();
 }
 
 ThreadPool::~ThreadPool() {

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace hydra::hal::cpu {
 
 class ThreadPool {
@@ -18,11 +20,15 @@ class ThreadPool {
   // Runs items [begin, end) on worker `worker`.
   using Task = void (*)(void* context, int worker, uint64_t begin, uint64_t end);
 
-  // `threads` counts the caller of Run, which is worker 0. `prepare` runs once on every new thread.
-  ThreadPool(int threads, void (*prepare)());
+  // `prepare` runs once on every new thread.
+  explicit ThreadPool(void (*prepare)()) : prepare_(prepare) {}
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Starts the threads; before it, Run does everything alone. `threads` counts the caller of Run,
+  // which is worker 0. A failure if the system refuses one, with how many it gave.
+  absl::Status Start(int threads);
 
   int thread_count() const { return static_cast<int>(threads_.size()) + 1; }
 
@@ -53,6 +59,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> wake_{0};
   std::atomic<uint32_t> sleepers_{0};
   std::atomic<bool> stop_{false};
+  void (*const prepare_)();
   std::vector<std::thread> threads_;
 };
 

@@ -1,130 +1,132 @@
 #include "runtime/hal/validation/checked_list.h"
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
+#include "runtime/base/command_walk.h"
 #include "runtime/base/status.h"
+#include "runtime/hal/recording_check.h"
 
 namespace hydra::hal {
 namespace {
 
-constexpr int kPoison = 0xff;  // NaN as f32, f64 and bf16, -1 as i32
+constexpr uint8_t kPoison = 0xff;  // NaN as f32, f64 and bf16, -1 as i32
 
-void Poison(const RegionBindings& regions, const BufferRef& range) {
-  const RegionBinding& binding = regions[static_cast<int>(range.region)];
-  if (range.bytes == 0 || binding.buffer == nullptr) return;
-  std::memset(binding.buffer->host_data() + binding.offset + range.offset, kPoison, range.bytes);
+absl::StatusOr<GuardedBuffer*> Guarded(Buffer* buffer, absl::string_view what) {
+  auto* guarded = dynamic_cast<GuardedBuffer*>(buffer);
+  if (guarded != nullptr) return guarded;
+  return FailureError(absl::StrCat(what, " is not bound to a buffer of this validated device"));
 }
 
 }  // namespace
 
-uint8_t* CheckedList::Resolve(const RegionBindings& regions, const BufferRef& ref) {
-  const RegionBinding& binding = regions[static_cast<int>(ref.region)];
-  if (binding.buffer == nullptr) return nullptr;
-  return binding.buffer->host_data() + binding.offset + ref.offset;
-}
-
-std::vector<CheckedList::SharedBytes> CheckedList::FindShared(const KernelCommand& kernel,
-                                                              const RegionBindings& regions) {
-  std::vector<SharedBytes> shared;
-  for (size_t i = 0; i < kernel.args.size(); ++i) {
-    for (size_t j = i + 1; j < kernel.args.size(); ++j) {
-      const BufferRef &a = kernel.args[i], &b = kernel.args[j];
-      if (!Overlap(a, b) || (a.offset == b.offset && a.bytes == b.bytes)) continue;
-      SharedBytes bytes;
-      bytes.first = i;
-      bytes.second = j;
-      const uint64_t begin = std::max(a.offset, b.offset);
-      const uint64_t end = std::min(a.offset + a.bytes, b.offset + b.bytes);
-      bytes.range = {a.region, begin, end - begin};
-      bytes.data = Resolve(regions, bytes.range);
-      bytes.before.resize(end - begin);
-      shared.push_back(std::move(bytes));
-    }
-  }
-  return shared;
-}
-
 absl::StatusOr<std::unique_ptr<CheckedList>> CheckedList::Record(
-    Device& device, const Executable& executable, absl::Span<const Recording> recordings) {
-  auto list = std::make_unique<CheckedList>();
-  for (size_t i = 0; i < recordings.size(); ++i) {
-    absl::StatusOr<Part> part =
-        list->RecordPart(device, executable, recordings[i], static_cast<uint32_t>(i));
-    if (!part.ok()) return Annotate(part.status(), absl::StrCat("recording ", i));
-    list->parts_.push_back(*std::move(part));
+    Device& device, const Executable& executable, absl::Span<const Recording> recordings,
+    absl::Span<const Slot> slots, const RecordOptions& options) {
+  HYDRA_RETURN_IF_ERROR(SlotRing::Create(slots, options).status());
+  std::vector<Slot> inner(slots.begin(), slots.end());
+  for (Slot& slot : inner) {
+    HYDRA_ASSIGN_OR_RETURN(GuardedBuffer * buffer,
+                           Guarded(slot.buffer, absl::StrCat("slot '", slot.name, "'")));
+    slot.buffer = &buffer->inner();
+    slot.offset += GuardedBuffer::kZone;
   }
+  HYDRA_ASSIGN_OR_RETURN(SlotRing ring, SlotRing::Create(inner, options));
+  std::unique_ptr<CheckedList> list(new CheckedList(device, std::move(ring), options));
+  for (size_t i = 0; i < recordings.size(); ++i) {
+    HYDRA_RETURN_IF_ERROR(
+        Annotate(list->RecordRuns(executable, recordings[i], static_cast<uint32_t>(i)),
+                 absl::StrCat("recording ", i)));
+  }
+  list->segments_ = {{0, list->profile_.size(), false, "--validate runs commands one by one", 0}};
   return list;
 }
 
-absl::StatusOr<CheckedList::Part> CheckedList::RecordPart(Device& device,
-                                                          const Executable& executable,
-                                                          const Recording& recording,
-                                                          uint32_t index) {
-  Part part;
-  part.regions = recording.regions;
-  part.dead = recording.dead;
-  RegionBindings inner = recording.regions;
+absl::Status CheckedList::RecordRuns(const Executable& executable, const Recording& recording,
+                                     uint32_t index) {
+  HYDRA_RETURN_IF_ERROR(CheckRecording(recording));
+  RegionBindings regions = recording.regions;
+  std::vector<const GuardedBuffer*> buffers;
   CommandLimits limits;
   limits.kernels = executable.kernel_count();
   for (int i = 0; i < kRegionCount; ++i) {
-    RegionBinding& binding = inner[i];
+    RegionBinding& binding = regions[i];
     limits.region_bytes[i] = binding.bytes;
     if (binding.buffer == nullptr) continue;
-    auto* guarded = dynamic_cast<GuardedBuffer*>(binding.buffer);
-    const uint64_t size = binding.buffer->bytes();
-    if (guarded == nullptr || binding.offset > size || binding.bytes > size - binding.offset) {
-      return FailureError(absl::StrCat("region ", RegionName(static_cast<Region>(i)),
-                                       " is not bound to a range of ",
-                                       "a buffer of this validated device"));
-    }
-    part.buffers.push_back(guarded);
-    binding.buffer = &guarded->inner();
+    HYDRA_ASSIGN_OR_RETURN(
+        GuardedBuffer * buffer,
+        Guarded(binding.buffer, absl::StrCat("region ", RegionName(static_cast<Region>(i)))));
+    buffers.push_back(buffer);
+    binding.buffer = &buffer->inner();
     binding.offset += GuardedBuffer::kZone;
   }
   HYDRA_RETURN_IF_ERROR(CheckCommands(*recording.commands, limits));
-  for (const DeadRange& dead : part.dead) {
-    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits), "dead range"));
+  for (const DeadRange& dead : recording.dead) {
+    HYDRA_RETURN_IF_ERROR(Annotate(CheckRef(dead.range, limits.region_bytes), "dead range"));
   }
-  HYDRA_ASSIGN_OR_RETURN(part.nodes, RecordNodes(device, executable, *recording.commands, part,
-                                                 inner, index, absl::StrCat("recording ", index)));
-  return part;
+  const size_t first_command = profile_.size();
+  for (uint32_t run = 0; run < recording.repeat; ++run) {
+    Part part{{}, regions, {recording.dead.begin(), recording.dead.end()}, buffers};
+    for (int i = 0; i < kRegionCount; ++i) {
+      part.regions[i].offset += run * StrideOf(recording, static_cast<Region>(i));
+    }
+    size_t command = first_command;
+    const std::string path = absl::StrCat(
+        "recording ", index, recording.repeat > 1 ? absl::StrCat(", run ", run) : std::string());
+    HYDRA_ASSIGN_OR_RETURN(
+        part.nodes, RecordNodes(*recording.commands, {executable, part, index, command}, path));
+    parts_.push_back(std::move(part));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
-    Device& device, const Executable& executable, const CommandSequence& commands, const Part& part,
-    const RegionBindings& inner, uint32_t index, const std::string& path) {
+    const CommandSequence& commands, const Place& place, const std::string& path) {
   std::vector<Node> nodes;
   for (size_t i = 0; i < commands.size(); ++i) {
     const Command& command = commands[i];
     Node node;
-    node.profile = profile_.size();
+    node.profile = place.profile++;
     node.path = absl::StrCat(path, ", command ", i);
-    profile_.push_back({index, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+    if (node.profile == profile_.size()) {
+      profile_.push_back(
+          {place.recording, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+    }
     if (const auto* choice = std::get_if<SwitchCommand>(&command.body)) {
-      node.selector = reinterpret_cast<const int32_t*>(Resolve(part.regions, choice->selector));
+      node.selector = {choice->selector};
       for (size_t c = 0; c < choice->cases.size(); ++c) {
-        HYDRA_ASSIGN_OR_RETURN(std::vector<Node> nested,
-                               RecordNodes(device, executable, choice->cases[c], part, inner, index,
-                                           absl::StrCat(node.path, ", case ", c)));
+        HYDRA_ASSIGN_OR_RETURN(
+            std::vector<Node> nested,
+            RecordNodes(choice->cases[c], place, absl::StrCat(node.path, ", case ", c)));
         node.nested.push_back(std::move(nested));
       }
     } else if (const auto* capture = std::get_if<CaptureCommand>(&command.body)) {
-      HYDRA_ASSIGN_OR_RETURN(
-          std::vector<Node> nested,
-          RecordNodes(device, executable, capture->body, part, inner, index, node.path));
+      HYDRA_ASSIGN_OR_RETURN(std::vector<Node> nested,
+                             RecordNodes(capture->body, place, node.path));
       node.nested.push_back(std::move(nested));
+    } else if (const auto* repeat = std::get_if<RepeatCommand>(&command.body)) {
+      std::vector<Node>& all = node.nested.emplace_back();
+      const size_t first_line = place.profile;
+      for (uint64_t step = 0; step < repeat->count; ++step) {
+        place.profile = first_line;  // every iteration counts in the lines of the first
+        HYDRA_ASSIGN_OR_RETURN(std::vector<Node> nested,
+                               RecordNodes(AtIteration(repeat->body, step), place,
+                                           absl::StrCat(node.path, ", iteration ", step)));
+        std::move(nested.begin(), nested.end(), std::back_inserter(all));
+      }
     } else {
       if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
-        node.shared = FindShared(*kernel, part.regions);
+        node.shared = FindShared(*kernel);
       }
       const CommandSequence alone = {command};
-      const Recording recording{&alone, inner, {}};
-      HYDRA_ASSIGN_OR_RETURN(node.list,
-                             device.Record(executable, absl::MakeConstSpan(&recording, 1)));
+      const Recording recording{&alone, place.part.regions};
+      absl::StatusOr<std::unique_ptr<CommandList>> list =
+          device_.Record(place.executable, absl::MakeConstSpan(&recording, 1), {}, {});
+      if (!list.ok()) return list.status();
+      node.list = *std::move(list);
       profile_[node.profile].kernel = node.list->profile().front().kernel;
     }
     const std::string& kernel = profile_[node.profile].kernel;
@@ -135,56 +137,111 @@ absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
   return nodes;
 }
 
-void CheckedList::set_profiling(bool enabled) { profiling_ = enabled; }
+std::vector<CheckedList::SharedBytes> CheckedList::FindShared(const KernelCommand& kernel) const {
+  std::vector<SharedBytes> shared;
+  for (size_t i = 0; i < kernel.args.size(); ++i) {
+    for (size_t j = i + 1; j < kernel.args.size(); ++j) {
+      const BufferRef &a = kernel.args[i], &b = kernel.args[j];
+      if (!Overlap(a, b) || a == b) continue;
+      SharedBytes bytes;
+      bytes.first = i;
+      bytes.second = j;
+      const uint64_t begin = std::max(a.offset, b.offset);
+      const uint64_t end = std::min(a.offset + a.bytes, b.offset + b.bytes);
+      bytes.range = {a.region, begin, end - begin};
+      bytes.before.resize(end - begin);
+      bytes.after.resize(end - begin);
+      shared.push_back(std::move(bytes));
+    }
+  }
+  return shared;
+}
 
-absl::StatusOr<double> CheckedList::Run(Device& device) {
+absl::StatusOr<absl::Span<uint8_t>> CheckedList::Stage(size_t slot, uint32_t piece) {
+  return ring_.Stage(slot, piece);  // submissions are done when Submit returns
+}
+
+absl::StatusOr<absl::Span<const uint8_t>> CheckedList::Fetch(Ticket ticket, size_t slot,
+                                                             uint32_t piece) {
+  HYDRA_ASSIGN_OR_RETURN(const size_t entry, ring_.Find(ticket));
+  return ring_.Output(entry, slot, piece);
+}
+
+absl::StatusOr<double> CheckedList::Run(Ticket ticket) {
+  const size_t entry = ring_.Close(ticket);
+  HYDRA_RETURN_IF_ERROR(ring_.TakeStaged(
+      entry, [this](Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> bytes) {
+        return device_.Write(buffer, offset, bytes);
+      }));
   double seconds = 0;
   for (Part& part : parts_) {
     const uint64_t arena = part.regions[static_cast<int>(Region::kArena)].bytes;
-    Poison(part.regions, {Region::kArena, 0, arena});
+    HYDRA_RETURN_IF_ERROR(Poison(part, {Region::kArena, 0, arena}));
     for (size_t i = 0; i < part.nodes.size(); ++i) {
       for (const DeadRange& dead : part.dead) {
-        if (dead.before_command == i) Poison(part.regions, dead.range);
+        if (dead.before_command == i) HYDRA_RETURN_IF_ERROR(Poison(part, dead.range));
       }
-      HYDRA_RETURN_IF_ERROR(RunNode(device, part.nodes[i], part, &seconds));
+      HYDRA_RETURN_IF_ERROR(RunNode(part.nodes[i], part, &seconds));
     }
   }
+  HYDRA_RETURN_IF_ERROR(ring_.GiveOutputs(
+      entry, [this](const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> bytes) {
+        return device_.Read(buffer, offset, bytes);
+      }));
   return seconds;
 }
 
-absl::Status CheckedList::RunNode(Device& device, Node& node, const Part& part, double* seconds) {
-  if (node.list == nullptr) {
-    if (node.nested.empty()) return absl::OkStatus();
-    size_t chosen = 0;
-    if (node.selector != nullptr) {
-      const int64_t last = static_cast<int64_t>(node.nested.size()) - 1;
-      chosen = static_cast<size_t>(std::clamp<int64_t>(*node.selector, 0, last));
-    }
-    for (Node& nested : node.nested[chosen]) {
-      HYDRA_RETURN_IF_ERROR(RunNode(device, nested, part, seconds));
-    }
-    return absl::OkStatus();
+absl::Status CheckedList::Poison(const Part& part, const BufferRef& range) {
+  const RegionBinding& binding = part.regions[static_cast<int>(range.region)];
+  if (range.bytes == 0 || binding.buffer == nullptr) return absl::OkStatus();
+  return device_.Fill(*binding.buffer, binding.offset + range.offset, range.bytes, kPoison);
+}
+
+absl::Status CheckedList::Read(const Part& part, const BufferRef& range,
+                               absl::Span<uint8_t> target) {
+  const RegionBinding& binding = part.regions[static_cast<int>(range.region)];
+  return device_.Read(*binding.buffer, binding.offset + range.offset, target);
+}
+
+absl::Status CheckedList::RunNode(Node& node, const Part& part, double* seconds) {
+  if (node.list != nullptr) return RunLeaf(node, part, seconds);
+  if (node.nested.empty()) return absl::OkStatus();
+  size_t chosen = 0;
+  if (!node.selector.empty()) {
+    int32_t value = 0;
+    HYDRA_RETURN_IF_ERROR(Read(part, node.selector.front(),
+                               absl::MakeSpan(reinterpret_cast<uint8_t*>(&value), sizeof(value))));
+    const int64_t last = static_cast<int64_t>(node.nested.size()) - 1;
+    chosen = static_cast<size_t>(std::clamp<int64_t>(value, 0, last));
   }
+  for (Node& nested : node.nested[chosen]) {
+    HYDRA_RETURN_IF_ERROR(RunNode(nested, part, seconds));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckedList::RunLeaf(Node& node, const Part& part, double* seconds) {
   for (SharedBytes& shared : node.shared) {
-    std::memcpy(shared.before.data(), shared.data, shared.before.size());
+    HYDRA_RETURN_IF_ERROR(Read(part, shared.range, absl::MakeSpan(shared.before)));
   }
-  absl::StatusOr<Event> event = device.Submit(*node.list);
-  if (!event.ok()) return Annotate(event.status(), node.path);
-  HYDRA_RETURN_IF_ERROR(Annotate(device.Wait(*event), node.path));
-  HYDRA_ASSIGN_OR_RETURN(const double elapsed, device.Seconds(*event));
+  absl::StatusOr<Ticket> ticket = device_.Submit(*node.list);
+  if (!ticket.ok()) return Annotate(ticket.status(), node.path);
+  HYDRA_RETURN_IF_ERROR(Annotate(device_.Await(*ticket), node.path));
+  HYDRA_ASSIGN_OR_RETURN(const double elapsed, device_.Seconds(*ticket));
   *seconds += elapsed;
   if (profiling_) {
     profile_[node.profile].seconds += elapsed;
     ++profile_[node.profile].runs;
   }
-  for (const SharedBytes& shared : node.shared) {
-    if (std::memcmp(shared.before.data(), shared.data, shared.before.size()) == 0) continue;
+  for (SharedBytes& shared : node.shared) {
+    HYDRA_RETURN_IF_ERROR(Read(part, shared.range, absl::MakeSpan(shared.after)));
+    if (shared.before == shared.after) continue;
     return FailureError(absl::StrCat(
         node.path, ": wrote bytes that arguments ", shared.first, " and ", shared.second,
         " share in part: ", Describe(shared.range), "; expected equal or disjoint buffers"));
   }
   for (const GuardedBuffer* buffer : part.buffers) {
-    HYDRA_RETURN_IF_ERROR(Annotate(buffer->Check(), node.path));
+    HYDRA_RETURN_IF_ERROR(Annotate(buffer->Check(device_), node.path));
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,6 @@
 #include "runtime/hal/validation/guarded_buffer.h"
 
-#include <cstring>
+#include <array>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -11,12 +11,14 @@ namespace {
 
 constexpr uint8_t kPattern = 0xa5;
 
+using Zone = std::array<uint8_t, GuardedBuffer::kZone>;
+
 // Offset of the first byte that is not the pattern, or kZone.
-uint64_t FirstChanged(const uint8_t* zone) {
-  for (uint64_t i = 0; i < GuardedBuffer::kZone; ++i) {
+uint64_t FirstChanged(const Zone& zone) {
+  for (uint64_t i = 0; i < zone.size(); ++i) {
     if (zone[i] != kPattern) return i;
   }
-  return GuardedBuffer::kZone;
+  return zone.size();
 }
 
 }  // namespace
@@ -30,27 +32,23 @@ absl::StatusOr<std::unique_ptr<GuardedBuffer>> GuardedBuffer::Create(Device& dev
   HYDRA_ASSIGN_OR_RETURN(buffer->inner_, device.Allocate(bytes + 2 * kZone, purpose));
   buffer->bytes_ = bytes;
   buffer->purpose_ = std::string(purpose);
-  uint8_t* data = buffer->inner_->host_data();
-  if (data == nullptr) {
-    return FailureError(absl::StrCat("--validate needs memory that the host can see; device ",
-                                     device.name(), " has none"));
-  }
-  std::memset(data, kPattern, kZone);
-  std::memset(data + kZone + bytes, kPattern, kZone);
+  HYDRA_RETURN_IF_ERROR(device.Fill(*buffer->inner_, 0, kZone, kPattern));
+  HYDRA_RETURN_IF_ERROR(device.Fill(*buffer->inner_, kZone + bytes, kZone, kPattern));
   return buffer;
 }
 
-absl::Status GuardedBuffer::Check() const {
-  const uint8_t* data = inner_->host_data();
-  const uint64_t before = FirstChanged(data);
+absl::Status GuardedBuffer::Check(Device& device) const {
+  Zone zone;
+  HYDRA_RETURN_IF_ERROR(device.Read(*inner_, 0, absl::MakeSpan(zone)));
+  const uint64_t before = FirstChanged(zone);
   if (before < kZone) {
-    return FailureError(absl::StrCat("wrote ", static_cast<int>(data[before]), " to a byte ",
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(zone[before]), " to a byte ",
                                      kZone - before, " bytes before the start of ", purpose_));
   }
-  const uint8_t* tail = data + kZone + bytes_;
-  const uint64_t after = FirstChanged(tail);
+  HYDRA_RETURN_IF_ERROR(device.Read(*inner_, kZone + bytes_, absl::MakeSpan(zone)));
+  const uint64_t after = FirstChanged(zone);
   if (after < kZone) {
-    return FailureError(absl::StrCat("wrote ", static_cast<int>(tail[after]), " to a byte ", after,
+    return FailureError(absl::StrCat("wrote ", static_cast<int>(zone[after]), " to a byte ", after,
                                      " bytes after the end of ", purpose_, " (", bytes_,
                                      " bytes)"));
   }

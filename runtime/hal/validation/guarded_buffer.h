@@ -22,13 +22,13 @@ class GuardedBuffer final : public Buffer {
                                                                absl::string_view purpose);
 
   uint64_t bytes() const override { return bytes_; }
-  uint8_t* host_data() override { return inner_->host_data() + kZone; }
 
   // The buffer of the wrapped device; this one's first byte is its byte kZone.
   Buffer& inner() { return *inner_; }
+  const Buffer& inner() const { return *inner_; }
 
   // OK if both zones are as they were made; otherwise which byte changed, and what it holds.
-  absl::Status Check() const;
+  absl::Status Check(Device& device) const;
 
  private:
   GuardedBuffer() = default;

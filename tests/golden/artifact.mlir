@@ -1,4 +1,4 @@
-// The model of artifact-1.0.hydra: one block over bytes. How the artifact was made: docs/golden-artifact.md.
+// The model of artifact-2.0.hydra: one block over bytes. How the artifact was made: docs/golden-artifact.md.
 hydra.model @golden attributes {vocab_size = 256, dim = 16, max_seq_len = 64} {
 ^bb0(%tokens: tensor<?x?xi32>):
   %embedded = hydra.token_embedding %tokens : tensor<?x?xi32> -> tensor<?x?x16xf32>

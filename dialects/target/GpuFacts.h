@@ -1,0 +1,46 @@
+// The NVIDIA architectures that target cuda is for: what the hardware has, and what code for it
+// needs. Figures of the data-centre or largest product of each architecture, from the CUDA
+// programming guide (technical specifications per compute capability) and the PTX ISA's release
+// notes.
+#ifndef HYDRA_DIALECTS_TARGET_GPUFACTS_H
+#define HYDRA_DIALECTS_TARGET_GPUFACTS_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <string>
+
+namespace mlir::hydra {
+
+struct GpuFacts {
+  llvm::StringRef name;      // of --arch
+  llvm::StringRef example;   // a product
+  int64_t computeCapability; // 10 x major + minor
+  // Of one multiprocessor.
+  int64_t registers;   // 32 bits each
+  int64_t threads;     // resident at once
+  int64_t sharedBytes; // shared memory, all blocks together
+  // Of one block or thread.
+  int64_t sharedBytesPerBlock; // after opting in
+  int64_t registersPerThread;
+  // Of the device.
+  int64_t multiprocessors;
+  int64_t l2Bytes;
+  int64_t memoryBandwidth; // bytes per microsecond
+  // The first PTX ISA that knows it, 10 x major + minor, and the CUDA Toolkit that brought that.
+  int64_t ptxVersion;
+  int64_t cudaVersion;
+  bool tensorMemoryAccess; // TMA, clusters, transactions of barriers
+};
+
+// From the oldest to the newest. Static storage.
+llvm::ArrayRef<GpuFacts> allGpuFacts();
+// The facts of that architecture, or null.
+const GpuFacts *findGpuFacts(llvm::StringRef name);
+// All names, for messages and help texts.
+std::string gpuNames();
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_DIALECTS_TARGET_GPUFACTS_H

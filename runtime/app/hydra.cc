@@ -1,0 +1,198 @@
+#include "runtime/app/hydra.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "runtime/artifact/artifact.h"
+#include "runtime/base/status.h"
+#include "runtime/exec/session.h"
+#include "runtime/io/safetensors.h"
+#include "runtime/train/executor_engine.h"
+#include "runtime/train/weights.h"
+
+struct hydra_model {
+  hydra::Session session;
+  std::vector<std::string> entries;
+};
+
+struct hydra_launch {
+  std::unique_ptr<hydra::Launch> launch;
+};
+
+namespace {
+
+using hydra::artifact::EntryInfo;
+using hydra::artifact::NamedBuffer;
+
+thread_local std::string last_error;
+
+// Remembers the text of an error and returns its kind.
+hydra_status Report(const absl::Status& status) {
+  if (status.ok()) {
+    last_error.clear();
+    return HYDRA_OK;
+  }
+  last_error = std::string(status.message());
+  const int kind = hydra::ExitCodeFor(status);
+  return kind <= HYDRA_NUMERICAL ? static_cast<hydra_status>(kind) : HYDRA_FAILURE;
+}
+
+absl::Status Missing(const char* what) {
+  return hydra::UsageError(absl::StrCat(what, " must not be NULL"));
+}
+
+absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
+  if (path == nullptr) return Missing("path");
+  hydra::SessionOptions options;
+  options.threads = threads;
+  HYDRA_ASSIGN_OR_RETURN(hydra::Session session, hydra::Session::Open(path, options));
+  std::vector<std::string> entries;
+  for (const EntryInfo& entry : session.info().entries) entries.push_back(entry.Label());
+  *model = new hydra_model{std::move(session), std::move(entries)};
+  return absl::OkStatus();
+}
+
+absl::Status LoadWeights(hydra_model& model, const char* path) {
+  HYDRA_ASSIGN_OR_RETURN(const hydra::SafetensorsFile file, hydra::SafetensorsFile::Open(path));
+  HYDRA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<hydra::train::ExecutorEngine> engine,
+      hydra::train::ExecutorEngine::Create(model.session.executor(), {.training = false}));
+  return hydra::train::LoadWeights(file, *engine).status();
+}
+
+absl::Status OpenLaunch(hydra_model& model, const char* entry, hydra_launch** launch) {
+  if (entry == nullptr) return Missing("entry");
+  for (const EntryInfo& candidate : model.session.info().entries) {
+    if (candidate.Label() != entry) continue;
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra::Launch> prepared,
+                           model.session.executor().Prepare(candidate));
+    *launch = new hydra_launch{std::move(prepared)};
+    return absl::OkStatus();
+  }
+  return hydra::UsageError(absl::StrCat("there is no entry '", entry,
+                                        "'; present: ", absl::StrJoin(model.entries, ", ")));
+}
+
+absl::Status Describe(const std::vector<NamedBuffer>& buffers, size_t index, hydra_tensor* tensor) {
+  if (tensor == nullptr) return Missing("tensor");
+  if (index >= buffers.size()) {
+    return hydra::UsageError(absl::StrCat("tensor ", index, " of ", buffers.size()));
+  }
+  const NamedBuffer& buffer = buffers[index];
+  *tensor = {buffer.name.c_str(), static_cast<hydra_type>(buffer.type), buffer.shape.size(),
+             buffer.shape.data(), buffer.ref.bytes};
+  return absl::OkStatus();
+}
+
+absl::Status CheckBytes(const NamedBuffer& buffer, uint64_t bytes) {
+  if (bytes == buffer.ref.bytes) return absl::OkStatus();
+  return hydra::UsageError(
+      absl::StrCat("tensor ", buffer.name, " has ", buffer.ref.bytes, " bytes, found ", bytes));
+}
+
+absl::Status Write(hydra_launch& launch, const char* input, const void* values, uint64_t bytes) {
+  if (input == nullptr || (values == nullptr && bytes > 0)) return Missing("input and values");
+  HYDRA_ASSIGN_OR_RETURN(const NamedBuffer* buffer,
+                         hydra::FindBuffer(launch.launch->entry().inputs, input, "input"));
+  HYDRA_RETURN_IF_ERROR(CheckBytes(*buffer, bytes));
+  return launch.launch->SetInputBytes(
+      *buffer, absl::MakeConstSpan(static_cast<const uint8_t*>(values), bytes));
+}
+
+absl::Status Read(hydra_launch& launch, const char* output, void* values, uint64_t bytes) {
+  if (output == nullptr || (values == nullptr && bytes > 0)) return Missing("output and values");
+  HYDRA_ASSIGN_OR_RETURN(const NamedBuffer* buffer,
+                         hydra::FindBuffer(launch.launch->entry().outputs, output, "output"));
+  HYDRA_RETURN_IF_ERROR(CheckBytes(*buffer, bytes));
+  return launch.launch->ReadOutputBytes(*buffer, 0,
+                                        absl::MakeSpan(static_cast<uint8_t*>(values), bytes), 0, 0);
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* hydra_version(void) { return HYDRA_VERSION; }
+
+const char* hydra_last_error(void) { return last_error.c_str(); }
+
+hydra_status hydra_model_open(const char* path, int threads, hydra_model** model) {
+  if (model == nullptr) return Report(Missing("model"));
+  *model = nullptr;
+  return Report(OpenModel(path, threads, model));
+}
+
+void hydra_model_close(hydra_model* model) { delete model; }
+
+hydra_status hydra_model_initialize(hydra_model* model, uint64_t seed) {
+  if (model == nullptr) return Report(Missing("model"));
+  return Report(model->session.executor().InitializeParameters(seed));
+}
+
+hydra_status hydra_model_load_weights(hydra_model* model, const char* path) {
+  if (model == nullptr || path == nullptr) return Report(Missing("model and path"));
+  return Report(LoadWeights(*model, path));
+}
+
+hydra_status hydra_model_reset_cache(hydra_model* model) {
+  if (model == nullptr) return Report(Missing("model"));
+  return Report(model->session.executor().ResetCache());
+}
+
+size_t hydra_model_entry_count(const hydra_model* model) {
+  return model == nullptr ? 0 : model->entries.size();
+}
+
+const char* hydra_model_entry(const hydra_model* model, size_t index) {
+  if (model == nullptr || index >= model->entries.size()) return nullptr;
+  return model->entries[index].c_str();
+}
+
+hydra_status hydra_launch_open(hydra_model* model, const char* entry, hydra_launch** launch) {
+  if (model == nullptr || launch == nullptr) return Report(Missing("model and launch"));
+  *launch = nullptr;
+  return Report(OpenLaunch(*model, entry, launch));
+}
+
+void hydra_launch_close(hydra_launch* launch) { delete launch; }
+
+size_t hydra_launch_input_count(const hydra_launch* launch) {
+  return launch == nullptr ? 0 : launch->launch->entry().inputs.size();
+}
+
+size_t hydra_launch_output_count(const hydra_launch* launch) {
+  return launch == nullptr ? 0 : launch->launch->entry().outputs.size();
+}
+
+hydra_status hydra_launch_input(const hydra_launch* launch, size_t index, hydra_tensor* tensor) {
+  if (launch == nullptr) return Report(Missing("launch"));
+  return Report(Describe(launch->launch->entry().inputs, index, tensor));
+}
+
+hydra_status hydra_launch_output(const hydra_launch* launch, size_t index, hydra_tensor* tensor) {
+  if (launch == nullptr) return Report(Missing("launch"));
+  return Report(Describe(launch->launch->entry().outputs, index, tensor));
+}
+
+hydra_status hydra_launch_write(hydra_launch* launch, const char* input, const void* values,
+                                uint64_t bytes) {
+  if (launch == nullptr) return Report(Missing("launch"));
+  return Report(Write(*launch, input, values, bytes));
+}
+
+hydra_status hydra_launch_run(hydra_launch* launch) {
+  if (launch == nullptr) return Report(Missing("launch"));
+  return Report(launch->launch->Run());
+}
+
+hydra_status hydra_launch_read(hydra_launch* launch, const char* output, void* values,
+                               uint64_t bytes) {
+  if (launch == nullptr) return Report(Missing("launch"));
+  return Report(Read(*launch, output, values, bytes));
+}
+
+}  // extern "C"

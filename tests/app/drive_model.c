@@ -1,0 +1,101 @@
+/* Drives a model through libhydra: every function, and what each refuses.
+ *   drive_model ARTIFACT [WEIGHTS.safetensors]
+ * Prints one "name value" per line; ends with 1 and a line on stderr if something is not as it
+ * should be. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/app/hydra.h"
+
+#define CHECK(condition)                                                                          \
+  do {                                                                                            \
+    if (!(condition)) {                                                                           \
+      fprintf(stderr, "line %d: %s; last error: %s\n", __LINE__, #condition, hydra_last_error()); \
+      exit(1);                                                                                    \
+    }                                                                                             \
+  } while (0)
+
+/* The first entry of a name, e.g. "eval". */
+static const char* Find(const hydra_model* model, const char* name) {
+  for (size_t i = 0; i < hydra_model_entry_count(model); ++i) {
+    const char* entry = hydra_model_entry(model, i);
+    if (strncmp(entry, name, strlen(name)) == 0 && entry[strlen(name)] == '@') return entry;
+  }
+  return NULL;
+}
+
+/* Writes the same pattern of bytes to every i32 input. */
+static void WriteInputs(hydra_launch* launch) {
+  for (size_t i = 0; i < hydra_launch_input_count(launch); ++i) {
+    hydra_tensor tensor;
+    CHECK(hydra_launch_input(launch, i, &tensor) == HYDRA_OK);
+    CHECK(tensor.type == HYDRA_I32);
+    int32_t* values = malloc(tensor.bytes);
+    const int shift = strcmp(tensor.name, "targets") == 0;
+    for (uint64_t j = 0; j < tensor.bytes / 4; ++j) values[j] = (int32_t)((j + shift) * 7 % 251);
+    CHECK(hydra_launch_write(launch, tensor.name, values, tensor.bytes) == HYDRA_OK);
+    CHECK(hydra_launch_write(launch, tensor.name, values, tensor.bytes - 4) == HYDRA_USAGE);
+    free(values);
+  }
+}
+
+static float Evaluate(hydra_launch* launch) {
+  float loss = 0;
+  CHECK(hydra_launch_run(launch) == HYDRA_OK);
+  CHECK(hydra_launch_read(launch, "loss.ce", &loss, sizeof(loss)) == HYDRA_OK);
+  CHECK(isfinite(loss));
+  return loss;
+}
+
+int main(int argc, char** argv) {
+  hydra_model* model = (hydra_model*)1;
+  hydra_launch* launch = (hydra_launch*)1;
+  hydra_tensor tensor;
+  CHECK(argc == 2 || argc == 3);
+  CHECK(strlen(hydra_version()) > 0);
+
+  CHECK(hydra_model_open("/nowhere/model.hydra", 1, &model) == HYDRA_INPUT && model == NULL);
+  CHECK(strstr(hydra_last_error(), "/nowhere/model.hydra") != NULL);
+  CHECK(hydra_model_open(NULL, 1, &model) == HYDRA_USAGE);
+  CHECK(hydra_model_open(argv[1], -1, &model) == HYDRA_USAGE);
+  CHECK(hydra_model_open(argv[1], 2, &model) == HYDRA_OK && model != NULL);
+  CHECK(strcmp(hydra_last_error(), "") == 0);
+
+  CHECK(hydra_model_entry(model, hydra_model_entry_count(model)) == NULL);
+  for (size_t i = 0; i < hydra_model_entry_count(model); ++i) {
+    printf("entry %s\n", hydra_model_entry(model, i));
+  }
+  CHECK(hydra_launch_open(model, "fly@1x1", &launch) == HYDRA_USAGE && launch == NULL);
+  CHECK(strstr(hydra_last_error(), "eval@") != NULL);
+
+  CHECK(hydra_model_initialize(model, 1) == HYDRA_OK);
+  CHECK(hydra_launch_open(model, Find(model, "eval"), &launch) == HYDRA_OK);
+  WriteInputs(launch);
+  const float first = Evaluate(launch);
+  printf("loss %.9g\n", first);
+  CHECK(Evaluate(launch) == first); /* inputs keep their values */
+  CHECK(hydra_launch_output(launch, hydra_launch_output_count(launch), &tensor) == HYDRA_USAGE);
+  CHECK(hydra_launch_read(launch, "nothing", &tensor, 4) == HYDRA_INPUT);
+  for (size_t i = 0; i < hydra_launch_output_count(launch); ++i) {
+    CHECK(hydra_launch_output(launch, i, &tensor) == HYDRA_OK);
+    void* values = malloc(tensor.bytes);
+    CHECK(hydra_launch_read(launch, tensor.name, values, tensor.bytes) == HYDRA_OK);
+    free(values);
+  }
+
+  CHECK(hydra_model_initialize(model, 2) == HYDRA_OK);
+  CHECK(Evaluate(launch) != first);
+  if (argc == 3) {
+    CHECK(hydra_model_load_weights(model, argv[2]) == HYDRA_OK);
+    printf("loaded %.9g\n", Evaluate(launch));
+  }
+  CHECK(hydra_model_load_weights(model, argv[1]) == HYDRA_INPUT);
+  CHECK(hydra_model_reset_cache(model) == HYDRA_OK);
+  hydra_launch_close(launch);
+  hydra_launch_close(NULL);
+  hydra_model_close(model);
+  hydra_model_close(NULL);
+  return 0;
+}

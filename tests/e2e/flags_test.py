@@ -1,0 +1,364 @@
+"""Every flag and setting of hydra-run acts or is refused.
+
+The list comes from the program itself (--list-flags, train --help-settings); one without a row here
+fails. A row is an invocation pair whose results differ, or a refusal and what it must say.
+"""
+import json
+import os
+
+import support
+
+
+def losses(text):
+    return [line for line in text.splitlines() if "held-out" in line]
+
+
+class FlagsTest(support.EndToEndTest):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.artifact, cls.data = cls.make_artifact(), cls.make_data()
+        cls.other_data = cls.make_data("other", seed=1)
+        cls.runs = 0
+        cls.base = cls.trained("--set", "keep_checkpoints=0")
+        cls.weights = cls.path("w.safetensors")
+        cls.run_ok("checkpoint", "export", cls.base, "-o", cls.weights)
+        cls.flags = {row["command"]: {flag["name"]: flag for flag in row["flags"]}
+                     for row in cls.run_ok("--list-flags").json()["commands"]}
+
+    @classmethod
+    def train(cls, out, *more):
+        return ["train", cls.artifact, "--data", cls.data, "--out", out, *more]
+
+    @classmethod
+    def trained(cls, *more):
+        """A run of three steps, or as many as given; its directory."""
+        cls.runs += 1
+        out = cls.path(f"run{cls.runs}")
+        steps = [] if any("steps" in str(part) for part in more) else ["--steps", "3"]
+        cls.result = cls.run_ok(*cls.train(out, *steps, *more))
+        return out
+
+    @staticmethod
+    def latest(run, name="weights.safetensors"):
+        return support.read(os.path.join(run, "checkpoints", "latest", name))
+
+    @staticmethod
+    def journal(run):
+        """The steps of a run's journal."""
+        lines = map(json.loads, support.read(
+            os.path.join(run, "steps.jsonl")).decode().splitlines())
+        return [line for line in lines if "grad_norm" in line]
+
+    def checkpoints(self, run):
+        return sorted(name for name in os.listdir(os.path.join(run, "checkpoints"))
+                      if name.startswith("step-"))
+
+    # What a run shows of a setting: two values give two results.
+
+    def weights_differ(self, key, a, b, *more):
+        runs = [self.trained("--set", f"{key}={value}", *more) for value in (a, b)]
+        self.assertNotEqual(*map(self.latest, runs), key)
+
+    def test_settings_act_or_are_refused(self):
+        listed = self.run_ok("train", "--help-settings", "--json").json()["settings"]
+        short = ("--set", "warmup_steps=0", "--set", "stable_fraction=0")
+        moving = ("--set", "spike_norm=0", "--set", "spike_lr_factor=1")
+        tight = ("--set", "clip_min=0", "--set", "clip_max=0.1")
+        rows = {
+            "steps": lambda: self.assertEqual(len(self.journal(self.trained("--set", "steps=4"))), 4),
+            "batch": lambda: self.refused("batch=5", "train@5x"),
+            "seq": lambda: self.refused("seq=5", "x5"),
+            "accum": lambda: self.weights_differ("accum", 1, 2),
+            "seed": lambda: self.weights_differ("seed", 0, 1),
+            "variant": lambda: self.refused("variant=dense", "'dense'"),
+            "size": lambda: self.weights_differ("size", "debug", "1B"),
+            "lr": lambda: self.weights_differ("lr", 1e-3, 0),
+            "min_lr": lambda: self.weights_differ("min_lr", 0, "auto"),
+            "warmup_steps": lambda: self.weights_differ("warmup_steps", 0, "auto"),
+            "stable_fraction": lambda: self.weights_differ("stable_fraction", 0, 1, *short[:2]),
+            "lr_floor_in_warmup": lambda: self.weights_differ("lr_floor_in_warmup", "true", "false"),
+            "weight_decay": lambda: self.weights_differ("weight_decay", 0, 10, "--lr", "0.1"),
+            "grad_clip": lambda: self.weights_differ("grad_clip", 0.01, 1, "--set", "clip_min=0",
+                                                     "--set", "clip_dynamic=false"),
+            "clip_dynamic": lambda: self.weights_differ(
+                "clip_dynamic", "true", "false", "--set", "grad_clip=0.01", "--set", "clip_min=0"),
+            "clip_min": lambda: self.weights_differ("clip_min", 0.001, 0.1, "--set",
+                                                    "clip_factor=0"),
+            "clip_max": lambda: self.weights_differ("clip_max", 0.001, 0.1, *tight[:2]),
+            "clip_factor": lambda: self.weights_differ("clip_factor", 0.001, 0.1, *tight[:2]),
+            "clip_ema_decay": lambda: self.control_state_differs("clip_ema_decay", 0, 1),
+            "spike_norm": lambda: self.weights_differ("spike_norm", 0, 1e9),
+            "spike_lr_factor": lambda: self.weights_differ("spike_lr_factor", 0, 1, *moving[:2]),
+            "mod_aux_weight": lambda: self.refused("mod_aux_weight=1", "no depth router"),
+            "record_lag": lambda: self.assertNotEqual(
+                self.latest(self.trained("--set", "record_lag=2"), "run.json"),
+                self.latest(self.base, "run.json")),
+            "save_interval": lambda: self.assertEqual(len(self.checkpoints(
+                self.trained("--set", "save_interval=1"))), 3),
+            "keep_checkpoints": lambda: self.assertEqual(len(self.checkpoints(
+                self.trained("--set", "save_interval=1", "--set", "keep_checkpoints=2"))), 2),
+            "eval_interval": lambda: self.count_evaluations(3, "--set", "eval_interval=1"),
+            "eval_batches": lambda: self.assertNotEqual(
+                *[losses(self.output("--set", f"eval_batches={n}")) for n in (1, 2)]),
+            "log_interval": lambda: self.assertEqual(
+                self.errors("--set", "log_interval=1").count("tokens/s"), 3),
+            "target": lambda: self.refused("target=cpu", "--target=cpu"),
+            "arch": lambda: self.refused("arch=native", "--arch=native"),
+            "precision": lambda: self.refused("precision=f32", "--precision=f32"),
+            "routing": lambda: self.refused("routing=fixed", "--routing=fixed"),
+            "cache": lambda: self.refused("cache=48", "--cache=48"),
+        }
+        self.assertEqual(sorted(rows), sorted(row["key"] for row in listed),
+                         "a setting without a row, or a row without a setting")
+        for key, check in rows.items():
+            with self.subTest(key):
+                check()
+
+    def refused(self, assignment, says):
+        self.fails(2, *self.train(self.path("never"), "--set", assignment), says=says)
+
+    def control_state_differs(self, key, a, b):
+        runs = [self.trained("--set", f"{key}={value}") for value in (a, b)]
+        self.assertNotEqual(*[self.latest(run, "control_state.safetensors") for run in runs])
+
+    def output(self, *more):
+        self.trained(*more)
+        return self.result.out
+
+    def errors(self, *more):
+        self.trained(*more)
+        return self.result.err
+
+    def count_evaluations(self, count, *more):
+        self.assertEqual(self.errors(*more).count("held-out loss"), count)
+
+    # Flags, by command. "compile" is what every compile setting does on an artifact and a spec.
+
+    def compile_flag(self, flag, bad):
+        """A compile setting reaches the compiler, and is refused on what is compiled already."""
+        def check(command, rest):
+            self.fails(2, command, self.artifact, *rest, flag, "1" if flag == "--cache" else "x",
+                       says="compile setting")
+            if support.has_compiler():
+                spec = self.source("tests", "e2e", "tiny.mlir")
+                result = self.call("hydra-run", command, spec, *rest, flag, bad)
+                self.assertNotEqual(result.status, 0, result)
+                self.assertRegex(result.err, f"{bad}|{flag} has no effect", result)
+        return check
+
+    def differs(self, *arguments_and_values):
+        *arguments, a, b = arguments_and_values
+        results = [self.run_ok(*arguments, *value).out for value in (a, b)]
+        self.assertNotEqual(*results, arguments)
+
+    def json_of(self, *arguments):
+        self.assertIsInstance(self.run_ok(*arguments, "--json").json(), dict)
+
+    def device_of(self, *arguments):
+        return self.run_ok(*arguments, "--json").json()["device"]
+
+    def test_flags_act_or_are_refused(self):
+        generate = ["generate", self.base, "--prompt", "the", "--tokens", "24"]
+        evaluate = ["eval", self.base, "--data", self.data]
+        bench = ["bench", self.artifact, "--steps", "1", "--warmup", "0"]
+        dry = ["train", self.artifact, "--dry-run"]
+        text = ["data", "text", self.path("data.txt")]
+        golden = self.source("tests", "golden", "01_base_untied_eval.safetensors")
+        imported = ["checkpoint", "import", self.weights, "--model", self.artifact]
+        shared = {"train": [["--data", self.data, "--out", self.path("never")], dry[2:]],
+                  "generate": [["--prompt", "a"], ["--prompt", "a", "--tokens", "1"]],
+                  "eval": [["--data", self.data], ["--data", self.data]],
+                  "bench": [[], ["--steps", "1", "--warmup", "0"]]}
+        rows = {"": {
+            "--help": lambda: self.run_ok("--help"),
+            "--json": lambda: self.assertEqual(
+                self.run_ok("--json", *evaluate).json(), self.run_ok(*evaluate, "--json").json()),
+            "--version": lambda: self.assertEqual(
+                self.run_ok("--version", "--json").json()["version"],
+                self.run_ok("--version").out.split()[-1]),
+            "--list-flags": lambda: self.assertIn("train", self.flags),
+        }}
+        for command, (rest, quick) in shared.items():
+            rows[command] = {
+                "model": lambda c=command, r=rest: self.fails(
+                    3, c, self.path("none.hydra"), *r, says="none.hydra"),
+                "--set": lambda c=command, r=rest: self.fails(
+                    2, c, self.artifact, *r, "--set", "no_such=1", says="no_such"),
+                "--threads": lambda c=command, q=quick: self.assertNotEqual(
+                    self.device_of(c, self.artifact, *q, "--threads", "1"),
+                    self.device_of(c, self.artifact, *q, "--threads", "3")),
+                "--validate": lambda c=command, q=quick: self.assertIn(
+                    "validated", self.device_of(c, self.artifact, *q, "--validate")),
+                "--json": lambda c=command, q=quick: self.json_of(c, self.artifact, *q),
+            }
+            for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
+                              ("--precision", "fp7"), ("--routing", "maybe"),
+                              ("--cache", "123456")):
+                rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
+                    f, b)(c, r)
+        out = iter(range(100))
+        fresh = lambda: self.path(f"fresh{next(out)}")
+        rows["train"].update({
+            "--data": lambda: self.assertNotEqual(self.with_other_data(), self.latest(self.base)),
+            "--out": lambda: self.assertTrue(os.path.isdir(self.trained())),
+            "--steps": lambda: self.assertEqual(len(self.journal(self.trained("--steps", "2"))), 2),
+            "--batch": lambda: self.fails(2, *self.train(fresh(), "--batch", "7"), says="train@7x"),
+            "--seq": lambda: self.fails(2, *self.train(fresh(), "--seq", "7"), says="x7"),
+            "--accum": lambda: self.differs(*dry, "--json", ["--accum", "1"], ["--accum", "2"]),
+            "--lr": lambda: self.assertIn("learning rate 0.007", self.errors("--lr", "0.007")),
+            "--seed": lambda: self.assertNotEqual(self.latest(self.trained("--seed", "9")),
+                                                  self.latest(self.base)),
+            "--resume": lambda: self.fails(3, *self.train(fresh(), "--resume"), says="resume"),
+            "--weights": lambda: self.assertIn(
+                "starting from the weights of", self.errors("--weights", self.weights)),
+            "--resume-from": lambda: self.fails(3, *self.train(fresh(), "--resume-from", "3"),
+                                                says="resume"),
+            "--stop-at": lambda: self.assertEqual(
+                len(self.journal(self.trained("--steps", "3", "--stop-at", "2"))), 2),
+            "--dry-run": lambda: self.assertIn("planned", self.run_ok(*dry).out),
+            "--help-settings": lambda: self.assertIn(
+                "warmup_steps", self.run_ok("train", "--help-settings").out),
+        })
+        rows["generate"].update({
+            "--prompt": lambda: self.differs("generate", self.base, "--tokens", "1",
+                                             ["--prompt", "a"], ["--prompt", "b"]),
+            "--tokens": lambda: self.differs("generate", self.base, "--prompt", "a",
+                                             ["--tokens", "1"], ["--tokens", "9"]),
+            "--temperature": lambda: self.differs(*generate, ["--temperature", "0"],
+                                                  ["--temperature", "1"]),
+            "--top-k": lambda: self.differs(*generate, ["--top-k", "1"], ["--top-k", "0"]),
+            "--top-p": lambda: self.differs(*generate, ["--top-p", "0.001"], ["--top-p", "1"]),
+            "--stop": lambda: self.check_stop(generate),
+            "--seed": lambda: self.differs(*generate, ["--seed", "1"], ["--seed", "2"]),
+            "--weights": lambda: self.differs("generate", self.artifact, "--prompt", "the",
+                                              "--tokens", "20", [], ["--weights", self.weights]),
+            "--tokenizer": lambda: self.fails(2, *generate, "--tokenizer", "bpe", says="'bpe'"),
+        })
+        rows["eval"].update({
+            "--data": lambda: self.differs("eval", self.base, ["--data", self.data],
+                                           ["--data", self.other_data]),
+            "--split": lambda: self.differs(*evaluate, ["--split", "train"], []),
+            "--batches": lambda: self.differs(*evaluate, ["--batches", "1"], ["--batches", "2"]),
+            "--weights": lambda: self.differs("eval", self.artifact, "--data", self.data,
+                                              ["--weights", self.weights], []),
+            "--batch": lambda: self.fails(2, "eval", self.artifact, "--data", self.data,
+                                          "--batch", "9", says="eval@9x"),
+            "--seq": lambda: self.fails(2, "eval", self.artifact, "--data", self.data,
+                                        "--seq", "9", says="x9"),
+            "--seed": lambda: self.differs("eval", self.artifact, "--data", self.data, [],
+                                           ["--seed", "5"]),
+        })
+        rows["bench"].update({
+            "--entry": lambda: self.assertEqual(
+                [entry["entry"] for entry in
+                 self.run_ok(*bench, "--entry", "eval@2x32", "--json").json()["entries"]],
+                ["eval@2x32"]),
+            "--steps": lambda: self.assertEqual(
+                {entry["runs"] for entry in self.run_ok("bench", self.artifact, "--steps", "2",
+                                                        "--json").json()["entries"]}, {2}),
+            "--warmup": lambda: self.fails(2, *bench[:2], "--warmup", "-1", says="--warmup"),
+            "--profile": lambda: self.assertIn("share", self.run_ok(*bench, "--profile").out),
+            "--accum": lambda: (
+                self.assertEqual(self.run_ok(*bench, "--accum", "2", "--json").json()["accum"], 2),
+                self.fails(2, *bench, "--entry", "eval@2x32", "--accum", "2", says="no effect")),
+        })
+        rows["data"] = {}
+        rows["data text"] = {
+            "files": lambda: self.fails(3, "data", "text", self.path("none.txt"), "--out", fresh(),
+                                        says="none.txt"),
+            "--out": lambda: self.assertIn("train.tokens", os.listdir(self.made(text, fresh()))),
+            "--tokenizer": lambda: self.fails(2, *text, "--out", fresh(), "--tokenizer", "bpe",
+                                              says="'bpe'"),
+            "--validation-fraction": lambda: self.assertIn(
+                ", 0 held out", self.run_ok(*text, "--out", fresh(), "--validation-fraction",
+                                            "0").out),
+            "--force": lambda: self.replaces(text, fresh(), "--out"),
+            "--json": lambda: self.json_of(*text, "--out", fresh()),
+        }
+        rows["inspect"] = {
+            "file": lambda: self.differs("inspect", [self.artifact], [self.data]),
+            "--json": lambda: self.json_of("inspect", self.data),
+        }
+        rows["checkpoint"] = {}
+        rows["checkpoint export"] = {
+            "checkpoint": lambda: self.fails(3, "checkpoint", "export", self.data, "-o", fresh(),
+                                             says="checkpoint"),
+            "--output": lambda: self.assertTrue(os.path.isfile(
+                self.made(["checkpoint", "export", self.base], fresh(), "-o"))),
+            "--force": lambda: self.replaces(["checkpoint", "export", self.base], fresh(), "-o"),
+            "--json": lambda: self.json_of("checkpoint", "export", self.base, "-o", fresh()),
+        }
+        rows["checkpoint import"] = {
+            "file": lambda: self.fails(3, "checkpoint", "import", self.path("none"), "--model",
+                                       self.artifact, "-o", fresh(), says="none"),
+            "--model": lambda: self.fails(3, "checkpoint", "import", self.weights, "--model",
+                                          self.path("none"), "-o", fresh(), says="none"),
+            "--output": lambda: self.assertTrue(os.path.isdir(self.made(imported, fresh(), "-o"))),
+            "--force": lambda: self.replaces(imported, fresh(), "-o"),
+            "--json": lambda: self.json_of(*imported, "-o", fresh()),
+        }
+        rows["verify"] = {
+            "files": lambda: self.fails(3, "verify", self.path("none"), says="none"),
+            "--precision": lambda: self.fails(2, "verify", golden, "--precision", "fp7",
+                                              says="'fp7'"),
+            "--target": lambda: self.fails(2, "verify", golden, "--target", "gpu", says="'gpu'"),
+            "--arch": lambda: self.fails(2, "verify", golden, "--arch", "pentium",
+                                         says=["native", "'pentium'"]),
+            "--threads": lambda: self.fails(2, "verify", golden, "--target", "interpreter",
+                                            "--threads", "2", says="--threads has no effect"),
+            "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
+                                         says="--dump"),
+            "--json": lambda: support.has_compiler() and self.json_of("verify", golden),
+        }
+        for command, flags in self.flags.items():
+            known = rows.get(command, {})
+            for name in flags:
+                if name in ("--help", "-h,--help"):
+                    continue
+                key = name.split(",")[-1]
+                with self.subTest(command=command, flag=key):
+                    self.assertIn(key, known, "a flag without a row")
+                    known.pop(key)()
+            known.pop("--help", None)
+            self.assertEqual(known, {}, f"rows of {command} without a flag")
+
+    def with_other_data(self):
+        out = self.path("other-run")
+        self.run_ok("train", self.artifact, "--data", self.other_data, "--out", out, "--steps", "3")
+        return self.latest(out)
+
+    def made(self, arguments, out, flag="--out"):
+        self.run_ok(*arguments, flag, out)
+        return out
+
+    def replaces(self, arguments, out, flag):
+        """What is there stays without --force and is replaced with it."""
+        self.made(arguments, out, flag)
+        self.fails(2, *arguments, flag, out, says="--force")
+        self.run_ok(*arguments, flag, out, "--force")
+
+    def check_stop(self, generate):
+        whole = self.run_ok(*generate, "--json").json()
+        # The model is hardly trained: what is no UTF-8 shows as U+FFFD.
+        stop = next(c for c in whole["text"] if c.isascii())
+        cut = self.run_ok(*generate, "--stop", stop, "--json").json()
+        self.assertEqual(cut["stop_reason"], "stop_text")
+        self.assertEqual(cut["text"], whole["text"][:whole["text"].index(stop)])
+
+    def test_help_shows_types_and_defaults(self):
+        for command, flags in self.flags.items():
+            text = self.run_ok(*command.split(), "--help").out
+            for name, flag in flags.items():
+                self.assertIn(name.split(",")[-1], text, command)
+                if flag["default"]:
+                    self.assertIn(f"{flag['type']}={flag['default']}", text, f"{command} {name}")
+        for command, name, kind in (("train", "--steps", "INT"), ("train", "--lr", "NUMBER|auto"),
+                                    ("generate", "--top-p", "NUMBER"), ("bench", "--steps", "INT")):
+            self.assertEqual(self.flags[command][name]["type"], kind)
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,258 @@
+"""Every flag of hydra-opt acts or is refused; the lists come from the program's own registry."""
+import re
+
+import support
+
+TINY = "tests/e2e/tiny.mlir"
+EVAL = "--entry=eval@1x8"
+
+
+def names(text):
+    """Names of the flags of a help page."""
+    return set(re.findall(r"^ {2,6}(--?[a-zA-Z][\w-]*)", text, re.M))
+
+
+class FlagsTest(support.EndToEndTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tiny = cls.source(*TINY.split("/"))
+        cls.routed = cls.path("routed.mlir")
+        spec = support.read(cls.tiny).decode()
+        spec = spec.replace("%m = hydra.mlp %n2 {hidden = 32} : tensor<?x?x16xf32>", """
+            %m = hydra.recursion %n2 passes 2 : tensor<?x?x16xf32> {
+            ^bb1(%s: tensor<?x?x16xf32>):
+              %b = hydra.mlp %s {hidden = 32} : tensor<?x?x16xf32>
+              hydra.yield %b : tensor<?x?x16xf32>
+            }""")
+        support.write(cls.routed, spec.encode())
+        cls.functions = cls.path("functions.mlir")
+        support.write(cls.functions, b"""
+            func.func @one(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+              %0 = hydra.unary <exp> %x : (tensor<2x3xf32>) -> tensor<2x3xf32>
+              return %0 : tensor<2x3xf32>
+            }
+            func.func @two(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+              %0 = hydra.unary <tanh> %x {hydra.probe = "inner"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+              %1 = hydra.unary <neg> %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
+              return %1 : tensor<2x3xf32>
+            }""")
+        inputs = {"input/arg0": ("F32", [2, 3], b"\0\0\x80\x3f" * 6)}
+        cls.inputs = cls.path("inputs.safetensors")
+        support.Safetensors(tensors=inputs).save(cls.inputs)
+
+    def opt(self, *arguments):
+        result = self.call("hydra-opt", *arguments)
+        self.assertEqual(result.status, 0, result)
+        return result
+
+    def differ(self, first, second):
+        """Two command lines, of which the output must differ."""
+        a, b = self.opt(*first), self.opt(*second)
+        self.assertNotEqual((a.out, a.err), (b.out, b.err), f"no effect{b}")
+        return b
+
+    def inspect(self, artifact):
+        return self.run_ok("inspect", artifact, "--json").json()
+
+    # One row per flag of hydra-opt --help, and one function per row.
+
+    def flag_entry(self):
+        out = self.opt(self.tiny, "--entry=eval@1x8", "--entry=eval@2x4", "--stop-after=routing").out
+        self.assertIn("@eval_1x8_fixed", out)
+        self.assertIn("@eval_2x4_fixed", out)
+        self.assertNotIn("@train", out)
+
+    def flag_cache(self):
+        out = self.opt(self.tiny, "--entry=extend@1x1", "--cache=17", "--stop-after=routing").out
+        self.assertIn("tensor<1x17x4xf32>", out)
+
+    def flag_function(self):
+        out = self.opt(self.functions, "--function=two", "--stop-after=fusion").out
+        self.assertIn("@two", out)
+        self.assertNotIn("@one", out)
+
+    def flag_target(self):
+        self.opt(self.functions, "--target=cpu")
+        self.fails(2, self.functions, "--target=cuda", program="hydra-opt", says=["CPU only"])
+
+    def flag_arch(self):
+        path = self.path("arch.hydra")
+        self.opt(self.functions, "--arch=x86-64-v3", "-o", path)
+        self.assertIn("x86-64-v3", self.inspect(path)["isa_levels"])
+
+    def flag_routing(self):
+        for mode in ("static", "dynamic"):
+            self.opt(self.tiny, EVAL, f"--routing={mode}", "--stop-after=routing")
+            self.fails(1, self.routed, EVAL, f"--routing={mode}", "--stop-after=routing",
+                       program="hydra-opt",
+                       says=["routed.mlir:", "'hydra.recursion' op cannot be compiled with " + mode])
+        given = self.opt(self.routed, EVAL, "--routing=fixed", "--stop-after=routing")
+        self.assertEqual(given.err, "")
+        silent = self.opt(self.routed, EVAL, "--stop-after=routing")
+        self.assertIn("compiled at fixed depth", silent.err)
+        self.assertEqual(given.out, silent.out)
+
+    def flag_precision(self):
+        self.opt(self.functions, "--precision=f32")
+        self.fails(2, self.functions, "--precision=bf16", program="hydra-opt",
+                   says=["expected f32, found 'bf16'"])
+
+    def flag_probe(self):
+        out = self.opt(self.functions, "--probe=in[n]er", "--stop-after=fusion").out
+        self.assertIn('<output "probe.inner">', out)
+
+    def flag_bucket_bytes(self):
+        few = [self.tiny, "--entry=train@1x8", "--bucket-bytes=1000000000"]
+        many = self.differ(few, few[:-1] + ["--bucket-bytes=64"]).out
+        self.assertGreater(many.count("plan.collective"), 5)
+
+    def flag_set(self):
+        given = self.opt(self.tiny, EVAL, "--entry=extend@1x1", "--cache=9", "--stop-after=routing")
+        by_set = self.opt(self.tiny, "--set", "entry=eval@1x8", "--set=entry=extend@1x1",
+                          "--set=cache=9", "--stop-after=routing")
+        self.assertEqual(given.out, by_set.out)
+
+    def flag_o(self):
+        self.opt(self.tiny, EVAL, "-o", self.path("o.hydra"))
+        self.assertEqual(self.inspect(self.path("o.hydra"))["kind"], "artifact")
+        self.opt(self.tiny, "--stop-after=model", "-o", self.path("o.mlir"))
+        self.assertIn(b"hydra.param", support.read(self.path("o.mlir")))
+
+    def flag_stop_after(self):
+        outputs = [self.opt(self.tiny, "--stop-after=" + stage).out
+                   for stage in ("model", "routing", "autodiff", "fusion", "plan")]
+        self.assertEqual(len(set(outputs)), 5)
+        for stage in ("precision", "remat"):
+            self.fails(2, self.tiny, "--stop-after=" + stage, program="hydra-opt",
+                       says=["which has no passes yet"])
+
+    def flag_interpret(self):
+        # Without --stop-after: after the last stage that holds values.
+        path = self.path("results.safetensors")
+        self.opt(self.functions, "--function=one", "--interpret", "--inputs=" + self.inputs, "-o",
+                 path)
+        self.assertAlmostEqual(support.Safetensors.load(path).floats("output/result0")[0],
+                               2.718281828, places=6)
+
+    flag_inputs = flag_interpret
+
+    def flag_interpret_as(self):
+        common = [self.functions, "--function=one", "--interpret", "--inputs=" + self.inputs, "-o"]
+        path = self.path("wide.safetensors")
+        self.opt(*common, path, "--interpret-as=f64")
+        self.assertEqual(support.Safetensors.load(path).tensors["output/result0"][0], "F64")
+
+    def flag_help(self):
+        self.assertIn("hydra-opt MODEL", self.opt("--help").out)
+
+    def flag_help_hidden(self):
+        self.assertIn("--mlir-print-ir-after-all", self.opt("--help-hidden").out)
+
+    def flag_version(self):
+        self.assertIn("hydra-opt build", self.opt("--version").out)
+
+    def test_every_flag_of_the_help_page_acts(self):
+        flags = names(self.opt("--help").out) | {"--help-hidden"}
+        self.assertGreater(len(flags), 15)
+        for flag in sorted(flags):
+            with self.subTest(flag=flag):
+                row = getattr(self, "flag_" + flag.strip("-").replace("-", "_"), None)
+                self.assertIsNotNone(row, f"{flag} has no row in this test")
+                row()
+
+    def test_help_is_one_screen(self):
+        text = self.opt("--help").out
+        self.assertLessEqual(len(text.splitlines()), 50)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        for says in ("Examples:", "(default", "--set", "Exit codes"):
+            self.assertIn(says, text)
+        self.assertNotIn("--mlir-disable-threading", text)
+
+    # Settings that cannot act where they stand.
+
+    def test_flags_without_effect_are_refused(self):
+        for arguments, says in (
+                ([self.tiny, EVAL, "--arch=x86-64-v3"], "--arch acts on generated code only"),
+                ([self.tiny, "--probe=block.0", "--stop-after=routing"],
+                 "--probe acts from stage autodiff on"),
+                ([self.tiny, "--cache=8", "--stop-after=model"], "--cache acts from stage routing"),
+                ([self.tiny, "--bucket-bytes=8", "--stop-after=fusion"], "from stage plan on"),
+                ([self.tiny, EVAL, "--cache=8"], "--cache has no effect without an extend entry"),
+                ([self.functions, EVAL], "expected a spec with hydra.model"),
+                ([self.functions, "--cache=8"], "expected a spec with hydra.model"),
+                ([self.tiny, "--function=one"], "expected a spec without hydra.model"),
+                ([self.tiny, "--inputs=x.safetensors"], "no effect without --interpret"),
+                ([self.tiny, "--interpret-as=f64"], "no effect without --interpret"),
+                ([self.tiny, "--cache=8", "--set=cache=9", "--entry=extend@1x1"],
+                 "expected one value of cache, found --cache with '8' and --set cache with '9'"),
+                ([self.tiny, "--routing=fixed", "--routing=fixed"], "expected one value of routing"),
+                ([self.tiny, "-o", self.path("x.hydra"), "--stop-after=model"],
+                 "an artifact needs all stages; drop --stop-after")):
+            with self.subTest(arguments=arguments):
+                result = self.fails(2, *arguments, program="hydra-opt", says=[says])
+                self.assertEqual(result.out, "")
+
+    # The flags that MLIR brings along.
+
+    def group(self, title):
+        """The flags of one group of --help-hidden."""
+        text = self.opt("--help-hidden").out
+        begin = text.index(title)
+        end = re.compile(r"^\S.*:$", re.M).search(text, begin + len(title) + 1)
+        return names(text[begin:end.start() if end else len(text)])
+
+    def test_stock_flags_that_run_passes_are_refused_while_compiling(self):
+        flags = self.group("mlir-opt flags and passes for running passes by hand")
+        self.assertGreater(len(flags), 100)
+        for known in ("--pass-pipeline", "--canonicalize", "--emit-bytecode", "--hydra-plan",
+                      "--split-input-file", "--verify-diagnostics", "--show-dialects"):
+            self.assertIn(known, flags)
+        # All of the driver and of ours, and every tenth of the upstream passes.
+        upstream = sorted(flag for flag in flags if not flag.startswith("--hydra"))
+        chosen = set(upstream[::10]) | {flag for flag in flags if flag.startswith("--hydra")} | {
+            "--pass-pipeline", "--emit-bytecode", "--split-input-file", "--verify-diagnostics"}
+        for flag in sorted(chosen):
+            with self.subTest(flag=flag):
+                self.fails(2, self.tiny, EVAL, flag + "=", program="hydra-opt")
+        for flag in ("--pass-pipeline=builtin.module(cse)", "--canonicalize", "--emit-bytecode"):
+            self.fails(2, self.tiny, EVAL, flag, program="hydra-opt",
+                       says=[flag.split("=")[0], "would have no effect here"])
+
+    # What each one does is MLIR's business; that it does something here is ours.
+    ACTING = {
+        "--mlir-print-ir-after-all": [], "--mlir-print-ir-before-all": [], "--mlir-timing": [],
+        "--mlir-pass-statistics": [], "--dump-pass-pipeline": [], "--mlir-print-debuginfo": [],
+        "--mlir-print-op-generic": [], "--mlir-use-nameloc-as-prefix": None,
+        "--mlir-print-value-users": [], "--mlir-print-assume-verified": None,
+        "--mlir-print-local-scope": None, "--mlir-print-unique-ssa-ids": None,
+        "--mlir-print-skip-regions": [], "--mlir-pretty-debuginfo": None,
+        "--mlir-print-elementsattrs-with-hex-if-larger": None,
+        "--mlir-elide-elementsattrs-if-larger": None, "--mlir-elide-resource-strings-if-larger": None,
+        "--mlir-print-ir-after": ["cse"], "--mlir-print-ir-before": ["cse"],
+        "--mlir-print-ir-after-change": ["", "--mlir-print-ir-after-all"],
+        "--mlir-print-ir-after-failure": None, "--mlir-print-ir-module-scope": None,
+        "--mlir-print-ir-tree-dir": None, "--mlir-pass-statistics-display": None,
+        "--mlir-pass-pipeline-crash-reproducer": None, "--mlir-pass-pipeline-local-reproducer": None,
+        "--mlir-timing-display": None, "--mlir-output-format": None,
+        "--mlir-disable-threading": None, "--mlir-print-op-on-diagnostic": None,
+        "--mlir-print-stacktrace-on-diagnostic": None, "--verify-each": None,
+        "--load-pass-plugin": None, "--load-dialect-plugin": None,
+    }
+
+    def test_stock_flags_that_act(self):
+        """None: acts beside another flag, on failures, or without a trace in the output."""
+        flags = self.group("mlir-opt flags that act while compiling too")
+        base = [self.tiny, EVAL, "--stop-after=fusion"]
+        for flag in sorted(flags):
+            with self.subTest(flag=flag):
+                self.assertIn(flag, self.ACTING, f"{flag} has no row in this test")
+                if self.ACTING[flag] is None:
+                    continue
+                value = "".join("=" + text for text in self.ACTING[flag][:1] if text)
+                self.differ(base, base + [flag + value] + self.ACTING[flag][1:])
+
+
+if __name__ == "__main__":
+    support.main(needs_compiler=True)

@@ -1,0 +1,233 @@
+"""train: where a run begins and goes on - from weights, from a checkpoint, beside others."""
+import array
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+import support
+
+STEPS = 12
+
+
+class StartTest(support.EndToEndTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.artifact, cls.data = cls.make_artifact(), cls.make_data()
+        cls.run_ok(*cls.train("whole"))
+
+    @classmethod
+    def train(cls, out, *more, model=None, steps=STEPS):
+        return ["train", model or cls.artifact, "--data", cls.data, "--out", cls.path(out),
+                "--steps", steps, "--lr", 0.01, "--seed", 1, "--set", "save_interval=4",
+                "--set", "keep_checkpoints=0", *more]
+
+    def checkpoint(self, out, step=STEPS):
+        return support.files_of(self.path(out, "checkpoints", f"step-{step:08d}"))
+
+    def copy(self, name):
+        shutil.copytree(self.path("whole"), self.path(name), symlinks=True)
+        return self.path(name)
+
+    def weights(self, out, step=STEPS):
+        return self.path(out, "checkpoints", f"step-{step:08d}", "weights.safetensors")
+
+    def first_loss(self, out):
+        with open(self.path(out, "steps.jsonl"), encoding="utf-8") as file:
+            return next(record["loss"]["ce"] for record in map(json.loads, file)
+                        if record["event"] == "step")
+
+    # Going on.
+
+    def test_resume_needs_nothing_but_out(self):
+        self.run_ok(*self.train("alone"), "--stop-at", 5)
+        result = self.run_ok("train", "--out", self.path("alone"), "--resume")
+        self.assertIn("resuming at step 5", result.err)
+        self.assertNotIn("warning", result.err)
+        self.assertEqual(self.checkpoint("alone"), self.checkpoint("whole"))
+
+    def test_resume_says_what_it_misses(self):
+        out = self.copy("moved")
+        inputs = os.path.join(out, "inputs.json")
+        record = json.loads(support.read(inputs).decode())
+        self.assertEqual(record["data"], self.data)
+        record["data"] = self.path("gone")
+        support.write(inputs, json.dumps(record).encode())
+        self.fails(3, "train", "--out", out, "--resume", says=[self.path("gone"), "--data DIR"])
+        os.remove(inputs)
+        self.fails(3, "train", "--out", out, "--resume", says=["inputs.json", "--data DIR"])
+        self.run_ok("train", "--out", out, "--resume", "--data", self.data)
+        self.fails(3, "train", "--out", self.path("never"), "--resume",
+                   says=["found nothing", "--resume=auto"])
+        self.assertFalse(os.path.exists(self.path("never")))
+
+    def test_resume_auto_begins_or_goes_on(self):
+        for stop, says in ((5, "starting"), (9, "resuming at step 5"), (12, "resuming at step 9")):
+            result = self.run_ok(*self.train("auto"), "--resume=auto", "--stop-at", stop)
+            self.assertIn(says, result.err)
+        self.assertEqual(self.checkpoint("auto"), self.checkpoint("whole"))
+        self.fails(2, "train", "--out", self.path("auto-new"), "--resume=auto", says="MODEL")
+        self.fails(2, *self.train("auto"), "--resume=often", says=["'often'", "=auto"])
+
+    def test_resume_from_an_earlier_step(self):
+        out = self.copy("earlier")
+        self.fails(3, "train", "--out", out, "--resume-from", 5, says=["step 5", "4, 8, 12"])
+        result = self.run_ok("train", "--out", out, "--resume-from", 4, "--stop-at", 6)
+        self.assertIn("resuming at step 4", result.err)
+        self.assertIn(os.path.join("abandoned", "step-00000012"), result.err)
+        self.assertEqual(support.files_of(os.path.join(out, "abandoned", "step-00000012")),
+                         self.checkpoint("whole"))
+        # What comes after goes on from there, not from the way that was left.
+        self.assertIn("resuming at step 6", self.run_ok("train", "--out", out, "--resume").err)
+        self.assertEqual(self.checkpoint("earlier"), self.checkpoint("whole"))
+
+    def test_resume_with_another_model_is_refused(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        # Equal shapes, another model.
+        spec = support.read(self.source("tests", "e2e", "tiny.mlir"))
+        self.assertIn(b"max_seq_len = 64", spec)
+        other = self.path("other.mlir")
+        support.write(other, spec.replace(b"max_seq_len = 64", b"max_seq_len = 80"))
+        out, shape = self.copy("same-shapes"), ["--batch", 2, "--seq", 32, "--cache", 64]
+        self.fails(2, "train", other, "--out", out, "--resume", *shape,
+                   says=[other, "expected the model of the run", "--weights"])
+        # As a spec, as an artifact, with other comments: the same model.
+        same = self.path("same.mlir")
+        support.write(same, spec + b"// the same\n")
+        for model in ([self.artifact], [self.source("tests", "e2e", "tiny.mlir"), *shape],
+                      [same, *shape]):
+            self.run_ok("train", *model, "--out", out, "--resume-from", 4)
+
+    # Starting from weights.
+
+    def test_a_checkpoint_as_model_starts_from_its_weights(self):
+        for model in ("whole", os.path.join("whole", "checkpoints", "step-00000012")):
+            out = "tuned-" + os.path.basename(model)
+            result = self.run_ok(*self.train(out, model=self.path(model)), "--stop-at", 1)
+            self.assertIn("starting from the weights of " + self.weights("whole"), result.err)
+            self.assertIn("optimizer begins afresh", result.err)
+            self.assertLess(self.first_loss(out), self.first_loss("whole") - 0.02)
+            record = json.loads(self.checkpoint(out, 1)["run.json"])
+            self.assertEqual((record["step"], len(record["initial_weights"])), (1, 32))
+        self.fails(2, *self.train("whole", model=self.path("whole")),
+                   says="already contains a run")
+
+    def test_weights_of_any_float_type(self):
+        self.run_ok(*self.train("f32", "--weights", self.weights("whole")), "--stop-at", 1)
+        expected = self.first_loss("f32")
+        self.run_ok(*self.train("as-model", model=self.path("whole")), "--stop-at", 1)
+        self.assertEqual(self.checkpoint("f32", 1), self.checkpoint("as-model", 1))
+        file = support.Safetensors.load(self.weights("whole"))
+        for name, pack, tolerance in (
+                ("F64", lambda v: struct.pack("<d", v), 0),
+                ("F16", lambda v: struct.pack("<e", v), 1e-3),
+                ("BF16", lambda v: struct.pack("<I", struct.unpack("<I", struct.pack("<f", v))[0]
+                                               + 0x8000)[2:], 1e-2)):
+            with self.subTest(type=name):
+                tensors = {tensor: (name, shape, b"".join(map(pack, array.array("f", data))))
+                           for tensor, (_, shape, data) in file.tensors.items()}
+                path = self.path(name + ".safetensors")
+                support.Safetensors(file.metadata, tensors).save(path)
+                self.run_ok(*self.train(name, "--weights", path), "--stop-at", 1)
+                self.assertAlmostEqual(self.first_loss(name), expected, delta=tolerance)
+                self.run_ok("checkpoint", "import", path, "--model", self.artifact, "-o",
+                            self.path("imported-" + name))
+                # What was imported can be trained on.
+                self.run_ok(*self.train("on-" + name, model=self.path("imported-" + name)),
+                            "--stop-at", 1)
+                self.assertEqual(self.first_loss("on-" + name), self.first_loss(name))
+
+    def test_weights_that_would_have_no_effect_are_refused(self):
+        weights = self.weights("whole")
+        self.fails(2, "train", "--out", self.copy("w"), "--resume", "--weights", weights,
+                   says="--weights has no effect")
+        self.fails(2, "train", self.artifact, "--dry-run", "--weights", weights, says="--dry-run")
+        self.fails(2, "train", self.artifact, "--dry-run", "--resume", says="--dry-run")
+        self.fails(3, *self.train("none", "--weights", self.path("none.safetensors")),
+                   says="none.safetensors")
+
+    # Beside others.
+
+    def test_two_trainers_on_one_directory(self):
+        first = self.start("hydra-run", *self.train("shared", steps=1000000),
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            deadline = time.monotonic() + 60
+            while not os.path.exists(self.path("shared", "steps.jsonl")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+            for more in ([], ["--resume"], ["--resume=auto"]):
+                result = self.call("hydra-run", *self.train("shared"), *more)
+                self.assertNotEqual(result.status, 0)
+                self.assertIn(f"process {first.pid} on ", result.err)
+                self.assertIn(self.path("shared"), result.err)
+        finally:
+            first.send_signal(signal.SIGKILL)
+            first.communicate()
+        # The lock went with the process; its file says nothing about who lives.
+        self.assertTrue(os.path.exists(self.path("shared", "run.lock")))
+        self.run_ok(*self.train("shared"), "--resume=auto", "--stop-at", 1)
+
+    def test_killed_at_any_moment(self):
+        flags = self.train("killed", "--set", "save_interval=1", "--resume=auto", steps=60)
+        self.run_ok(*self.train("unkilled", "--set", "save_interval=1", steps=60))
+        for delay in range(8):
+            process = self.start("hydra-run", *flags, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+            time.sleep(0.15 + 0.037 * delay)
+            process.kill()
+            process.wait()
+        self.run_ok(*flags)
+        self.assertEqual(self.checkpoint("killed", 60), self.checkpoint("unkilled", 60))
+        left = [name for name in os.listdir(self.path("killed", "checkpoints"))
+                if not name.startswith("step-") or "." in name]
+        self.assertEqual(left, ["latest"])
+
+    # Diverging.
+
+    def test_a_run_that_diverges_saves_and_says_how_to_go_on(self):
+        flags = self.train("diverged", "--set", "warmup_steps=1")
+        flags[flags.index("--lr") + 1] = 1e30
+        result = self.fails(5, *flags, says=["expected finite numbers", "--resume-from STEP"])
+        self.assertTrue(os.listdir(self.path("diverged", "checkpoints")), result)
+
+    # Overwriting.
+
+    def test_nothing_is_overwritten_by_surprise(self):
+        weights = self.weights("whole")
+        run = self.copy("precious")
+        before = support.files_of(os.path.join(run, "checkpoints", "step-00000012"))
+        os.symlink("whole", self.path("link"))
+        os.mkdir(self.path("folder"))
+        support.write(self.path("folder", "letter.txt"), b"dear")
+        support.write(self.path("file"), b"text")
+        for target in (run, self.data, self.path("folder"), self.path("file"), self.path("link")):
+            for command in (["checkpoint", "import", weights, "--model", self.artifact, "-o"],
+                            ["data", "text", self.path("data.txt"), "--out"],
+                            ["checkpoint", "export", run, "-o"]):
+                for force in ([], ["--force"]):
+                    if target == self.data and command[0] == "data" and force:
+                        continue
+                    with self.subTest(target=target, command=command[:2], force=force):
+                        self.fails(2, *command, target, *force, says=target)
+        self.assertEqual(support.files_of(os.path.join(run, "checkpoints", "step-00000012")),
+                         before)
+        self.assertEqual(support.read(self.path("file")), b"text")
+        # The same kind, with --force.
+        for command, target in (
+                (["checkpoint", "import", weights, "--model", self.artifact, "-o"], "imported"),
+                (["data", "text", self.path("data.txt"), "--out"], "data-again"),
+                (["checkpoint", "export", run, "-o"], "exported.safetensors")):
+            self.run_ok(*command, self.path(target))
+            self.fails(2, *command, self.path(target), says="--force")
+            self.run_ok(*command, self.path(target), "--force")
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,40 @@
+// Which mode a module gets: nobody asked, fixed, and modes that are not lowered yet.
+// RUN: hydra-opt %s --hydra-decide-routing 2>&1 | FileCheck %s
+// RUN: hydra-opt %s --hydra-decide-routing=mode=fixed 2>&1 | FileCheck %s --check-prefix=FIXED
+// RUN: not hydra-opt %s --hydra-decide-routing=mode=dynamic 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: not hydra-opt %s --hydra-decide-routing=mode=static 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: not hydra-opt %s --hydra-decide-routing=mode=fast 2>&1 | FileCheck %s --check-prefix=MODE
+
+// CHECK: decide-routing.mlir:27:{{.*}} warning: compiled at fixed depth, since routing modes are not lowered yet (the model asks for hydra.routing = "static")
+// CHECK: note: adaptive recursion: every token makes all 2 passes
+// CHECK: decide-routing.mlir:29:{{.*}} note: depth routing: every token takes part
+// CHECK: note: the routing mode fixed compiles the same without this warning
+// CHECK: module attributes {hydra.routing = "fixed"}
+
+// FIXED-NOT: warning
+// FIXED: module attributes {hydra.routing = "fixed"}
+
+// REFUSED: decide-routing.mlir:27:{{.*}} error: 'hydra.recursion' op cannot be compiled with {{static|dynamic}} routing: that is not lowered yet; compile at fixed depth instead
+// REFUSED: decide-routing.mlir:29:{{.*}} error: 'hydra.depth_routing' op cannot be compiled with
+
+// MODE: expected the routing mode fixed, static or dynamic, found 'fast'
+
+hydra.model @m attributes {vocab_size = 8, dim = 4, max_seq_len = 8, hydra.routing = "static"} {
+^bb0(%t: tensor<?x?xi32>):
+  %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
+  %1 = hydra.blocks %0 count 3 as "layers" : tensor<?x?x4xf32> {
+  ^bb0(%x: tensor<?x?x4xf32>):
+    %r = hydra.recursion %x passes 2 : tensor<?x?x4xf32> {
+    ^bb1(%s: tensor<?x?x4xf32>):
+      %d = hydra.depth_routing %s capacity 0.5 : tensor<?x?x4xf32> {
+      ^bb2(%u: tensor<?x?x4xf32>):
+        %m = hydra.mlp %u {hidden = 8} : tensor<?x?x4xf32>
+        hydra.yield %m : tensor<?x?x4xf32>
+      }
+      hydra.yield %d : tensor<?x?x4xf32>
+    }
+    hydra.yield %r : tensor<?x?x4xf32>
+  }
+  %2 = hydra.lm_head %1 : tensor<?x?x4xf32> -> tensor<?x?x8xf32>
+  hydra.yield %2 : tensor<?x?x8xf32>
+}
