@@ -24,15 +24,19 @@ static KernelWork oneStage(int64_t items, int64_t grain = 1) {
   return work;
 }
 
-// Row tiles of the first result. Those of narrow rows are taken several at once, so that what a
-// worker takes is worth taking.
+// Items of few elements are taken several at once, so that what a worker takes is worth taking.
+static int64_t grainOf(int64_t elements, int64_t items) {
+  return std::clamp<int64_t>(kGrainElements / elements, 1, items);
+}
+
+// Row tiles of the first result.
 static KernelWork rowWork(Operation *op) {
   RankedTensorType type = typeOf(op->getResult(0));
   if (type.getRank() == 0)
     return oneStage(1);
   int64_t width = std::max<int64_t>(type.getShape().back(), 1);
   int64_t items = std::max<int64_t>(llvm::divideCeil(rowsOf(type), kRowTile), 1);
-  return oneStage(items, std::clamp<int64_t>(kGrainElements / (kRowTile * width), 1, items));
+  return oneStage(items, grainOf(kRowTile * width, items));
 }
 
 // Partial results of fixed pieces, then one item that adds them in order.
@@ -57,6 +61,10 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
     KernelWork work;
     work.items = rows.items;
     work.grain.assign(rows.items.size(), 1);
+    if (schedule.getChunkRows() == 0) {
+      int64_t width = schedule.getFlat() ? 1 : static_cast<int64_t>(program.getColumns());
+      work.grain[0] = grainOf(schedule.getItem() * width, work.items[0]);
+    }
     work.partialBytes = rows.partialBytes;
     work.scratchBytes = rows.scratchBytes;
     return work;

@@ -1,5 +1,6 @@
 #include "dialects/plan/RowSchedule.h"
 
+#include "dialects/plan/KernelWork.h"
 #include "dialects/rows/Reductions.h"
 #include "dialects/rows/RowAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,7 +36,9 @@ public:
     int64_t columns = program.getColumns(), rows = program.getRows();
     bool reducesColumns = llvm::any_of(ops, [](Operation *op) { return isa<ColumnReduceOp>(op); });
     bool flat = analysis.isFlat();
-    int64_t item = flat ? kFlatItem : std::clamp<int64_t>(kRowItem / columns, 1, kRowItem);
+    // Row tiles, less where rows are long. Of narrow ones a worker takes several (KernelWork.cpp).
+    int64_t item = flat ? std::min(kFlatItem, kRowTile * columns)
+                        : std::clamp<int64_t>(kRowItem / columns, 1, kRowTile);
     int64_t chunkRows = reducesColumns ? chunk(rows, columns) : 0;
     if (chunkRows)
       item = chunkRows;

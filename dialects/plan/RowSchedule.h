@@ -8,7 +8,7 @@
 
 namespace mlir::plan {
 
-// Elements that one item of a flat program covers, and about as many that an item of rows does.
+// Elements that one item of a flat program covers at most, and about those of an item of rows.
 inline constexpr int64_t kFlatItem = 16384;
 inline constexpr int64_t kRowItem = 8192;
 // Rows (or segments) of at most this many columns stay in registers between sweeps.

@@ -9,8 +9,8 @@
 // CHECK-NOT: plan.kernel
 // CHECK: plan.entry @norms
 // 1e-6 and 1e-5 as the bits of doubles.
-// CHECK: plan.launch @[[NORM]] stage 0 {{.*}} scalars [4517329193108106637] items 1 grain 1 "first"
-// CHECK: plan.launch @[[NORM]] stage 0 {{.*}} scalars [4532020583610935537] items 1 grain 1 "second"
+// CHECK: plan.launch @[[NORM]] stage 0 {{.*}} scalars [4517329193108106637] items 3 grain 3 "first"
+// CHECK: plan.launch @[[NORM]] stage 0 {{.*}} scalars [4532020583610935537] items 3 grain 3 "second"
 // CHECK: plan.launch @[[OTHER]] stage 0
 // A reduction over everything has two stages that share partial sums.
 // CHECK: plan.launch @[[SUM]] stage 0 [{{.*}}, #plan.ref<arena, [[P:[0-9]+]], 40>] scalars [] items 5 grain 1

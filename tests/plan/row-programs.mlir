@@ -3,7 +3,7 @@
 // A residual add and the norm of its sum are one program: the sum is written in sweep 0 and read again from its own result;
 // the column sums of its square wait for nothing. Scalars are operands that name their source.
 // CHECK-LABEL: plan.kernel @binary_{{[0-9a-f]+}} <rows>
-// CHECK-SAME: schedule = #plan.row_schedule<sweeps = 2, flat = false, unrolled = false, item = 81, chunk_rows = 0,
+// CHECK-SAME: schedule = #plan.row_schedule<sweeps = 2, flat = false, unrolled = false, item = 8, chunk_rows = 0,
 // CHECK-SAME: sweep = [0, 0, 0, 0, 0,
 // CHECK: %[[P:.*]]:2 = rows.program(%[[X:.*]], %[[Y:.*]], %[[W:.*]]) attributes {rows = 40 : i64, segments = 1 : i64, width = 100 : i64}
 // CHECK: %[[A:.*]] = rows.read %{{.*}} <same> <same>
@@ -18,7 +18,7 @@
 // CHECK: hydra.yield %[[P]]#0, %[[P]]#1
 // The sum over x, its norm over y: x is not read after sweep 0, y not after the sum either.
 // CHECK-LABEL: plan.entry @add_norm
-// CHECK: plan.launch @binary_{{.*}}[#plan.ref<cache, 0, 16000>, #plan.ref<cache, 16000, 16000>, #plan.ref<inputs, 0, 400>, #plan.ref<cache, 0, 16000>, #plan.ref<cache, 16000, 16000>] scalars [4532020583610935537] items 1 grain 1
+// CHECK: plan.launch @binary_{{.*}}[#plan.ref<cache, 0, 16000>, #plan.ref<cache, 16000, 16000>, #plan.ref<inputs, 0, 400>, #plan.ref<cache, 0, 16000>, #plan.ref<cache, 16000, 16000>] scalars [4532020583610935537] items 5 grain 5
 func.func @add_norm(%x: tensor<40x100xf32> {hydra.binding = #hydra.binding<cache "x">},
                     %y: tensor<40x100xf32> {hydra.binding = #hydra.binding<cache "y">}, %w: tensor<100xf32>)
     -> (tensor<40x100xf32> {hydra.binding = #hydra.binding<cache "x">},
