@@ -1,6 +1,7 @@
 #include "compiler/codegen/GpuCode.h"
 
 #include "compiler/codegen/KernelEmitters.h"
+#include "dialects/target/GpuFacts.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
@@ -30,12 +31,6 @@
 
 using namespace mlir;
 using namespace mlir::hydra;
-
-static constexpr StringRef kArchitectures[] = {"sm_80", "sm_90", "sm_120"};
-// The oldest PTX version that knows each.
-static constexpr StringRef kPtxVersions[] = {"+ptx80", "+ptx80", "+ptx87"};
-
-ArrayRef<StringRef> hydra::gpuArchitectures() { return kArchitectures; }
 
 static void loadDialects(MLIRContext *context) {
   context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
@@ -102,10 +97,9 @@ static FailureOr<std::string> assembleText(llvm::Module &module, StringRef archi
 
 FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef architecture) {
   Location location = planModule.getLoc();
-  const auto *known = llvm::find(kArchitectures, architecture);
-  if (known == std::end(kArchitectures))
-    return emitError(location) << "expected an architecture "
-                               << llvm::join(gpuArchitectures(), ", ") << "; found '"
+  const GpuFacts *facts = findGpuFacts(architecture);
+  if (!facts)
+    return emitError(location) << "expected an architecture " << gpuNames() << "; found '"
                                << architecture << "'";
   loadDialects(planModule.getContext());
   OwningOpRef<ModuleOp> device = ModuleOp::create(location);
@@ -123,6 +117,6 @@ FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef archite
   std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*device, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the kernels to LLVM IR";
-  StringRef features = kPtxVersions[known - std::begin(kArchitectures)];
+  std::string features = "+ptx" + std::to_string(facts->ptxVersion);
   return assembleText(*module, architecture, features, location);
 }

@@ -7,13 +7,10 @@
 
 namespace mlir::hydra {
 
-// The architectures that code is generated for: sm_80, sm_90, sm_120.
-ArrayRef<StringRef> gpuArchitectures();
-
 // PTX of all row programs among the plan.kernel ops of the module, which stays unchanged; one entry
 // per kernel and stage, named as on the CPU. Calls no function of any library. Fails, with a
-// diagnostic, for an unknown architecture and for a kernel of a kind that has no emitter for GPUs.
-// Not for use inside a running pass pipeline: it loads dialects.
+// diagnostic, for an architecture without GpuFacts and for a kernel of a kind that has no emitter
+// for GPUs. Not for use inside a running pass pipeline: it loads dialects.
 FailureOr<std::string> generatePtx(ModuleOp planModule, StringRef architecture);
 
 } // namespace mlir::hydra
