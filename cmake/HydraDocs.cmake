@@ -13,6 +13,7 @@ function(hydra_reference_page name td)
 endfunction()
 
 hydra_reference_page(hydra-dialect dialects/hydra/HydraOps.td -gen-dialect-doc -dialect=hydra)
+hydra_reference_page(rows-dialect dialects/rows/RowsOps.td -gen-dialect-doc -dialect=rows)
 hydra_reference_page(plan-dialect dialects/plan/PlanOps.td -gen-dialect-doc -dialect=plan)
 hydra_reference_page(hydra-interfaces dialects/hydra/HydraInterfaces.td -gen-op-interface-docs)
 foreach(stage lowering routing autodiff fusion plan)

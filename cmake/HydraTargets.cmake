@@ -28,10 +28,10 @@ function(hydra_compiler_target name)
   hydra_mlir_headers(${name})
 endfunction()
 
-# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...] [SHARDS N]): one GoogleTest binary, one ctest entry, or
+# hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...] [SHARDS N] [ENVIRONMENT ...]): one GoogleTest binary, one ctest entry, or
 # N entries NAME.0 ... that share its tests, so that a long binary keeps all processors busy to the end.
 function(hydra_test name)
-  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT;SHARDS" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPILER" "TIMEOUT;SHARDS" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(ARG_COMPILER)
@@ -57,7 +57,7 @@ function(hydra_test name)
     endif()
     add_test(NAME ${test} COMMAND ${name})
     set_tests_properties(${test} PROPERTIES
-      LABELS "${ARG_LABELS}" ENVIRONMENT "${environment};${shard_environment}")
+      LABELS "${ARG_LABELS}" ENVIRONMENT "${environment};${shard_environment};${ARG_ENVIRONMENT}")
     if(ARG_TIMEOUT)
       set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
     endif()

@@ -2,6 +2,7 @@
 #include "compiler/codegen/CpuCode.h"
 
 #include "compiler/codegen/KernelEmitter.h"
+#include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/MachineCode.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -29,15 +30,11 @@ using namespace mlir::hydra;
 
 void hydra::registerKernelExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, HydraDialect *) {
-    attachRowKernels(context);
-    attachNormKernels(context);
-    attachColumnKernels(context);
-    attachWindowKernels(context);
+    attachGlobalNormKernels(context);
     attachMoveKernels(context);
     attachAttentionForwardKernels(context);
     attachAttentionBackwardKernels(context);
     attachCrossEntropyKernels(context);
-    attachUpdateKernels(context);
   });
 }
 
@@ -52,22 +49,16 @@ static void loadDialects(MLIRContext *context) {
 // One function per stage; see PlanOps.td for the convention.
 static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
                                 SmallVectorImpl<std::string> &functions) {
-  Block &body = kernel.getBody().front();
-  auto operations = body.without_terminator();
-  if (!llvm::hasSingleElement(operations))
-    return kernel.emitOpError("expected one primitive and hydra.yield, found ")
-           << std::distance(operations.begin(), operations.end()) << " primitives";
-  auto op = dyn_cast<KernelOpInterface>(*operations.begin());
-  if (!op)
-    return operations.begin()->emitOpError("has no kernel: it is a command, an alias or a constant "
-                                           "of the plan, or its emission is missing");
+  CpuKernelEmitter emit = cpuEmitterFor(kernel);
+  if (!emit)
+    return failure();
   MLIRContext *context = kernel.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
   for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage) {
     std::string name = kernel.getSymName().str();
     if (stage > 0)
       name += "_s" + std::to_string(stage);
-    ImplicitLocOpBuilder builder(op.getLoc(), context);
+    ImplicitLocOpBuilder builder(kernel.getLoc(), context);
     builder.setInsertionPointToEnd(target.getBody());
     auto function = func::FuncOp::create(
         builder, name, FunctionType::get(context, {pointer, pointer, i64, i64}, {}));
@@ -81,9 +72,9 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
     };
     Value scalars = field(0), scratch = field(1);
     FailureOr<KernelEmitter> emitter = KernelEmitter::create(
-        builder, body, stage,
+        builder, kernel, stage,
         {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
-    if (failed(emitter) || failed(op.emitKernel(*emitter)))
+    if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
     func::ReturnOp::create(builder);
     functions.push_back(name);

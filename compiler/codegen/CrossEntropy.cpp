@@ -1,7 +1,7 @@
-// Kind `cross_entropy`. The loss has two stages: rows (token loss and log-sum-exp), then one item
-// that averages the token losses in double precision, in ascending order.
+// Gradient of the cross-entropy: the factor needs the number of valid targets, which every item
+// counts.
 //
-// In place: cross_entropy_grad reads each vector of the logits before it writes that of the result.
+// In place: each vector of the logits is read before that of the result is written.
 #include "compiler/codegen/KernelEmitter.h"
 
 using namespace mlir;
@@ -30,54 +30,6 @@ Value countValid(KernelEmitter &e, Value targets, int64_t rows) {
   for (int64_t lane = 1; lane < kLanes; ++lane)
     count = e.add(count, e.extract(lanes, lane));
   return arith::SIToFPOp::create(e.b, e.f64(), count);
-}
-
-// log(sum(exp(x))) of one row: the maximum first, then the sum in double precision. A NaN reaches
-// the result through the sum.
-Value logSumExp(KernelEmitter &e, Value x, Value start, int64_t width) {
-  Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
-  Value top = e.foldColumns(width, lowest, [&](Value column, Value mask, ValueRange carried) {
-    Value value = e.load(x, e.add(start, column), mask);
-    return SmallVector<Value>{e.larger(mask ? e.select(mask, value, lowest) : value, carried[0])};
-  })[0];
-  Value maximum = e.treeLarger(top), maxima = e.splat(maximum);
-  Value sum = e.foldColumns(
-      width, e.splat(e.realDouble(0.0)), [&](Value column, Value mask, ValueRange carried) {
-        Value value = e.exp(e.subf(e.load(x, e.add(start, column), mask), maxima));
-        if (mask)
-          value = e.select(mask, value, e.splat(0.0));
-        return SmallVector<Value>{e.addf(carried[0], e.toDouble(value))};
-      })[0];
-  return e.addf(e.log(e.toSingle(e.treeSum(sum))), maximum);
-}
-
-LogicalResult emitCrossEntropy(CrossEntropyOp op, KernelEmitter &e) {
-  Matrix matrix = matrixOf(op.getLogits());
-  Value tokenLoss = e.pointer(op.getTokenLoss());
-  if (e.stage() == 1) {
-    e.loop(e.begin(), e.end(), 1, [&](Value) {
-      Value sum = e.fold(e.index(0), e.index(matrix.rows), 1, e.realDouble(0.0),
-                         [&](Value row, ValueRange carried) {
-                           Value loss = e.toDouble(e.loadScalar(e.f32(), tokenLoss, row));
-                           return SmallVector<Value>{e.addf(carried[0], loss)};
-                         })[0];
-      Value count = countValid(e, op.getTargets(), matrix.rows);
-      Value mean = e.divf(sum, e.maxf(count, e.realDouble(1.0)));
-      e.storeScalar(e.toSingle(mean), e.pointer(op.getLoss()), e.index(0));
-    });
-    return success();
-  }
-  Value logits = e.pointer(op.getLogits());
-  e.rows(matrix.rows, Value(), [&](Value row) {
-    Value start = e.mul(row, matrix.columns);
-    Value lse = logSumExp(e, logits, start, matrix.columns);
-    e.storeScalar(lse, e.pointer(op.getLse()), row);
-    Value target = e.loadScalar(e.i32(), e.pointer(op.getTargets()), row);
-    Value column = e.max(e.min(e.toIndex(target), e.index(matrix.columns - 1)), e.index(0));
-    Value loss = e.subf(lse, e.loadScalar(e.f32(), logits, e.add(start, column)));
-    e.storeScalar(e.select(isValid(e, target), loss, e.real(0.0)), tokenLoss, row);
-  });
-  return success();
 }
 
 LogicalResult emitCrossEntropyGrad(CrossEntropyGradOp op, KernelEmitter &e) {
@@ -109,6 +61,5 @@ LogicalResult emitCrossEntropyGrad(CrossEntropyGradOp op, KernelEmitter &e) {
 } // namespace
 
 void hydra::attachCrossEntropyKernels(MLIRContext *context) {
-  attachKernel<CrossEntropyOp, emitCrossEntropy>(context);
   attachKernel<CrossEntropyGradOp, emitCrossEntropyGrad>(context);
 }

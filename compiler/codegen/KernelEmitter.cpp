@@ -1,6 +1,6 @@
 #include "compiler/codegen/KernelEmitter.h"
 
-#include "dialects/hydra/KernelScalars.h"
+#include "dialects/plan/KernelScalars.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -9,8 +9,9 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, Block &body,
+FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, plan::KernelOp kernel,
                                                int stage, Arguments arguments) {
+  Block &body = kernel.getBody().front();
   KernelEmitter emitter(builder, stage, arguments);
   Type pointerType = LLVM::LLVMPointerType::get(builder.getContext());
   int64_t next = 0;
@@ -21,9 +22,9 @@ FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, Bl
     emitter.pointers[argument] = loadPointer();
   for (Value yielded : body.getTerminator()->getOperands())
     emitter.pointers[yielded] = loadPointer();
-  if (plan::getKernelWork(body).items.size() > 1)
+  if (kernel.getItems().size() > 1)
     emitter.partialPointer = loadPointer();
-  for (auto [position, entry] : llvm::enumerate(collectKernelScalars(body)))
+  for (auto [position, entry] : llvm::enumerate(plan::collectKernelScalars(body)))
     emitter.scalarValues[{entry.op, entry.attribute}] = emitter.loadScalar(
         emitter.i64(), arguments.scalars, emitter.index(static_cast<int64_t>(position)));
   for (Operation &op : body.without_terminator()) {

@@ -8,6 +8,7 @@
 #define HYDRA_COMPILER_CODEGEN_KERNELEMITTER_H
 
 #include "dialects/plan/KernelWork.h"
+#include "dialects/plan/PlanDialect.h"
 #include "dialects/target/CpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -20,10 +21,10 @@ public:
   struct Arguments {
     Value args, scalars, scratch, begin, end;
   };
-  // Emits at the builder's insertion point the code of `stage` for `body`. Pointers of all tensors
+  // Emits at the builder's insertion point the code of `stage` of `kernel`. Pointers of all tensors
   // are loaded here. Fails if a result of the body is not yielded or a type is unsupported.
-  static FailureOr<KernelEmitter> create(ImplicitLocOpBuilder &builder, Block &body, int stage,
-                                         Arguments arguments);
+  static FailureOr<KernelEmitter> create(ImplicitLocOpBuilder &builder, plan::KernelOp kernel,
+                                         int stage, Arguments arguments);
 
   int stage() const { return stageNumber; }
   Value begin() const { return arguments.begin; }
@@ -164,16 +165,12 @@ void attachKernel(MLIRContext *context) {
   OpT::template attachInterface<KernelModel<OpT, Emit>>(*context);
 }
 
-// One per kind of fusion: attaches the emission of its ops.
-void attachRowKernels(MLIRContext *context);
-void attachNormKernels(MLIRContext *context);
-void attachColumnKernels(MLIRContext *context);
-void attachWindowKernels(MLIRContext *context);
+// Ops whose kind has an emitter of its own; all others are row programs.
+void attachGlobalNormKernels(MLIRContext *context);
 void attachMoveKernels(MLIRContext *context);
 void attachAttentionForwardKernels(MLIRContext *context);
 void attachAttentionBackwardKernels(MLIRContext *context);
 void attachCrossEntropyKernels(MLIRContext *context);
-void attachUpdateKernels(MLIRContext *context);
 
 // Shapes as rows and columns: all axes but the last flattened; a scalar is 1 x 1.
 struct Matrix {

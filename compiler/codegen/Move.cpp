@@ -1,5 +1,5 @@
-// Kind `move`: rows chosen by index. embedding, gather_rows and cache_update work on row tiles,
-// scatter_rows on column tiles, so that duplicates are added in ascending order by one item.
+// Kind `move`: rows written by index. cache_update works on row tiles, scatter_rows on column
+// tiles, so that duplicates are added in ascending order by one item.
 //
 // In place: scatter_rows over its accumulator (each element starts from its own value), and
 // cache_update over the cache (a row is replaced or left alone).
@@ -14,31 +14,6 @@ namespace {
 Value clampedIndex(KernelEmitter &e, Value indices, Value position, int64_t count) {
   Value index = e.toIndex(e.loadScalar(e.i32(), e.pointer(indices), position));
   return e.max(e.min(index, e.index(count - 1)), e.index(0));
-}
-
-LogicalResult emitEmbedding(EmbeddingOp op, KernelEmitter &e) {
-  Matrix table = matrixOf(op.getTable()), result = matrixOf(op.getResult());
-  Value scale = e.splat(e.scalar(op, "scale"));
-  e.rows(result.rows, op.getRows(), [&](Value row) {
-    Value from = e.mul(clampedIndex(e, op.getTokens(), row, table.rows), table.columns);
-    Value to = e.mul(row, table.columns);
-    e.columns(table.columns, [&](Value column, Value mask) {
-      Value value = e.load(e.pointer(op.getTable()), e.add(from, column), mask);
-      e.store(e.mulf(value, scale), e.pointer(op.getResult()), e.add(to, column), mask);
-    });
-  });
-  return success();
-}
-
-LogicalResult emitGatherRows(GatherRowsOp op, KernelEmitter &e) {
-  Matrix x = matrixOf(op.getX()), result = matrixOf(op.getResult());
-  Type element = tensorType(op.getX()).getElementType();
-  e.rows(result.rows, op.getRows(), [&](Value row) {
-    Value from = e.mul(clampedIndex(e, op.getIndex(), row, x.rows), x.columns);
-    e.copy(e.pointer(op.getX()), from, e.pointer(op.getResult()), e.mul(row, x.columns), x.columns,
-           element);
-  });
-  return success();
 }
 
 LogicalResult emitScatterRows(ScatterRowsOp op, KernelEmitter &e) {
@@ -109,8 +84,6 @@ LogicalResult emitCacheUpdate(CacheUpdateOp op, KernelEmitter &e) {
 } // namespace
 
 void hydra::attachMoveKernels(MLIRContext *context) {
-  attachKernel<EmbeddingOp, emitEmbedding>(context);
-  attachKernel<GatherRowsOp, emitGatherRows>(context);
   attachKernel<ScatterRowsOp, emitScatterRows>(context);
   attachKernel<CacheUpdateOp, emitCacheUpdate>(context);
 }

@@ -33,6 +33,7 @@ void attachLossInterpretation(MLIRContext *context);
 void attachStructureInterpretation(MLIRContext *context);
 void attachRoutingInterpretation(MLIRContext *context);
 void attachCcgqaInterpretation(MLIRContext *context);
+void attachRowProgramInterpretation(MLIRContext *context);
 
 /// `value` as an index in 0 .. extent-1; nullopt for NaN, which marks an unspecified row.
 std::optional<int64_t> clampedIndex(double value, int64_t extent);

@@ -2,6 +2,7 @@
 
 #include "compiler/interpreter/Interpretation.h"
 #include "compiler/interpreter/ModelState.h"
+#include "dialects/rows/RowsDialect.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -20,6 +21,8 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);
   });
+  registry.addExtension(
+      +[](MLIRContext *context, rows::RowsDialect *) { attachRowProgramInterpretation(context); });
 }
 
 static std::string bindingKey(BindingAttr binding) {

@@ -5,6 +5,7 @@
 #include "compiler/pipeline/Stages.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
+#include "dialects/rows/RowsDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
 #include "passes/autodiff/Derivatives.h"
@@ -18,6 +19,7 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   registry.insert<mlir::hydra::HydraDialect, mlir::plan::PlanDialect>();
   mlir::hydra::registerCostExternalModels(registry);
+  mlir::rows::registerRowBodyExternalModels(registry);
   mlir::hydra::registerInterpreterExternalModels(registry);
   mlir::hydra::registerKernelExternalModels(registry);
   mlir::hydra::registerDerivativeExternalModels(registry);

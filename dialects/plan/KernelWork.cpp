@@ -1,5 +1,6 @@
 #include "dialects/plan/KernelWork.h"
 
+#include "dialects/rows/RowProgram.h"
 #include "dialects/target/CpuFacts.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -23,15 +24,19 @@ static KernelWork oneStage(int64_t items, int64_t grain = 1) {
   return work;
 }
 
-// Row tiles of the first result. Those of narrow rows are taken several at once, so that what a
-// worker takes is worth taking.
+// Items of few elements are taken several at once, so that what a worker takes is worth taking.
+static int64_t grainOf(int64_t elements, int64_t items) {
+  return std::clamp<int64_t>(kGrainElements / elements, 1, items);
+}
+
+// Row tiles of the first result.
 static KernelWork rowWork(Operation *op) {
   RankedTensorType type = typeOf(op->getResult(0));
   if (type.getRank() == 0)
     return oneStage(1);
   int64_t width = std::max<int64_t>(type.getShape().back(), 1);
   int64_t items = std::max<int64_t>(llvm::divideCeil(rowsOf(type), kRowTile), 1);
-  return oneStage(items, std::clamp<int64_t>(kGrainElements / (kRowTile * width), 1, items));
+  return oneStage(items, grainOf(kRowTile * width, items));
 }
 
 // Partial results of fixed pieces, then one item that adds them in order.
@@ -49,41 +54,25 @@ constexpr int64_t kFloatBytes = 4;
 static int64_t paddedKeys(Value k) { return llvm::alignTo(typeOf(k).getShape()[1], kLanes); }
 static int64_t headWidth(Value k, int64_t kvHeads) { return typeOf(k).getShape()[2] / kvHeads; }
 
-int64_t mlir::plan::weightGradientChunk(int64_t rows) {
-  constexpr int64_t kMostChunks = 64;
-  int64_t chunk = llvm::divideCeil(std::max<int64_t>(rows, 1), kMostChunks);
-  return llvm::alignTo(chunk, kRowTile);
-}
-
-KernelWork mlir::plan::getKernelWork(Block &body) {
+KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
   Operation *op = &body.front();
+  if (auto program = dyn_cast<rows::ProgramOp>(op)) {
+    RowWork rows = programWork(program, schedule);
+    KernelWork work;
+    work.items = rows.items;
+    work.grain.assign(rows.items.size(), 1);
+    if (schedule.getChunkRows() == 0) {
+      int64_t width = schedule.getFlat() ? 1 : static_cast<int64_t>(program.getColumns());
+      work.grain[0] = grainOf(schedule.getItem() * width, work.items[0]);
+    }
+    work.partialBytes = rows.partialBytes;
+    work.scratchBytes = rows.scratchBytes;
+    return work;
+  }
   return llvm::TypeSwitch<Operation *, KernelWork>(op)
-      .Case([](ReduceOp reduce) {
-        RankedTensorType x = typeOf(reduce.getX());
-        if (reduce.getAxes() == ReduceAxes::leading)
-          return oneStage(llvm::divideCeil(x.getShape().back(), kColumnTile));
-        if (reduce.getAxes() == ReduceAxes::all)
-          return twoStages(llvm::divideCeil(x.getNumElements(), kFlatTile));
-        return rowWork(reduce);
-      })
-      .Case([](RmsNormWeightGradOp grad) {
-        // Sums of chunks of rows in float32, then per column tile the chunks in order.
-        RankedTensorType x = typeOf(grad.getX());
-        int64_t columns = x.getShape().back(), rows = rowsOf(x);
-        int64_t chunks = llvm::divideCeil(rows, weightGradientChunk(rows));
-        KernelWork work;
-        work.items = {chunks, static_cast<int64_t>(llvm::divideCeil(columns, kColumnTile))};
-        work.grain = {1, 1};
-        work.partialBytes = chunks * columns * kFloatBytes;
-        return work;
-      })
       .Case([](ScatterRowsOp scatter) {
         return oneStage(
             llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
-      })
-      .Case([](WindowTailOp tail) { return oneStage(typeOf(tail.getHistory()).getShape()[0]); })
-      .Case([](CrossEntropyOp loss) {
-        return twoStages(llvm::divideCeil(rowsOf(typeOf(loss.getLogits())), kRowTile));
       })
       .Case([](AttentionOp attention) {
         ArrayRef<int64_t> q = typeOf(attention.getQ()).getShape();
@@ -118,38 +107,59 @@ KernelWork mlir::plan::getKernelWork(Block &body) {
           pieces += llvm::divideCeil(typeOf(input).getNumElements(), kFlatTile);
         return twoStages(pieces);
       })
-      .Case([](AdamWOp adamw) {
-        return oneStage(llvm::divideCeil(typeOf(adamw.getParameter()).getNumElements(), kFlatTile));
-      })
       .Default([](Operation *other) { return rowWork(other); });
 }
 
-bool mlir::plan::mayRunInPlace(Operation *op, unsigned result, unsigned operand) {
-  RankedTensorType from = typeOf(op->getOperand(operand)), to = typeOf(op->getResult(result));
-  if (from.getShape() != to.getShape() ||
-      from.getElementTypeBitWidth() != to.getElementTypeBitWidth())
-    return false;
+FailureOr<RowScheduleAttr> mlir::plan::formRowProgram(Block &body) {
+  SmallVector<Operation *> primitives;
+  for (Operation &op : body.without_terminator())
+    primitives.push_back(&op);
+  if (primitives.size() == 1) {
+    if (auto program = dyn_cast<rows::ProgramOp>(primitives.front()))
+      return scheduleRows(program);
+    if (!rows::hasRowBodies(body))
+      return RowScheduleAttr();
+  }
+  Operation *yield = body.getTerminator();
+  OpBuilder builder(yield);
+  FailureOr<rows::ProgramOp> program = rows::buildRowProgram(builder, body, body.getArguments());
+  if (failed(program))
+    return failure();
+  yield->setOperands(program->getResults());
+  for (Operation *op : llvm::reverse(primitives))
+    op->erase();
+  return scheduleRows(*program);
+}
+
+// What the emitters of whole kinds promise.
+static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
   Value value = op->getOperand(operand);
   return llvm::TypeSwitch<Operation *, bool>(op)
-      // A vector of every operand is read before that of the result is written.
-      .Case<UnaryOp, BinaryOp, SelectOp, CastOp>(
-          [&](auto) { return operand < op->getNumOperands(); })
-      // A row is read to its end before its first element is written.
-      .Case([&](RmsNormOp norm) { return value == norm.getX(); })
-      .Case([&](RmsNormGradOp grad) { return value == grad.getDy() || value == grad.getX(); })
-      .Case([&](L2NormOp norm) { return value == norm.getX(); })
-      .Case([&](L2NormGradOp grad) { return value == grad.getDy() || value == grad.getX(); })
-      .Case([&](RopeOp rope) { return value == rope.getX(); })
-      .Case([&](CrossEntropyGradOp grad) { return value == grad.getLogits(); })
-      // Each element starts from its own old value.
-      .Case([&](ScatterRowsOp scatter) { return value == scatter.getAccumulator(); })
-      // Rows are replaced or left alone.
-      .Case([&](CacheUpdateOp update) { return value == update.getCache(); })
-      // One item copies the rows of a batch element forward, in ascending order.
-      .Case([&](WindowTailOp tail) { return value == tail.getHistory(); })
-      .Case([&](AdamWOp) {
-        constexpr unsigned kOperandOf[] = {0, 2, 3, 1};
-        return operand == kOperandOf[result];
+      // Saves a second tensor of the size of the logits, the largest of most models.
+      .Case([&](CrossEntropyGradOp grad) {
+        return value == grad.getLogits() && value != grad.getLse() && value != grad.getDloss();
       })
+      // Each element starts from its own old value.
+      .Case([&](ScatterRowsOp scatter) {
+        return value == scatter.getAccumulator() && value != scatter.getX();
+      })
+      // A row of the result is a row of x or the same row of the cache.
+      .Case([&](CacheUpdateOp update) { return operand == 0 && value != update.getX(); })
       .Default([](Operation *) { return false; });
+}
+
+bool mlir::plan::mayOverwrite(KernelOp kernel, unsigned operand, unsigned result) {
+  Block &body = kernel.getBody().front();
+  Operation &op = body.front();
+  if (auto program = dyn_cast<rows::ProgramOp>(op))
+    return mayOverwrite(program, *kernel.getSchedule(), operand, result);
+  Value argument = body.getArgument(operand);
+  auto written = dyn_cast<OpResult>(body.getTerminator()->getOperand(result));
+  RankedTensorType from = typeOf(argument);
+  if (!written || from.getShape() != typeOf(written).getShape() ||
+      from.getElementTypeBitWidth() != typeOf(written).getElementTypeBitWidth())
+    return false;
+  return llvm::all_of(argument.getUses(), [&](OpOperand &use) {
+    return primitiveMayOverwrite(&op, use.getOperandNumber(), written.getResultNumber());
+  });
 }

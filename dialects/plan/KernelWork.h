@@ -3,7 +3,7 @@
 #ifndef HYDRA_DIALECTS_PLAN_KERNELWORK_H
 #define HYDRA_DIALECTS_PLAN_KERNELWORK_H
 
-#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/RowSchedule.h"
 
 namespace mlir::plan {
 
@@ -21,8 +21,6 @@ inline constexpr int64_t kFlatTile = 16384;
 // Query (or key) rows of one item of attention, and how many of them are computed together.
 inline constexpr int64_t kAttentionRows = 64;
 inline constexpr int64_t kAttentionBlock = 8;
-// Rows of one item of the first stage of rms_norm_weight_grad: at most 64 items, whole row tiles.
-int64_t weightGradientChunk(int64_t rows);
 
 struct KernelWork {
   // One per stage. A later stage starts when the earlier one is complete.
@@ -35,12 +33,18 @@ struct KernelWork {
   int64_t scratchBytes = 0;
 };
 
-// The work of a kernel whose body is `body` (hydra primitives, today exactly one, and hydra.yield).
-KernelWork getKernelWork(Block &body);
+// Replaces the primitives of a kernel body by one row program, unless it is one already, and
+// schedules it. Null if the body is one primitive of a kind with an emitter of its own, which
+// stays. Fails, with a diagnostic, if several primitives do not merge.
+FailureOr<RowScheduleAttr> formRowProgram(Block &body);
 
-// Whether the kernel of `op` (a primitive) computes the same if result `result` occupies the memory
-// of operand `operand`, for operands that are different values. Only exact overlap is meant.
-bool mayRunInPlace(Operation *op, unsigned result, unsigned operand);
+// The work of a kernel body in that form; `schedule` is null unless it is a row program.
+KernelWork getKernelWork(Block &body, RowScheduleAttr schedule);
+
+// Whether the kernel computes the same if result `result` takes the memory of operand `operand`.
+// Only exact overlap is meant. Derived from the schedule; what emitters of whole kinds promise is
+// said here.
+bool mayOverwrite(KernelOp kernel, unsigned operand, unsigned result);
 
 } // namespace mlir::plan
 

@@ -7,6 +7,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialects/hydra/HydraAttributes.td"
 include "dialects/plan/PlanBase.td"
+include "dialects/plan/RowSchedule.td"
 
 def Plan_RefAttr : AttrDef<Plan_Dialect, "Ref"> {
   let mnemonic = "ref";
@@ -74,16 +75,19 @@ def Plan_ConstantOp : Plan_Op<"constant"> {
 def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
   let summary = "A kernel, merged by content: hydra primitives until code generation";
   let description = [{
-    Block arguments are the tensors read, the yielded values the tensors written. The code generator makes one
+    Block arguments are the tensors read, the yielded values the tensors written. The body is one `rows.program`, with
+    its `schedule`, or one primitive of a kind that has an emitter of its own. The code generator makes one
     function per stage: `void f(void* const* args, const KernelContext* context, int64_t begin, int64_t end)` as in
     runtime/base/command.h, with args = one pointer per block argument, then one per yielded value, then, if the kernel
     has several stages, one to a buffer of `partial_bytes`. Scalar attributes of the body have been replaced by
-    neutral values (dialects/hydra/KernelScalars.h) and arrive in the context's scalars in the order of that header.
-    `items`, `grain` (one per stage), `partial_bytes` and `scratch_bytes` come from KernelWork.h.
+    neutral values (dialects/plan/KernelScalars.h) and arrive in the context's scalars in the order of that header.
+    `items`, `grain` (one per stage), `partial_bytes` and `scratch_bytes` come from KernelWork.h;
+    emitters decide nothing again.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Hydra_FusionKindAttr:$kind, StrAttr:$hash,
                        DenseI64ArrayAttr:$items, DenseI64ArrayAttr:$grain,
-                       I64Attr:$partial_bytes, I64Attr:$scratch_bytes);
+                       I64Attr:$partial_bytes, I64Attr:$scratch_bytes,
+                       OptionalAttr<Plan_RowScheduleAttr>:$schedule);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name $kind attr-dict-with-keyword $body";
 }

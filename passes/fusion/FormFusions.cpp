@@ -1,6 +1,7 @@
 // hydra-form-fusions: every primitive that becomes a kernel gets a hydra.fusion around it.
 #include "passes/fusion/Passes.h"
 
+#include "dialects/rows/RowsDialect.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -28,7 +29,8 @@ class FormFusionsPass : public mlir::hydra::impl::FormFusionsPassBase<FormFusion
                         "CostOpInterface in dialects/hydra/HydraCost.cpp");
         return signalPassFailure();
       }
-      FusionKind kind = cost.getFusionKind();
+      // The kind is derived: what has a row body is emitted by rows.
+      FusionKind kind = isa<rows::RowBodyOpInterface>(op) ? FusionKind::rows : cost.getFusionKind();
       if (kind == FusionKind::matmul || kind == FusionKind::alias)
         continue;
       wrap(op, kind);

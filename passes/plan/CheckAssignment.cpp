@@ -122,7 +122,7 @@ private:
         return failure();
       for (auto [number, result] : llvm::enumerate(op->getResults()))
         if (overlap(assignment.placeOf(result), assignment.placeOf(operand)) &&
-            !mayOverwrite(op, index, number))
+            !mayOverwrite(op, index, number, assignment.getKernels()))
           return lost(op, "read (by the op that overwrites it)");
     }
     for (Value result : op->getResults())

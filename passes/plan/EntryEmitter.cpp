@@ -30,7 +30,7 @@ int64_t flopsOf(func::FuncOp function) {
 
 class Emitter {
 public:
-  Emitter(OpBuilder &builder, const StorageAssignment &storage, KernelTable &kernels)
+  Emitter(OpBuilder &builder, const StorageAssignment &storage, const KernelTable &kernels)
       : builder(builder), storage(storage), kernels(kernels) {}
 
   void emitBuffers(Location location) {
@@ -103,7 +103,7 @@ private:
   }
 
   void emitFusion(hydra::FusionOp fusion) {
-    KernelUse use = kernels.lookupOrCreate(fusion);
+    KernelUse use = kernels.lookup(fusion);
     SmallVector<Attribute> args;
     for (Value input : fusion.getInputs())
       args.push_back(storage.placeOf(input));
@@ -147,14 +147,14 @@ private:
 
   OpBuilder &builder;
   const StorageAssignment &storage;
-  KernelTable &kernels;
+  const KernelTable &kernels;
 };
 
 } // namespace
 
 EntryCounts mlir::plan::emitEntry(OpBuilder &builder, func::FuncOp function,
                                   const SharedLayout &shared, const StorageAssignment &storage,
-                                  KernelTable &kernels, int64_t bucketBytes) {
+                                  const KernelTable &kernels, int64_t bucketBytes) {
   OpBuilder::InsertionGuard guard(builder);
   hydra::EntryAttr attribute = entryAttrOf(function);
   auto entry =

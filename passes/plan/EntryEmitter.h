@@ -15,7 +15,8 @@ struct EntryCounts {
 // Emits plan.entry for `function` at the builder's insertion point. `bucketBytes` bounds a
 // collective.
 EntryCounts emitEntry(OpBuilder &builder, func::FuncOp function, const SharedLayout &shared,
-                      const StorageAssignment &storage, KernelTable &kernels, int64_t bucketBytes);
+                      const StorageAssignment &storage, const KernelTable &kernels,
+                      int64_t bucketBytes);
 
 } // namespace mlir::plan
 

@@ -1,6 +1,6 @@
 #include "passes/plan/KernelTable.h"
 
-#include "dialects/hydra/KernelScalars.h"
+#include "dialects/plan/KernelScalars.h"
 #include "mlir/IR/AsmState.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -24,34 +24,51 @@ static std::string textOf(FusionKind kind, mlir::Region &body) {
   return text;
 }
 
-KernelUse KernelTable::lookupOrCreate(FusionOp fusion) {
+FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
+  Block &body = copy.getBody().front();
+  StringRef first = body.front().getName().stripDialect();
+  FailureOr<RowScheduleAttr> schedule = formRowProgram(body);
+  if (failed(schedule))
+    return failure();
+  FusionKind kind = *schedule ? FusionKind::rows : fusion.getKind();
+  std::string text = textOf(kind, copy.getBody());
+  KernelOp &kernel = kernels[text];
+  if (kernel)
+    return kernel;
+  llvm::XXH128_hash_t hash = llvm::xxh3_128bits(llvm::arrayRefFromStringRef(text));
+  std::string hex = llvm::formatv("{0:x-16}{1:x-16}", hash.high64, hash.low64);
+  std::string name = (first + "_" + StringRef(hex).take_front(8)).str();
+  if (int count = names[name]++; count > 0)
+    name += "_" + std::to_string(count);
+
+  KernelWork work = getKernelWork(body, *schedule);
+  scratch = std::max(scratch, work.scratchBytes);
+  kernel = KernelOp::create(builder, fusion.getLoc(), name, kind, hex, work.items, work.grain,
+                            work.partialBytes, work.scratchBytes, *schedule);
+  kernel.getBody().takeBody(copy.getBody());
+  return kernel;
+}
+
+LogicalResult KernelTable::add(FusionOp fusion) {
   // A detached copy is brought into the form in which kernels are compared.
   OwningOpRef<FusionOp> copy = fusion.clone();
   Block &body = copy->getBody().front();
-  KernelUse use;
-  for (const KernelScalar &scalar : collectKernelScalars(body))
-    use.scalars.push_back(kernelScalarBits(scalar));
   neutralizeKernelScalars(body);
   for (Operation &op : body)
     for (NamedAttribute attribute : llvm::to_vector(op.getDiscardableAttrs()))
       op.removeDiscardableAttr(attribute.getName());
 
-  std::string text = textOf(fusion.getKind(), copy->getBody());
-  KernelOp &kernel = kernels[text];
+  KernelOp &kernel = sources[textOf(fusion.getKind(), copy->getBody())];
   if (!kernel) {
-    llvm::XXH128_hash_t hash = llvm::xxh3_128bits(llvm::arrayRefFromStringRef(text));
-    std::string hex = llvm::formatv("{0:x-16}{1:x-16}", hash.high64, hash.low64);
-    std::string name =
-        (body.front().getName().stripDialect() + "_" + StringRef(hex).take_front(8)).str();
-    if (int count = names[name]++; count > 0)
-      name += "_" + std::to_string(count);
-
-    KernelWork work = getKernelWork(body);
-    scratch = std::max(scratch, work.scratchBytes);
-    kernel = KernelOp::create(builder, fusion.getLoc(), name, fusion.getKind(), hex, work.items,
-                              work.grain, work.partialBytes, work.scratchBytes);
-    kernel.getBody().takeBody(copy->getBody());
+    FailureOr<KernelOp> created = create(fusion, *copy);
+    if (failed(created))
+      return failure();
+    kernel = *created;
   }
+  KernelUse &use = uses[fusion];
   use.kernel = kernel;
-  return use;
+  for (const KernelScalar &scalar :
+       scalarsOfLaunch(fusion.getBody().front(), kernel.getBody().front()))
+    use.scalars.push_back(kernelScalarBits(scalar));
+  return success();
 }

@@ -14,23 +14,30 @@ struct KernelUse {
   SmallVector<int64_t> scalars;
 };
 
-// Creates plan.kernel ops at the builder's insertion point. Bodies are compared as text, with
-// scalars neutral and without locations and discardable attributes; the hash (XXH3 128) of that
-// text names the kernel.
+// Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its
+// schedule, or its one primitive. Bodies are compared as text, with scalars neutral and without
+// locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
 class KernelTable {
 public:
   explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
 
-  KernelUse lookupOrCreate(hydra::FusionOp fusion);
+  // Fails, with a diagnostic, if the primitives of the fusion do not make one kernel.
+  LogicalResult add(hydra::FusionOp fusion);
+  // The kernel of a fusion that was added.
+  const KernelUse &lookup(hydra::FusionOp fusion) const { return uses.find(fusion)->second; }
 
   int64_t size() const { return static_cast<int64_t>(kernels.size()); }
   // Scratch bytes that one worker needs for any of the kernels.
   int64_t scratchBytes() const { return scratch; }
 
 private:
+  FailureOr<KernelOp> create(hydra::FusionOp fusion, hydra::FusionOp copy);
+
   OpBuilder builder;
-  llvm::StringMap<KernelOp> kernels; // by text
+  llvm::StringMap<KernelOp> sources; // by the text of the primitives
+  llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
+  DenseMap<Operation *, KernelUse> uses; // of fusions
   int64_t scratch = 0;
 };
 

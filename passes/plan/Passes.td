@@ -17,7 +17,8 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
       dying operand where that is safe (InPlace.h), and results that update a bound argument are written into
       it; where the op cannot, or the old value is still needed, a copy at the end of the entry moves them.
     * All entries share one arena, as large as the largest needs.
-    * Fusions with equal bodies (scalars apart) become one `plan.kernel`; every matmul gets a tile shape
+    * The primitives of a fusion become one row program with a schedule (dialects/plan/RowSchedule.td), or stay if
+      their kind has an emitter of its own. Fusions with equal bodies (scalars apart) become one `plan.kernel`; every matmul gets a tile shape
       (MatmulPlan.h).
     * Between two commands, `plan.dead` names the arena bytes whose value nobody reads any more.
     * `apply` begins with one `plan.collective` per bucket of consecutive gradients.
@@ -35,7 +36,7 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
     Statistic<"numCopies", "num-copies", "Number of copies inserted">,
     Statistic<"arenaBytes", "arena-bytes", "Bytes of the shared arena">,
     Statistic<"valueBytes", "value-bytes", "Bytes the arena of the largest entry would need without reuse">];
-  let dependentDialects = ["::mlir::plan::PlanDialect"];
+  let dependentDialects = ["::mlir::plan::PlanDialect", "::mlir::rows::RowsDialect"];
 }
 
 def VerifyPlanPass : Pass<"hydra-verify-plan", "::mlir::ModuleOp"> {

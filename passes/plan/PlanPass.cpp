@@ -40,11 +40,20 @@ private:
     FailureOr<SharedLayout> shared = SharedLayout::create(module, sizes);
     if (failed(shared))
       return failure();
+    // In the module: region sizes, buffers, constants, kernels, entries.
+    auto builder = OpBuilder::atBlockEnd(module.getBody());
+    if (!functions.empty())
+      builder.setInsertionPoint(functions.front());
+    KernelTable kernels(builder);
+    for (func::FuncOp function : functions)
+      for (auto fusion : function.getOps<hydra::FusionOp>())
+        if (failed(kernels.add(fusion)))
+          return failure();
     ConstantPool constants(sizes);
     std::vector<StorageAssignment> assignments;
     for (func::FuncOp function : functions) {
       FailureOr<StorageAssignment> assignment =
-          StorageAssignment::create(function, *shared, constants, sizes);
+          StorageAssignment::create(function, *shared, constants, kernels, sizes);
       if (failed(assignment) || failed(checkAssignment(function, *assignment)))
         return failure();
       numInPlace += assignment->getNumInPlace();
@@ -52,11 +61,6 @@ private:
       assignments.push_back(std::move(*assignment));
     }
 
-    // In the module: region sizes, buffers, constants, kernels, entries.
-    auto builder = OpBuilder::atBlockEnd(module.getBody());
-    if (!functions.empty())
-      builder.setInsertionPoint(functions.front());
-    KernelTable kernels(builder);
     auto entryBuilder = OpBuilder::atBlockEnd(module.getBody());
     for (auto [function, assignment] : llvm::zip(functions, assignments)) {
       EntryCounts counts =

@@ -5,7 +5,6 @@
 #include "passes/plan/PlanChecks.h"
 
 #include "dialects/hydra/RecordField.h"
-#include "dialects/plan/KernelWork.h"
 
 using namespace mlir;
 using namespace mlir::plan;
@@ -21,11 +20,10 @@ Value mlir::plan::rootOf(Value value) {
   return value;
 }
 
-FailureOr<StorageAssignment> StorageAssignment::create(func::FuncOp function,
-                                                       const SharedLayout &shared,
-                                                       ConstantPool &constants,
-                                                       RegionSizes &sizes) {
-  StorageAssignment assignment(function, constants);
+FailureOr<StorageAssignment>
+StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
+                          ConstantPool &constants, const KernelTable &kernels, RegionSizes &sizes) {
+  StorageAssignment assignment(function, constants, kernels);
   assignment.findLastUses();
   if (failed(assignment.placeArguments(shared)) || failed(assignment.placeTargets(shared)))
     return failure();
@@ -162,7 +160,8 @@ void StorageAssignment::assignSteps() {
       valueBytes += alignUp(bytesOf(result.getType()));
     }
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
-      if (int64_t bytes = getKernelWork(fusion.getBody().front()).partialBytes) {
+      if (auto bytes =
+              static_cast<int64_t>(KernelOp(kernels.lookup(fusion).kernel).getPartialBytes())) {
         int64_t now = static_cast<int64_t>(step);
         partials[op] = addStorage({RefAttr(), bytes, now, now, /*inArena=*/true, false});
         valueBytes += alignUp(bytes);
@@ -173,7 +172,8 @@ void StorageAssignment::assignSteps() {
 // Whether every operand of `op` that lives in `storage` may be overwritten by the result.
 bool StorageAssignment::mayTake(Operation *op, unsigned result, unsigned storage) const {
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-    if (storageOfRoot.lookup(rootOf(operand)) == storage && !mayOverwrite(op, index, result))
+    if (storageOfRoot.lookup(rootOf(operand)) == storage &&
+        !mayOverwrite(op, index, result, kernels))
       return false;
   return true;
 }

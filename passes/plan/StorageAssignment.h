@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_STORAGEASSIGNMENT_H
 #define HYDRA_PASSES_PLAN_STORAGEASSIGNMENT_H
 
+#include "passes/plan/KernelTable.h"
 #include "passes/plan/RegionLayout.h"
 
 namespace mlir::plan {
@@ -30,15 +31,17 @@ class StorageAssignment {
 public:
   // `function` satisfies hydra-verify-fused. Appends its inputs, outputs and record fields to
   // regions of their own sizes in `sizes`, and constants to `constants`. Fails with a diagnostic if
-  // a binding occurs twice.
+  // a binding occurs twice. Every fusion of the function has been added to `kernels`.
   static FailureOr<StorageAssignment> create(func::FuncOp function, const SharedLayout &shared,
-                                             ConstantPool &constants, RegionSizes &sizes);
+                                             ConstantPool &constants, const KernelTable &kernels,
+                                             RegionSizes &sizes);
 
   RefAttr placeOf(Value value) const;
   // The buffer that carries partial results between the stages of a fusion; null if it has one
   // stage.
   RefAttr partialOf(Operation *fusion) const;
 
+  const KernelTable &getKernels() const { return kernels; }
   ArrayRef<Operation *> getSteps() const { return steps; }
   // Arena bytes whose last reader is step `step`, neighbours joined, in ascending order.
   SmallVector<RefAttr> diedAfter(int64_t step) const;
@@ -55,8 +58,8 @@ public:
   int64_t getNumInPlace() const { return numInPlace; }
 
 private:
-  StorageAssignment(func::FuncOp function, ConstantPool &constants)
-      : function(function), constants(constants) {}
+  StorageAssignment(func::FuncOp function, ConstantPool &constants, const KernelTable &kernels)
+      : function(function), constants(constants), kernels(kernels) {}
 
   void findLastUses();
   LogicalResult placeArguments(const SharedLayout &shared);
@@ -76,6 +79,7 @@ private:
 
   func::FuncOp function;
   ConstantPool &constants;
+  const KernelTable &kernels;
   SmallVector<Operation *> steps;
   DenseMap<Value, int64_t> lastUses; // of roots
   SmallVector<Storage> storages;

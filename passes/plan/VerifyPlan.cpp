@@ -1,6 +1,7 @@
 // hydra-verify-plan: the invariants of the plan dialect.
 #include "passes/plan/Passes.h"
 
+#include "dialects/rows/RowsDialect.h"
 #include "passes/plan/PlanChecks.h"
 #include "passes/plan/RegionLayout.h"
 
@@ -79,9 +80,20 @@ class VerifyPlanPass : public mlir::plan::impl::VerifyPlanPassBase<VerifyPlanPas
     Block &body = kernel.getBody().front();
     if (body.empty() || !isa<hydra::YieldOp>(body.back()))
       return kernel.emitOpError("expected a body that ends in hydra.yield");
+    auto program = dyn_cast<rows::ProgramOp>(body.front());
+    if ((program != nullptr) != kernel.getSchedule().has_value())
+      return kernel.emitOpError("expected a schedule exactly for a row program");
+    auto operations = static_cast<size_t>(
+        program ? std::distance(program.getBody().front().begin(), program.getBody().front().end())
+                : 0);
+    if (program && (kernel.getSchedule()->getSweep().size() != operations ||
+                    kernel.getSchedule()->getPlace().size() != operations))
+      return kernel.emitOpError("expected a schedule of ")
+             << operations << " operations, one sweep and one place each";
     for (Operation &op : body.without_terminator())
-      if (!op.hasTrait<hydra::PrimitiveTier>())
-        return kernel.emitOpError("may hold primitives only").attachNote(op.getLoc())
+      if (!op.hasTrait<hydra::PrimitiveTier>() && !isa<rows::ProgramOp>(op))
+        return kernel.emitOpError("may hold a row program or primitives only")
+                   .attachNote(op.getLoc())
                << "found " << op.getName() << " here";
     return success();
   }

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "dialects/hydra/KernelScalars.h"
+#include "dialects/plan/KernelScalars.h"
 #include "dialects/plan/KernelWork.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
@@ -90,12 +90,13 @@ std::vector<std::pair<int64_t, int64_t>> ranges(int64_t items, Split split) {
 KernelHarness::KernelHarness(const std::string& function) {
   DialectRegistry registry;
   registry.insert<HydraDialect, plan::PlanDialect, func::FuncDialect>();
+  rows::registerRowBodyExternalModels(registry);
   registerKernelExternalModels(registry);
 #if __has_include("compiler/interpreter/Interpreter.h")
   registerInterpreterExternalModels(registry);
 #endif
   context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-  context->loadDialect<HydraDialect, plan::PlanDialect, func::FuncDialect>();
+  context->loadDialect<HydraDialect, rows::RowsDialect, plan::PlanDialect, func::FuncDialect>();
   context->getDiagEngine().registerHandler([this](Diagnostic& diagnostic) {
     diagnostics += diagnostic.str() + "\n";
     return success();
@@ -111,7 +112,8 @@ KernelHarness::KernelHarness(const std::string& function) {
   builder.setInsertionPointToEnd(module->getBody());
   // The real items are set below, from the finished body.
   planned = plan::KernelOp::create(builder, source.getLoc(), "k", FusionKind::rows, "test",
-                                   ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1}, 0, 0);
+                                   ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1}, 0, 0,
+                                   plan::RowScheduleAttr());
   planned.getBody().push_back(new Block);
   Block& body = planned.getBody().front();
   IRMapping mapping;
@@ -122,10 +124,16 @@ KernelHarness::KernelHarness(const std::string& function) {
   SmallVector<Value> yielded;
   for (Value value : block.getTerminator()->getOperands()) yielded.push_back(mapping.lookup(value));
   YieldOp::create(builder, source.getLoc(), yielded);
-  for (const KernelScalar& scalar : collectKernelScalars(body))
-    scalars.push_back(kernelScalarBits(scalar));
-  neutralizeKernelScalars(body);
-  plan::KernelWork work = plan::getKernelWork(body);
+  plan::neutralizeKernelScalars(body);
+  FailureOr<plan::RowScheduleAttr> schedule = plan::formRowProgram(body);
+  if (failed(schedule)) {
+    module = nullptr;
+    return;
+  }
+  if (*schedule) planned.setScheduleAttr(*schedule);
+  for (const plan::KernelScalar& scalar : plan::scalarsOfLaunch(block, body))
+    scalars.push_back(plan::kernelScalarBits(scalar));
+  plan::KernelWork work = plan::getKernelWork(body, *schedule);
   planned.setItems(work.items);
   planned.setGrain(work.grain);
   planned.setPartialBytes(work.partialBytes);

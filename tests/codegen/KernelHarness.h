@@ -41,8 +41,8 @@ enum class Split { whole, single, irregular };
 
 class KernelHarness {
  public:
-  // `function` is the text of one func.func named "f" that holds one hydra op and returns all of
-  // its results.
+  // `function` is the text of one func.func named "f" that holds one hydra op, or a region
+  // of row-wise ones, and returns results of it.
   explicit KernelHarness(const std::string& function);
 
   // Compiles for `isaLevel`. False, with the diagnostics in messages(), if that fails.
@@ -52,6 +52,7 @@ class KernelHarness {
   func::FuncOp function() { return source; }
   const CodeImage& image() const { return code; }
   plan::KernelOp kernel() { return planned; }
+  ModuleOp planModule() { return *module; }
 
   // One buffer per argument; one per result comes back. Results start as NaN, scratch and partial
   // results as garbage; red zones around every buffer are checked. `inPlace[i]` >= 0 makes result i

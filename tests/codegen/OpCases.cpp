@@ -191,6 +191,8 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
     cases.push_back(make("l2_norm" + suffix, function("l2_norm", {heads}, norm, {heads})));
     cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
     addRows(c, cases, "l2_norm" + suffix, "l2_norm", {heads}, norm, {heads});
+    std::string oneHead = "{heads = 1, eps = 1.0e-3 : f64}";
+    cases.push_back(make("l2_norm_one_head" + suffix, function("l2_norm", {x}, oneHead, {x})));
     for (const char* eps2 : {"1.0e-3", "2.5"}) {
       std::string attributes = std::string("{heads = 3, eps = ") + eps2 + " : f64}";
       cases.push_back(make("l2_norm_grad" + std::string(eps2[0] == '1' ? "" : "_below") + suffix,
@@ -260,7 +262,6 @@ std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
       cases.push_back(make("window_tail_" + number(count) + suffix,
                            function("window_tail", {history, x, kScalarInt}, "", {history})));
       cases.back().integers = {{count, count}};
-      cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
     }
   }
   return cases;
@@ -399,7 +400,7 @@ std::vector<OpCase> mlir::hydra::testing::lossCases() {
 std::vector<OpCase> mlir::hydra::testing::allOpCases() {
   std::vector<OpCase> cases;
   for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), attentionCases(),
-                    lossCases()})
+                    lossCases(), fusedCases()})
     cases.insert(cases.end(), part.begin(), part.end());
   return cases;
 }

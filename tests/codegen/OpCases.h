@@ -37,6 +37,8 @@ std::vector<OpCase> sequenceCases();
 std::vector<OpCase> moveCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> lossCases();
+// Regions of several primitives, and row programs written by hand.
+std::vector<OpCase> fusedCases();
 std::vector<OpCase> allOpCases();
 
 }  // namespace mlir::hydra::testing

@@ -172,8 +172,7 @@ TEST_P(OpTest, AgreesWithTheInterpreter) {
       EXPECT_TRUE(sameBits(function, item, *expected, whole, harness.run(inputs, split)))
           << "depends on the division of the work";
     if (item.inPlaceResult < 0) continue;
-    auto& op = *harness.kernel().getBody().front().begin();
-    ASSERT_TRUE(plan::mayRunInPlace(&op, item.inPlaceResult, item.inPlaceOperand));
+    ASSERT_TRUE(plan::mayOverwrite(harness.kernel(), item.inPlaceOperand, item.inPlaceResult));
     std::vector<int> inPlace(function.getNumResults(), -1);
     inPlace[item.inPlaceResult] = item.inPlaceOperand;
     for (Split split : {Split::whole, Split::single})
@@ -181,6 +180,38 @@ TEST_P(OpTest, AgreesWithTheInterpreter) {
           << "differs in place";
   }
   ASSERT_FALSE(first.empty()) << "this machine runs no supported level";
+}
+
+// What is emitted is what the op says it computes.
+TEST_P(OpTest, RowProgramEqualsTheRule) {
+  const OpCase& item = GetParam();
+  KernelHarness harness(item.text);
+  func::FuncOp function = harness.function();
+  ASSERT_TRUE(function) << harness.messages();
+  func::FuncOp program = function.clone();
+  FailureOr<plan::RowScheduleAttr> schedule = plan::formRowProgram(program.getBody().front());
+  ASSERT_TRUE(succeeded(schedule)) << harness.messages();
+  if (*schedule) {
+    std::vector<Words> inputs = randomInputs(function, item);
+    prepare(function, item.prepare, inputs);
+    FailureOr<NamedTensors> expected = interpretFunction(function, bindings(function, inputs));
+    FailureOr<NamedTensors> computed = interpretFunction(program, bindings(program, inputs));
+    ASSERT_TRUE(succeeded(expected) && succeeded(computed)) << harness.messages();
+    std::vector<Words> words;
+    for (auto [number, type] : llvm::enumerate(program.getResultTypes())) {
+      const TensorValue& tensor = computed->at(resultKey(program, number));
+      if (!isInteger(type)) {
+        words.push_back(fromTensor(tensor));
+        continue;
+      }
+      std::vector<int32_t> integers;
+      for (double value : tensor.elements())
+        integers.push_back(std::isnan(value) ? 0 : static_cast<int32_t>(value));
+      words.push_back(Words::integers(integers));
+    }
+    compare(function, item, *expected, words);
+  }
+  program.erase();
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, OpTest, ::testing::ValuesIn(allOpCases()),
@@ -193,15 +224,17 @@ const std::set<std::string> kWithoutKernel = {"hydra.constant", "hydra.rope_tabl
                                               "hydra.reshape",  "hydra.stop",
                                               "hydra.matmul",   "hydra.causal_conv"};
 
-TEST(Emission, EveryPrimitiveHasAKernelAndACase) {
+TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
   DialectRegistry registry;
   registry.insert<HydraDialect>();
+  rows::registerRowBodyExternalModels(registry);
   registerKernelExternalModels(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadDialect<HydraDialect>();
   std::set<std::string> covered;
   for (const OpCase& item : allOpCases()) {
     size_t at = item.text.find("hydra.");
+    if (at == std::string::npos) continue;
     covered.insert(item.text.substr(at, item.text.find(' ', at) - at));
   }
   int primitives = 0;
@@ -210,8 +243,11 @@ TEST(Emission, EveryPrimitiveHasAKernelAndACase) {
     ++primitives;
     std::string text = name.getStringRef().str();
     bool hasKernel = name.hasInterface<KernelOpInterface>();
-    EXPECT_EQ(hasKernel, kWithoutKernel.count(text) == 0) << text;
-    EXPECT_EQ(hasKernel, covered.count(text) == 1) << text << " has no case in OpCases.cpp";
+    bool hasBody = name.hasInterface<rows::RowBodyOpInterface>();
+    EXPECT_FALSE(hasKernel && hasBody) << text << " has two emissions";
+    EXPECT_EQ(hasKernel || hasBody, kWithoutKernel.count(text) == 0) << text;
+    EXPECT_EQ(hasKernel || hasBody, covered.count(text) == 1)
+        << text << " has no case in OpCases.cpp";
   }
   EXPECT_GT(primitives, 30);
 }

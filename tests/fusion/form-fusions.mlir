@@ -13,7 +13,8 @@ func.func @kinds(%x: tensor<2x4xf32>, %w: tensor<4xf32>, %m: tensor<3x4xf32>) ->
   // CHECK-NEXT: ^bb0(%[[C:.*]]: tensor<2x4xf32>):
   // CHECK-NEXT: hydra.binary <mul> %[[C]], %[[C]]
   %s = hydra.binary <mul> %n, %n : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
-  // CHECK: hydra.fusion <columns> "single"(%[[S]])
+  // The kind is derived: what has a row body is of kind rows, column sums included.
+  // CHECK: hydra.fusion <rows> "single"(%[[S]])
   %c = hydra.reduce <sum> <leading> %s : (tensor<2x4xf32>) -> tensor<4xf32>
   // Neither matmuls nor aliases become kernels.
   // CHECK-NOT: hydra.fusion

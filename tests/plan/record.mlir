@@ -10,8 +10,10 @@
 // The buffer between the stages of a reduction is dead after the second, all others after their last reader.
 // CHECK: plan.launch @reduce_{{.*}} stage 1 [#plan.ref<inputs, 0, 16>, #plan.ref<record, 0, 4>, #plan.ref<arena, 0, 8>]
 // CHECK-NEXT: plan.dead <arena, 0, 64>
-// CHECK: plan.launch @unary_{{.*}} stage 0 [#plan.ref<record, 0, 4>, #plan.ref<arena, 0, 4>]
-// CHECK-NEXT: plan.launch @binary_{{.*}} stage 0 [#plan.ref<arena, 0, 4>, #plan.ref<arena, 64, 4>, #plan.ref<record, 64, 4>]
+// CHECK: plan.launch @reduce_{{.*}} stage 1 [#plan.ref<inputs, 0, 16>, #plan.ref<arena, 0, 4>, #plan.ref<arena, 64, 4>]
+// CHECK-NEXT: plan.dead <arena, 64, 64>
+// CHECK-NEXT: plan.launch @unary_{{.*}} stage 0 [#plan.ref<record, 0, 4>, #plan.ref<arena, 64, 4>]
+// CHECK-NEXT: plan.launch @binary_{{.*}} stage 0 [#plan.ref<arena, 64, 4>, #plan.ref<arena, 0, 4>, #plan.ref<record, 64, 4>]
 // CHECK-NEXT: plan.dead <arena, 0, 128>
 func.func @accumulate(%x: tensor<4xf32>)
     -> (tensor<4xf32> {hydra.binding = #hydra.binding<output "y">},

@@ -3,9 +3,14 @@
 plan.region_size <arena> 128
 plan.region_size <inputs> 64
 plan.region_size <outputs> 64
-plan.kernel @k <rows> attributes {grain = array<i64: 1>, hash = "0", items = array<i64: 1>, partial_bytes = 0 : i64, scratch_bytes = 0 : i64} {
+plan.kernel @k <rows> attributes {grain = array<i64: 1>, hash = "0", items = array<i64: 1>, partial_bytes = 0 : i64, schedule = #plan.row_schedule<sweeps = 1, flat = true, unrolled = false, item = 32, chunk_rows = 0, threads = 256, block_rows = 0, sweep = [0, 0, 0], place = [0, 0, 0]>, scratch_bytes = 0 : i64} {
 ^bb0(%x: tensor<4xf32>):
-  %y = hydra.unary <exp> %x : (tensor<4xf32>) -> tensor<4xf32>
+  %y = rows.program(%x) attributes {rows = 1 : i64, segments = 1 : i64, width = 4 : i64} : (tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%a: tensor<4xf32>):
+    %1 = rows.read %a <same> <same> {extent = 4 : i64, pitch = 4 : i64} : tensor<4xf32> -> f32
+    %2 = math.exp %1 : f32
+    rows.write %2 to 0 <same> {extent = 4 : i64, pitch = 4 : i64} : f32
+  }
   hydra.yield %y : tensor<4xf32>
 }
 plan.entry @good <"good", 0 x 0, ""> attributes {arena_bytes = 128 : i64, flops = 0 : i64} {

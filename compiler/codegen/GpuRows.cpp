@@ -1,0 +1,294 @@
+// Kind `rows` on a GPU: row programs on scalars, a warp per row or segment. Lane l works on columns
+// l, l + 32, ...; a flat program and the stage after column reductions have a thread per element or
+// column; a chunk of rows has a warp, so that each partial result belongs to one lane.
+//
+// Loops over columns are the same for all lanes of a warp: a tail is a block with lanes that are
+// not there, which take part in shuffles, leave their states as they were and store nothing.
+#include "compiler/codegen/KernelEmitters.h"
+#include "compiler/codegen/RowEmission.h"
+#include "dialects/plan/KernelScalars.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+namespace {
+
+constexpr int64_t kWarp = 32;
+
+class GpuRowMachine : public RowMachine {
+public:
+  GpuRowMachine(ImplicitLocOpBuilder &builder, Value lane) : RowMachine(builder), lane(lane) {}
+
+  // The segment of this warp; null: all, one after the other.
+  Value segment;
+
+  VectorType shape() override { return {}; }
+  Value spread(Value scalar) override { return scalar; }
+  Value columnsOf(const Lanes &lanes) override {
+    return arith::TruncIOp::create(b, b.getI32Type(), lanes.column);
+  }
+  Value neighbor(Value element) override { return exchange(element, 1); }
+  Value cloneScalar(Operation *op, ValueRange operands) override {
+    Operation *copy = op->cloneWithoutRegions();
+    copy->setOperands(operands);
+    b.insert(copy);
+    return copy->getResult(0);
+  }
+
+  Value load(Type type, Value pointer, Value offset, const Lanes &lanes) override {
+    return loadScalar(type, pointer, add(offset, lanes.column));
+  }
+  void store(Value element, Value pointer, Value offset, const Lanes &lanes) override {
+    onlyIf(lanes.mask, [&] { storeScalar(element, pointer, add(offset, lanes.column)); });
+  }
+  Value loadStrided(Type type, Value pointer, Value offset, int64_t factor, int64_t phase,
+                    const Lanes &lanes) override {
+    return loadScalar(type, pointer, add(add(offset, mul(lanes.column, factor)), index(phase)));
+  }
+  void storeStrided(ArrayRef<Value> phases, Value pointer, Value offset,
+                    const Lanes &lanes) override {
+    Value start = add(offset, mul(lanes.column, static_cast<int64_t>(phases.size())));
+    onlyIf(lanes.mask, [&] {
+      for (auto [phase, value] : llvm::enumerate(phases))
+        storeScalar(value, pointer, add(start, index(static_cast<int64_t>(phase))));
+    });
+  }
+  Value loadScalar(Type type, Value pointer, Value offset) override {
+    return LLVM::LoadOp::create(b, type, address(type, pointer, offset), bytesOf(type));
+  }
+  void storeScalar(Value value, Value pointer, Value offset) override {
+    Type type = value.getType();
+    LLVM::StoreOp::create(b, value, address(type, pointer, offset), bytesOf(type));
+  }
+  void single(llvm::function_ref<void()> body) override {
+    onlyIf(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0)), body);
+  }
+
+  // A range of one thread.
+  States fold(Value begin, Value end, ValueRange identity, Step step, Combine) override {
+    return forLoop(begin, end, 1, identity, [&](Value column, ValueRange carried) {
+      return step({column, Value()}, carried);
+    });
+  }
+  States fold(int64_t begin, int64_t end, ValueRange identity, Step step, Combine) override {
+    int64_t whole = begin + (end - begin) / kWarp * kWarp;
+    States states = llvm::to_vector(identity);
+    if (whole > begin)
+      states =
+          forLoop(index(begin), index(whole), kWarp, states, [&](Value column, ValueRange carried) {
+            return step({add(column, lane), Value()}, carried);
+          });
+    return whole < end ? step(tail(whole, end, -1), states) : states;
+  }
+  SmallVector<Lanes> blocks(int64_t begin, int64_t end) override {
+    SmallVector<Lanes> result;
+    for (int64_t column = begin; column < end; column += kWarp) {
+      int64_t block = column / kWarp;
+      result.push_back(column + kWarp <= end ? Lanes{add(index(column), lane), Value(), block}
+                                             : tail(column, end, block));
+    }
+    return result;
+  }
+  void tiles(int64_t end, llvm::function_ref<void(ArrayRef<Lanes>)> body) override {
+    int64_t whole = end / kWarp * kWarp;
+    forLoop(index(0), index(whole), kWarp, {}, [&](Value column, ValueRange) {
+      body(Lanes{add(column, lane), Value()});
+      return States();
+    });
+    if (whole < end)
+      body(tail(whole, end, -1));
+  }
+  States across(ValueRange states, Combine combine) override {
+    States values = llvm::to_vector(states);
+    for (int64_t distance = kWarp / 2; distance >= 1; distance /= 2) {
+      States others;
+      for (Value value : values)
+        others.push_back(exchange(value, distance));
+      values = combine(values, others);
+    }
+    return values;
+  }
+  void segments(int64_t count, llvm::function_ref<void(Value)> body) override {
+    if (segment)
+      return body(segment);
+    forLoop(index(0), index(count), 1, {}, [&](Value number, ValueRange) {
+      body(number);
+      return States();
+    });
+  }
+  States loop(Value begin, Value end, ValueRange initial,
+              llvm::function_ref<States(Value, ValueRange)> body) override {
+    return forLoop(begin, end, 1, initial, body);
+  }
+
+  Value index(int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); }
+  Value add(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
+  Value mul(Value a, int64_t c) { return arith::MulIOp::create(b, a, index(c)); }
+  Value less(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c); }
+  // All lanes of a warp agree on `condition`, or nothing in the body is exchanged.
+  void onlyIf(Value condition, llvm::function_ref<void()> body) {
+    if (!condition)
+      return body();
+    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    body();
+  }
+
+private:
+  static unsigned bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
+  Value address(Type type, Value pointer, Value offset) {
+    return LLVM::GEPOp::create(b, pointer.getType(), type, pointer, ValueRange{offset});
+  }
+  // The last, partial block: lanes beyond it look at the last column.
+  Lanes tail(int64_t begin, int64_t end, int64_t block) {
+    Value column = add(index(begin), lane), there = less(column, index(end));
+    return {arith::MinSIOp::create(b, column, index(end - 1)), there, block};
+  }
+  States forLoop(Value begin, Value end, int64_t step, ValueRange initial,
+                 llvm::function_ref<States(Value, ValueRange)> body) {
+    auto loop = scf::ForOp::create(
+        b, begin, end, index(step), initial,
+        [&](OpBuilder &inner, Location, Value position, ValueRange carried) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+          scf::YieldOp::create(b, body(position, carried));
+        });
+    return llvm::to_vector_of<Value>(loop.getResults());
+  }
+  Value shuffle32(Value word, int64_t distance) {
+    auto constant = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(value)));
+    };
+    // Every lane of a full warp takes part.
+    return NVVM::ShflOp::create(b, word.getType(), constant(-1), word, constant(distance),
+                                constant(kWarp - 1), NVVM::ShflKind::bfly, UnitAttr());
+  }
+  // The value of the lane whose number differs in the bits of `distance`.
+  Value exchange(Value value, int64_t distance) {
+    if (bytesOf(value.getType()) == 4)
+      return shuffle32(value, distance);
+    Type i32 = b.getI32Type(), i64 = b.getI64Type();
+    Value bits = arith::BitcastOp::create(b, i64, value), half = index(32);
+    Value low = arith::TruncIOp::create(b, i32, bits);
+    Value high = arith::TruncIOp::create(b, i32, arith::ShRUIOp::create(b, bits, half));
+    low = arith::ExtUIOp::create(b, i64, shuffle32(low, distance));
+    high = arith::ExtUIOp::create(b, i64, shuffle32(high, distance));
+    bits = arith::OrIOp::create(b, low, arith::ShLIOp::create(b, high, half));
+    return arith::BitcastOp::create(b, value.getType(), bits);
+  }
+
+  Value lane;
+};
+
+// Parameters of the kernel: a pointer per tensor read, one per tensor written, partial results and
+// scratch if there are any, then the scalars.
+struct Parameters {
+  SmallVector<Type> types;
+  unsigned partial = 0, scratch = 0, scalars = 0;
+};
+
+Parameters parametersOf(plan::KernelOp kernel, rows::ProgramOp program) {
+  MLIRContext *context = kernel.getContext();
+  Parameters result;
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  result.types.assign(program.getNumOperands() + program.getNumResults(), pointer);
+  result.partial = result.types.size();
+  if (kernel.getPartialBytes() > 0)
+    result.types.push_back(pointer);
+  result.scratch = result.types.size();
+  if (kernel.getScratchBytes() > 0)
+    result.types.push_back(pointer);
+  result.scalars = result.types.size();
+  for (auto scalar : program.getBody().getOps<rows::ScalarOp>())
+    result.types.push_back(scalar.getType());
+  return result;
+}
+
+} // namespace
+
+LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module) {
+  auto program = *kernel.getBody().getOps<rows::ProgramOp>().begin();
+  plan::RowScheduleAttr schedule = *kernel.getSchedule();
+  ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  Parameters parameters = parametersOf(kernel, program);
+  std::string name = kernel.getSymName().str() + (stage ? "_s" + std::to_string(stage) : "");
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), parameters.types);
+  auto function = LLVM::LLVMFuncOp::create(b, name, type);
+  auto threads = static_cast<int32_t>(schedule.getThreads());
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), b.getDenseI32ArrayAttr({threads}));
+  b.setInsertionPointToStart(function.addEntryBlock(b));
+
+  Type i64 = b.getI64Type();
+  auto toI64 = [&](Value value) -> Value { return arith::ExtUIOp::create(b, i64, value); };
+  Value block = toI64(NVVM::BlockIdXOp::create(b, b.getI32Type()));
+  Value inBlock = toI64(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+  };
+  Value thread =
+      arith::AddIOp::create(b, arith::MulIOp::create(b, block, constant(threads)), inBlock);
+  Value lane = arith::RemUIOp::create(b, thread, constant(kWarp));
+  Value warp = arith::DivUIOp::create(b, thread, constant(kWarp));
+  GpuRowMachine machine(b, lane);
+
+  RowEmission::Memory memory;
+  memory.tensor = [&](Value tensor) -> Value {
+    if (auto argument = dyn_cast<BlockArgument>(tensor))
+      return function.getArgument(argument.getArgNumber());
+    return function.getArgument(program.getNumOperands() +
+                                cast<OpResult>(tensor).getResultNumber());
+  };
+  DenseMap<Operation *, unsigned> scalars;
+  for (auto [number, scalar] : llvm::enumerate(program.getBody().getOps<rows::ScalarOp>()))
+    scalars[scalar] = parameters.scalars + static_cast<unsigned>(number);
+  memory.scalar = [&](rows::ScalarOp scalar) -> Value {
+    return function.getArgument(scalars.lookup(scalar));
+  };
+  if (kernel.getPartialBytes() > 0)
+    memory.partial = function.getArgument(parameters.partial);
+  if (kernel.getScratchBytes() > 0) {
+    Value offset =
+        arith::MulIOp::create(b, warp, constant(static_cast<int64_t>(kernel.getScratchBytes())));
+    Value base = function.getArgument(parameters.scratch);
+    memory.scratch =
+        LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base, ValueRange{offset});
+  }
+
+  RowEmission emission(machine, program, schedule, std::move(memory));
+  emission.uniform();
+  auto atMost = [&](Value a, Value c) -> Value { return arith::MinSIOp::create(b, a, c); };
+  Value next = machine.add(thread, constant(1));
+  if (stage == 1) {
+    int64_t columns = 1;
+    for (auto reduce : program.getBody().getOps<rows::ColumnReduceOp>())
+      columns = std::max(columns, plan::partialColumns(program, reduce));
+    emission.totals(thread, atMost(next, constant(columns)));
+  } else if (schedule.getFlat()) {
+    Value limit = machine.mul(emission.rowLimit(), program.getColumns());
+    emission.flat(thread, atMost(next, limit));
+  } else if (schedule.getChunkRows()) {
+    Value limit = emission.rowLimit();
+    Value chunks = constant(plan::chunksOf(program, schedule));
+    machine.onlyIf(machine.less(warp, chunks), [&] {
+      Value first = machine.mul(warp, schedule.getChunkRows());
+      emission.chunk(warp, first,
+                     atMost(machine.add(first, constant(schedule.getChunkRows())), limit));
+    });
+  } else {
+    Value limit = emission.rowLimit();
+    auto segments = static_cast<int64_t>(program.getSegments());
+    Value row = arith::DivUIOp::create(b, warp, constant(segments));
+    machine.segment = arith::RemUIOp::create(b, warp, constant(segments));
+    machine.onlyIf(machine.less(row, limit), [&] { emission.row(row); });
+  }
+  LLVM::ReturnOp::create(b, ValueRange{});
+  return success();
+}

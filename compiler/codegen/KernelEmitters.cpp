@@ -1,0 +1,51 @@
+#include "compiler/codegen/KernelEmitters.h"
+
+#include "compiler/codegen/KernelEmitter.h"
+#include "dialects/rows/RowsDialect.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+// A primitive whose kind has an emitter of its own, attached to the op.
+static LogicalResult emitWholeKind(plan::KernelOp kernel, KernelEmitter &e) {
+  return cast<KernelOpInterface>(kernel.getBody().front().front()).emitKernel(e);
+}
+
+// The one op of a kernel; null, after a diagnostic, if it is not the only one or has no schedule it
+// needs.
+static Operation *bodyOf(plan::KernelOp kernel) {
+  auto operations = kernel.getBody().front().without_terminator();
+  if (!llvm::hasSingleElement(operations)) {
+    kernel.emitOpError("expected one row program or one primitive, and hydra.yield; found ")
+        << std::distance(operations.begin(), operations.end()) << " operations";
+    return nullptr;
+  }
+  Operation *op = &*operations.begin();
+  if (!isa<rows::ProgramOp>(op) || kernel.getSchedule())
+    return op;
+  kernel.emitOpError("has a row program without a schedule");
+  return nullptr;
+}
+
+CpuKernelEmitter hydra::cpuEmitterFor(plan::KernelOp kernel) {
+  Operation *op = bodyOf(kernel);
+  if (!op)
+    return nullptr;
+  if (isa<rows::ProgramOp>(op))
+    return emitCpuRows;
+  if (isa<KernelOpInterface>(op))
+    return emitWholeKind;
+  op->emitOpError("has no kernel: it is a command, an alias or a constant of the plan, or its "
+                  "emission is missing");
+  return nullptr;
+}
+
+GpuKernelEmitter hydra::gpuEmitterFor(plan::KernelOp kernel) {
+  Operation *op = bodyOf(kernel);
+  if (!op)
+    return nullptr;
+  if (isa<rows::ProgramOp>(op))
+    return emitGpuRows;
+  op->emitOpError("has no kernel for GPUs yet: only row programs do");
+  return nullptr;
+}

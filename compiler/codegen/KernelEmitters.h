@@ -1,0 +1,27 @@
+// The registry of emitters: one per kind of kernel and target. An emitter reads plan.kernel and
+// decides nothing.
+#ifndef HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H
+#define HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H
+
+#include "dialects/plan/PlanDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::hydra {
+
+// A CPU kernel: the code of one stage at the emitter's insertion point.
+using CpuKernelEmitter = LogicalResult (*)(plan::KernelOp, KernelEmitter &);
+
+// The emitter for `kernel`; null, after a diagnostic, if its kind has none for the target.
+CpuKernelEmitter cpuEmitterFor(plan::KernelOp kernel);
+
+// A GPU kernel: the function of one stage, at the end of `module`.
+using GpuKernelEmitter = LogicalResult (*)(plan::KernelOp, int stage, ModuleOp module);
+GpuKernelEmitter gpuEmitterFor(plan::KernelOp kernel);
+
+// Row programs (rows.program under a schedule).
+LogicalResult emitCpuRows(plan::KernelOp kernel, KernelEmitter &e);
+LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module);
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_COMPILER_CODEGEN_KERNELEMITTERS_H

@@ -1,0 +1,127 @@
+// Row programs as PTX: the same bodies and schedules as on CPUs, assembled for every architecture
+// without spills.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "compiler/codegen/GpuCode.h"
+#include "dialects/rows/RowsDialect.h"
+#include "dialects/target/GpuFacts.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Program.h"
+#include "tests/codegen/KernelHarness.h"
+#include "tests/codegen/OpCases.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+using namespace mlir::hydra::testing;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+// Cases of every shape of program: flat, rows, segments, windows, gathered rows, column sums,
+// regions.
+const char* const kCases[] = {"unary_silu_48",
+                              "binary_i32_max_33",
+                              "binary_broadcast3_33",
+                              "rms_norm_48",
+                              "rms_norm_48_rows_8",
+                              "rms_norm_grad0_33",
+                              "rms_norm_weight_grad_chunks",
+                              "l2_norm_grad_17",
+                              "rope_16_position",
+                              "swiglu_33",
+                              "swiglu_grad_48",
+                              "split_17",
+                              "concat_17",
+                              "shift_from_16_33_history",
+                              "unfold_history_3_17",
+                              "fold_3_33",
+                              "window_tail_2_33",
+                              "embedding_48",
+                              "reduce_sum_all_48",
+                              "reduce_all_pieces",
+                              "reduce_max_leading_33",
+                              "cross_entropy_1001",
+                              "adamw_20000",
+                              "fused_add_norm_160",
+                              "fused_norm_gradients_160",
+                              "fused_softmax_160",
+                              "fused_norm_rope_17",
+                              "fused_log_sum_exp_100"};
+
+class GpuRows : public ::testing::TestWithParam<OpCase> {};
+
+std::vector<OpCase> gpuCases() {
+  std::vector<OpCase> cases;
+  for (OpCase& item : allOpCases())
+    if (llvm::is_contained(kCases, item.name)) cases.push_back(std::move(item));
+  return cases;
+}
+
+std::string textOf(const std::string& path) {
+  std::ifstream stream(path);
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+TEST_P(GpuRows, AssemblesWithoutSpills) {
+  KernelHarness harness(GetParam().text);
+  ASSERT_TRUE(harness.function()) << harness.messages();
+  const char* assembler = std::getenv("HYDRA_PTXAS");
+  for (const GpuFacts& facts : allGpuFacts()) {
+    StringRef architecture = facts.name;
+    FailureOr<std::string> ptx = generatePtx(harness.planModule(), architecture);
+    ASSERT_TRUE(succeeded(ptx)) << harness.messages();
+    EXPECT_THAT(*ptx, HasSubstr(".visible .entry k("));
+    EXPECT_THAT(*ptx, HasSubstr(".target " + architecture.str()));
+    EXPECT_THAT(*ptx, Not(HasSubstr(".extern")));
+    if (!assembler) continue;
+    llvm::SmallString<128> input, output;
+    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "ptx", input));
+    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "txt", output));
+    std::ofstream(input.str().str()) << *ptx;
+    std::string option = "-arch=" + architecture.str();
+    std::optional<StringRef> streams[] = {std::nullopt, output.str(), output.str()};
+    int code = llvm::sys::ExecuteAndWait(assembler,
+                                         {assembler, "-v", option, input.str(), "-o", "/dev/null"},
+                                         std::nullopt, streams);
+    std::string report = textOf(output.str().str());
+    EXPECT_EQ(code, 0) << report << *ptx;
+    EXPECT_THAT(report, HasSubstr("0 bytes spill stores, 0 bytes spill loads"));
+    EXPECT_THAT(report, Not(::testing::ContainsRegex("[1-9][0-9]* bytes spill")));
+    llvm::sys::fs::remove(input);
+    llvm::sys::fs::remove(output);
+  }
+  if (!assembler)
+    GTEST_SKIP() << "PTX was generated but not assembled: no ptxas; install the CUDA toolkit and "
+                    "configure again";
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, GpuRows, ::testing::ValuesIn(gpuCases()),
+                         [](const ::testing::TestParamInfo<OpCase>& info) {
+                           return info.param.name;
+                         });
+
+TEST(GpuRows, EveryCaseExists) { EXPECT_EQ(gpuCases().size(), std::size(kCases)); }
+
+TEST(GpuRows, IsDeterministicAndRefusesWhatItCannotDo) {
+  KernelHarness norm(gpuCases().front().text);
+  FailureOr<std::string> first = generatePtx(norm.planModule(), "sm_80");
+  FailureOr<std::string> second = generatePtx(norm.planModule(), "sm_80");
+  ASSERT_TRUE(succeeded(first) && succeeded(second));
+  EXPECT_EQ(*first, *second);
+  EXPECT_TRUE(failed(generatePtx(norm.planModule(), "sm_70")));
+  EXPECT_THAT(norm.messages(), HasSubstr(gpuNames() + "; found 'sm_70'"));
+  KernelHarness scatter(
+      "func.func @f(%x: tensor<5x4xf32>, %i: tensor<5xi32>) -> tensor<3x4xf32> { %r = "
+      "hydra.scatter_rows %x, %i {size = 3 : i64, scale = 1.0 : f64} : (tensor<5x4xf32>, "
+      "tensor<5xi32>) -> tensor<3x4xf32> return %r : tensor<3x4xf32> }");
+  EXPECT_TRUE(failed(generatePtx(scatter.planModule(), "sm_80")));
+  EXPECT_THAT(scatter.messages(), HasSubstr("no kernel for GPUs yet"));
+}
+
+}  // namespace
