@@ -54,10 +54,10 @@ class CaseRunner {
     HYDRA_RETURN_IF_ERROR(launch->Run());
 
     NumericTensors computed;
-    for (const artifact::NamedBuffer& buffer : entry->outputs) {
-      std::string known = TensorOfBinding("output/" + buffer.name);
+    for (const artifact::NamedBuffer* buffer : entry->Results()) {
+      std::string known = TensorOfBinding("output/" + buffer->name);
       if (known.empty()) continue;
-      HYDRA_ASSIGN_OR_RETURN(NumericTensor values, ReadBuffer(buffer, *launch));
+      HYDRA_ASSIGN_OR_RETURN(NumericTensor values, ReadBuffer(*buffer, *launch));
       computed.insert_or_assign(item.prefix + known, std::move(values));
     }
     if (name == "accumulate") HYDRA_RETURN_IF_ERROR(ReadGradients(computed));
