@@ -34,6 +34,7 @@ public:
   LogicalResult collectParameters();
   LogicalResult findLoss();
   LogicalResult differentiate(bool probe);
+  void recordLosses();
   void rename();
 
 private:
@@ -223,6 +224,17 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
   return success();
 }
 
+// Every loss term is a field of the step record: the mean over the micro-batches. Other outputs
+// stay as they are, or as who made them marked them.
+void TrainingFunction::recordLosses() {
+  for (unsigned index = 0; index < function.getNumResults(); ++index) {
+    BindingAttr binding = getResultBinding(function, index);
+    if (binding && binding.getKind() == BindingKind::output &&
+        binding.getName().getValue().starts_with("loss."))
+      markRecordField(function, index, "mean");
+  }
+}
+
 void TrainingFunction::rename() {
   auto entry = function->getAttrOfType<EntryAttr>(kEntryAttrName);
   std::string symbol = llvm::formatv("accumulate_{0}x{1}", entry.getBatch(), entry.getSeq());
@@ -245,6 +257,7 @@ LogicalResult hydra::differentiateTraining(func::FuncOp function, ParameterTable
   if (failed(training.collectParameters()) || failed(training.findLoss()) ||
       failed(training.differentiate(probe)))
     return failure();
+  training.recordLosses();
   training.rename();
   return success();
 }

@@ -126,6 +126,7 @@ std::string RunRecordText(const RunRecord& record) {
       {"total_tokens", record.total_tokens},
       {"initial_weights", record.initial_weights},
       {"settings", record.settings},
+      {"shape", {{"batch", record.batch}, {"seq", record.seq}}},
       {"model",
        {{"name", facts.model},
         {"spec_file", record.spec_file},
@@ -160,6 +161,11 @@ absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_vi
     HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
   }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
+  if (root.Find("shape")) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView shape, root.Get("shape"));
+    HYDRA_RETURN_IF_ERROR(Read(shape, "batch", record.batch));
+    HYDRA_RETURN_IF_ERROR(Read(shape, "seq", record.seq));
+  }
   HYDRA_RETURN_IF_ERROR(ReadModel(root, record));
   HYDRA_ASSIGN_OR_RETURN(const JsonView data, root.Get("data"));
   HYDRA_RETURN_IF_ERROR(Read(data, "fingerprint", record.data_fingerprint));

@@ -19,6 +19,8 @@ struct RunRecord {
   int64_t step = 0;  // updates done
   int64_t total_tokens = 0;
   std::map<std::string, std::string> settings;  // run settings, canonical
+  // Of a micro-batch, as resolved: the settings may say "auto". 0 in checkpoints that do not say.
+  int64_t batch = 0, seq = 0;
   EngineFacts facts;
   std::string data_fingerprint;  // "" if the weights were imported
   std::string tokenizer;         // "" if unknown

@@ -138,6 +138,10 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     for (const std::string& line : Differences(record_.facts, engine_.facts())) {
       Warn(absl::StrCat("this run will not be bit-identical: ", line));
     }
+    if (record_.batch != 0 && (record_.batch != engine_.batch() || record_.seq != engine_.seq())) {
+      Warn(absl::StrCat("this run will not be bit-identical: micro-batches of ", record_.batch, "x",
+                        record_.seq, " become ", engine_.batch(), "x", engine_.seq()));
+    }
     if (record_.data_fingerprint != dataset_.fingerprint()) {
       Warn("this run will not be bit-identical: the data differ from the checkpoint's");
     }
@@ -156,6 +160,8 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     for (const std::string& line : moved) Warn(line);
   }
   record_.settings = settings_.RunValues();
+  record_.batch = engine_.batch();
+  record_.seq = engine_.seq();
   record_.facts = engine_.facts();
   record_.data_fingerprint = dataset_.fingerprint();
   record_.tokenizer = dataset_.tokenizer();

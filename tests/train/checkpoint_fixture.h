@@ -21,7 +21,9 @@ class CheckpointFixture : public testing::Test {
     record.run_id = "r";
     record.step = step;
     record.total_tokens = 77;
-    record.settings = {{"seed", "1"}};
+    record.settings = {{"seed", "1"}, {"batch", "auto"}};
+    record.batch = 3;
+    record.seq = 5;
     record.facts = engine_.facts();
     record.facts.library_versions = {{"hydra", "1"}};
     record.facts.runtime = {{"oneDNN", "2.6.3"}, {"processor", "A (family 6)"}};

@@ -29,6 +29,8 @@ TEST_F(CheckpointTest, RoundTrip) {
   EXPECT_EQ(run.step, 9);
   EXPECT_EQ(run.total_tokens, 77);
   EXPECT_EQ(run.settings, expected.settings);
+  EXPECT_EQ(run.batch, 3);
+  EXPECT_EQ(run.seq, 5);
   EXPECT_EQ(run.records, expected.records);
   EXPECT_EQ(run.loss_ema, expected.loss_ema);
   EXPECT_EQ(run.facts.library_versions, expected.facts.library_versions);
