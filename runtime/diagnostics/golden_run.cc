@@ -66,7 +66,7 @@ absl::Status GoldenRun::ReadModel(JsonView config) {
   if (!routed_) return absl::OkStatus();
   Reader model(member);
   static_mode_ = model.Bool("static_routing_mode");
-  model_.adaptive = model.Bool("adaptive") && model.Int("recursions_per_block") > 1;
+  model_.adaptive = model.Bool("adaptive");
   // Blocks 0 < i < N-1 have a depth router.
   model_.depth_selection =
       !static_mode_ && model.Number("mod_capacity") > 0 && model.Int("n_mor_blocks") > 2;
@@ -98,16 +98,20 @@ absl::Status GoldenRun::ReadCurriculum(JsonView member) {
 }
 
 absl::Status GoldenRun::ReadBaseline(JsonView run) {
-  double ema = 0, var = 1, steps = 0;
+  double ema = 0, var = 1, steps = 0, known = 0;
   HYDRA_ASSIGN_OR_RETURN(const JsonView member, run.Get("baseline"));
   if (!member.is_null()) {
     Reader baseline(member);
     ema = baseline.Number("ema");
     var = baseline.Number("var");
     steps = static_cast<double>(baseline.Int("step"));
+    known = baseline.Bool("initialized") ? 1 : 0;
     HYDRA_RETURN_IF_ERROR(baseline.status());
   }
-  control_state_ = {{"baseline.ema", ema}, {"baseline.var", var}, {"baseline.steps", steps}};
+  control_state_ = {{"loss_ema", ema},
+                    {"loss_variance", var},
+                    {"loss_steps", steps},
+                    {"loss_initialized", known}};
   return absl::OkStatus();
 }
 
@@ -130,9 +134,9 @@ std::vector<GoldenScalar> GoldenRun::Controls(int64_t step) const {
   std::vector<GoldenScalar> values = {{"loss_scale", 1},
                                       {"mod_aux_weight", balance_weight_},
                                       {"ponder_weight", ponder_},
-                                      {"advantage_weight", advantage_},
                                       {"moe_teacher_weight", teacher_}};
-  for (const auto& [name, value] : PhaseOf(step).Controls()) values.push_back({name, value});
+  for (const auto& [name, value] : PhaseOf(step).Controls(advantage_))
+    values.push_back({name, value});
   return values;
 }
 

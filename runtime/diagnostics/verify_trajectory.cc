@@ -143,12 +143,12 @@ class TrajectoryRunner {
       computed_["final." + parameter.name] =
           NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}};
     }
-    for (const GoldenScalar& scalar : run_.control_state()) {
+    constexpr std::pair<const char*, const char*> kBaseline[] = {
+        {"loss_ema", "ema"}, {"loss_variance", "var"}, {"loss_steps", "step"}};
+    for (const auto& [state, name] : kBaseline) {
       HYDRA_ASSIGN_OR_RETURN(const std::vector<float> value,
-                             executor().Read<float>(hal::Region::kControlState, scalar.name));
-      // The file counts `step`, one.
-      computed_[scalar.name == "baseline.steps" ? "baseline.step" : scalar.name] =
-          NumericTensor{{}, {value[0]}};
+                             executor().Read<float>(hal::Region::kControlState, state));
+      computed_[absl::StrCat("baseline.", name)] = NumericTensor{{}, {value[0]}};
     }
     return absl::OkStatus();
   }

@@ -13,17 +13,17 @@ double Ramp(int64_t step, int64_t length) {
 
 std::string VariantName(double blend, bool selects, bool forced) {
   std::string name = blend <= 0 ? "fixed" : blend < 1 ? "blend" : "adaptive";
-  if (selects) name += "_hard";
+  if (selects) name += "_mod";
   if (forced) name += "_forced";
   return name;
 }
 
 }  // namespace
 
-std::vector<std::pair<const char*, double>> Phase::Controls() const {
+std::vector<std::pair<const char*, double>> Phase::Controls(double advantage_multiplier) const {
   return {{"mor_blend", mor_blend},
-          {"ponder_warmup", ponder_warmup},
-          {"advantage_ramp", advantage_ramp},
+          {"mor_ponder_warmup", ponder_warmup},
+          {"advantage_weight", advantage_ramp * advantage_multiplier},
           {"moe_ramp", expert_ramp}};
 }
 

@@ -15,7 +15,7 @@ namespace hydra::train {
 
 // What a model and its routing mode can change with the step.
 struct PhaseModel {
-  bool adaptive = false;  // recursion whose depth a router chooses, of more than one pass
+  bool adaptive = false;  // recursion whose depth a router chooses,
   bool depth_selection =
       false;                  // depth routing that can select: dynamic mode, a block with a router
   int64_t mor_warmup = 1000;  // steps over which the ponder loss warms up
@@ -41,8 +41,9 @@ struct Phase {
   double expert_ramp = 1;     // of residual_alpha
   bool teacher = false;       // whether a teacher expert counts
 
-  // By name of the control block. A program may not have all of them.
-  std::vector<std::pair<const char*, double>> Controls() const;
+  // By name of the control block. A program may not have all of them. `advantage_multiplier`: mult
+  // of model.md 10.
+  std::vector<std::pair<const char*, double>> Controls(double advantage_multiplier = 1) const;
 
   friend bool operator==(const Phase&, const Phase&) = default;
 };

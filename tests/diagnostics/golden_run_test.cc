@@ -14,16 +14,16 @@ const std::map<std::string, std::string>& Variants() {
   static const auto* variants = new std::map<std::string, std::string>{
       {"01_base_untied_eval", "fixed"},
       {"04_fixed_dense_train", "fixed"},
-      {"05_fixed_modhard_train", "fixed_hard"},
+      {"05_fixed_modhard_train", "fixed_mod"},
       {"06_mor_adaptive_train", "adaptive"},
-      {"07_mor_min1_modhard_train", "adaptive_hard"},
-      {"08_hard_eval_oddheads", "adaptive_hard"},
+      {"07_mor_min1_modhard_train", "adaptive_mod"},
+      {"08_hard_eval_oddheads", "adaptive_mod"},
       {"09_static_train", "adaptive"},
       {"10_static_eval_oob", "adaptive"},
-      {"11_rampup_train", "blend_hard"},
-      {"12_moe_top1_train", "adaptive_hard"},
-      {"13_moe_top2_train", "adaptive_hard"},
-      {"14_moe_forced_train", "adaptive_hard_forced"},
+      {"11_rampup_train", "blend_mod"},
+      {"12_moe_top1_train", "adaptive_mod"},
+      {"13_moe_top2_train", "adaptive_mod"},
+      {"14_moe_forced_train", "adaptive_mod_forced"},
       {"15_adamw_5steps", "fixed"},
   };
   return *variants;
@@ -58,10 +58,10 @@ TEST(GoldenRun, CompileFlagsNameModeAndVariants) {
       {"01_base_untied_eval", {}},
       {"04_fixed_dense_train", {"--routing=fixed"}},
       {"09_static_train", {"--routing=static", "--variant=adaptive"}},
-      {"14_moe_forced_train", {"--routing=dynamic", "--variant=adaptive_hard_forced"}},
+      {"14_moe_forced_train", {"--routing=dynamic", "--variant=adaptive_mod_forced"}},
       {"15_adamw_5steps",
-       {"--routing=dynamic", "--variant=fixed", "--variant=blend", "--variant=blend_hard",
-        "--variant=adaptive_hard"}}};
+       {"--routing=dynamic", "--variant=fixed", "--variant=blend", "--variant=blend_mod",
+        "--variant=adaptive_mod"}}};
   for (const auto& [name, flags] : expected) {
     SCOPED_TRACE(name);
     const absl::StatusOr<Golden> golden = OpenGolden(name);
@@ -83,8 +83,8 @@ TEST(GoldenRun, StateAndInputsOfTheFiles) {
     return -1000.0;
   };
   // A fresh baseline, and a teacher that counts until step 600.
-  EXPECT_EQ(value(run->control_state(), "baseline.var"), 1);
-  EXPECT_EQ(value(run->control_state(), "baseline.steps"), 0);
+  EXPECT_EQ(value(run->control_state(), "loss_variance"), 1);
+  EXPECT_EQ(value(run->control_state(), "loss_steps"), 0);
   EXPECT_EQ(value(run->Inputs(599), "teacher_expert"), 0);
   EXPECT_EQ(value(run->Inputs(600), "teacher_expert"), -1);
   EXPECT_EQ(value(run->Inputs(599), "forced_expert"), -1);

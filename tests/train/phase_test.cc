@@ -22,9 +22,9 @@ TEST(Phase, VariantsFollowTheCurriculum) {
   const std::pair<int64_t, std::pair<const char*, double>> expected[] = {
       {98, {"fixed", 0}},
       {99, {"blend", 0.3}},
-      {100, {"blend_hard", 0.7}},
-      {101, {"adaptive_hard", 1}},
-      {500, {"adaptive_hard", 1}}};
+      {100, {"blend_mod", 0.7}},
+      {101, {"adaptive_mod", 1}},
+      {500, {"adaptive_mod", 1}}};
   for (const auto& [step, phase] : expected) {
     const Phase found = PhaseAt(kRouted, curriculum, step, 0);
     EXPECT_EQ(found.variant, phase.first) << "step " << step;
@@ -36,7 +36,7 @@ TEST(Phase, WhatTheModelCannotDoIsInNoVariant) {
   const PhaseCurriculum on{.recursion = RecursionCurriculum{0, 0}, .depth = {.mlp_warmup = 0}};
   EXPECT_EQ(VariantAt({}, on, 10), "fixed");
   EXPECT_EQ(VariantAt({.adaptive = true}, on, 10), "adaptive");
-  EXPECT_EQ(VariantAt({.depth_selection = true}, on, 10), "fixed_hard");
+  EXPECT_EQ(VariantAt({.depth_selection = true}, on, 10), "fixed_mod");
   // Without experts nothing is forced.
   EXPECT_EQ(VariantAt({.forced_routing_steps = 100}, on, 10), "fixed");
   EXPECT_DOUBLE_EQ(PhaseAt({.depth_selection = true}, on, 10, 0).mor_blend, 0);
@@ -71,9 +71,9 @@ TEST(Phase, ControlsCarryTheValues) {
   const PhaseCurriculum curriculum{.recursion = RecursionCurriculum{460, 100}};
   const Phase phase = PhaseAt(kRouted, curriculum, 500, 250);
   std::map<std::string, double> controls;
-  for (const auto& [name, value] : phase.Controls()) controls[name] = value;
+  for (const auto& [name, value] : phase.Controls(2)) controls[name] = value;
   const std::map<std::string, double> expected = {
-      {"mor_blend", 0.4}, {"ponder_warmup", 0.25}, {"advantage_ramp", 0.4}, {"moe_ramp", 1}};
+      {"mor_blend", 0.4}, {"mor_ponder_warmup", 0.25}, {"advantage_weight", 0.8}, {"moe_ramp", 1}};
   EXPECT_EQ(controls, expected);
 }
 
@@ -85,10 +85,10 @@ TEST(Phase, DepthRoutingUnlocksByLoss) {
     return PhaseAt({.depth_selection = true}, curriculum, step, 0, lowest).variant;
   };
   EXPECT_EQ(variant(99, 3.0), "fixed");
-  EXPECT_EQ(variant(100, 3.0), "fixed_hard");
+  EXPECT_EQ(variant(100, 3.0), "fixed_mod");
   EXPECT_EQ(variant(100, 4.5), "fixed");
   EXPECT_EQ(variant(100, std::nullopt), "fixed");
-  EXPECT_EQ(variant(300, 4.5), "fixed_hard");
+  EXPECT_EQ(variant(300, 4.5), "fixed_mod");
 }
 
 }  // namespace

@@ -139,39 +139,6 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// What was read, to be printed again.
-Json ToJson(const JsonView& view) {
-  switch (view.kind()) {
-    case JsonKind::kBool:
-      return view.Bool().value_or(false);
-    case JsonKind::kInteger:
-      return view.Int().value_or(0);
-    case JsonKind::kUnsigned:
-      return view.Uint().value_or(0);
-    case JsonKind::kNumber:
-      return view.Double().value_or(0);
-    case JsonKind::kString:
-      return view.String().value_or("");
-    case JsonKind::kArray: {
-      Json list = Json::array();
-      if (const auto elements = view.Array(); elements.ok()) {
-        for (const JsonView& element : *elements) list.push_back(ToJson(element));
-      }
-      return list;
-    }
-    case JsonKind::kObject: {
-      Json object = Json::object();
-      if (const auto members = view.Object(); members.ok()) {
-        for (const auto& [key, value] : *members) object[key] = ToJson(value);
-      }
-      return object;
-    }
-    case JsonKind::kNull:
-      break;
-  }
-  return nullptr;
-}
-
 // How the compiler was told to compile: the settings section; nothing if there is none.
 std::optional<JsonDocument> Settings(const artifact::Artifact& artifact) {
   for (const artifact::SectionInfo& section : artifact.info().sections) {
@@ -234,7 +201,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
-                 {"settings", settings ? ToJson(settings->root()) : Json(nullptr)},
+                 {"settings", settings ? CopyOf(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},
