@@ -92,6 +92,7 @@ absl::StatusOr<StepReport*> StepPipeline::ReadOldest() {
   report_.seconds =
       std::chrono::duration<double>(now - std::max(oldest.submitted, last_read_)).count();
   last_read_ = now;
+  report_.device_seconds = results_.seconds;
   report_.step = oldest.step + 1;
   const std::vector<double>& values = results_.values;
   report_.lr =
