@@ -49,9 +49,9 @@ TEST(RandomProgram, CpuEqualsInterpreter) {
   if (std::getenv("HYDRA_RANDOM_SEEDS")) return;
   // Every primitive occurs, itself or as somebody's gradient; those of routing, whose integers must
   // fit each other, in RoutedProgramTest.cpp.
-  const std::set<std::string> ofRouting = {"hydra.top_k",          "hydra.counting_sort",
-                                           "hydra.nonzero",        "hydra.merge_rows",
-                                           "hydra.grouped_matmul", "hydra.grouped_weight_grad"};
+  const std::set<std::string> ofRouting = {
+      "hydra.top_k",          "hydra.counting_sort",       "hydra.nonzero",    "hydra.merge_rows",
+      "hydra.grouped_matmul", "hydra.grouped_weight_grad", "hydra.prefix_rank"};
   for (RegisteredOperationName name : compiler.context().getRegisteredOperations())
     if (name.hasTrait<PrimitiveTier>()) {
       std::string op = name.getStringRef().str();
