@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
+#include "runtime/exec/variant_choice.h"
 
 namespace hydra::train {
 namespace {
@@ -15,6 +14,8 @@ using artifact::EntryInfo;
 using artifact::NamedBuffer;
 
 constexpr absl::string_view kAccumulate = "accumulate";
+// Data of named sources, which could ask for experts, do not exist yet.
+constexpr int32_t kNoExpert = -1;
 
 DType TypeOf(hal::ElementType type) {
   switch (type) {
@@ -106,6 +107,16 @@ EngineFacts FactsOf(const Executor& executor) {
     facts.runtime[fact.name] = fact.value;
   }
   facts.vocab_size = info.vocab_size;
+  const artifact::PhaseFacts& phases = info.phases;
+  facts.phases = {.adaptive = phases.adaptive,
+                  .depth_selection = phases.depth_selection,
+                  .mod_warmup = phases.mod_warmup,
+                  .mor_warmup = phases.mor_warmup,
+                  .experts = phases.experts,
+                  .experts_start_silent = phases.experts_start_silent,
+                  .expert_warmup = phases.expert_warmup,
+                  .forced_routing_steps = phases.forced_routing_steps,
+                  .teacher_until_step = phases.teacher_until_step};
   for (const artifact::ParameterInfo& parameter : info.parameters) {
     facts.parameter_count += static_cast<int64_t>(parameter.buffer.elements());
   }
@@ -132,17 +143,30 @@ absl::Status ExecutorEngine::FindTraining(const ExecutorEngineOptions& options) 
   for (const EntryInfo& entry : executor_.info().entries) {
     if (entry.name != kAccumulate || entry.batch != batch_ || entry.seq != seq_) continue;
     plans_.push_back({.accumulate = &entry});
-    for (const NamedBuffer& output : entry.outputs) {
-      absl::string_view name = output.name;
-      if (!absl::ConsumePrefix(&name, "loss.")) continue;
-      if (std::find(terms_.begin(), terms_.end(), name) == terms_.end()) terms_.emplace_back(name);
-    }
+    HYDRA_RETURN_IF_ERROR(AddFields(entry));
   }
+  HYDRA_RETURN_IF_ERROR(AddFields(*apply_));
   record_.profile = options.profile;
   // A step may be staged while all of them are in flight.
   record_.ring = static_cast<int>(options.steps_in_flight) + 1;
   flight_.resize(static_cast<size_t>(options.steps_in_flight));
   return UseVariant(accumulate->variant);
+}
+
+// Variants may share fields, which then have one shape.
+absl::Status ExecutorEngine::AddFields(const EntryInfo& entry) {
+  for (const NamedBuffer& buffer : entry.record) {
+    const StepField* known = FindField(fields_, buffer.name);
+    if (known == nullptr) {
+      fields_.push_back({buffer.name, buffer.shape, record_elements_, buffer.elements()});
+      record_elements_ += buffer.elements();
+    } else if (known->shape != buffer.shape || &entry == apply_) {
+      return InputError(absl::StrCat(executor_.artifact().path(), ": record field ", buffer.name,
+                                     " of ", entry.Label(),
+                                     " is another one elsewhere; compile the model again"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
@@ -166,24 +190,36 @@ absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
 absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
   LaunchOptions options;
   options.record = record_;
-  options.fetch = {"grad_norm", "clip_scale"};
-  for (const NamedBuffer& output : plan.accumulate->outputs) {
-    if (absl::StartsWith(output.name, "loss.")) options.fetch.push_back(output.name);
-  }
+  options.fetch_record = true;
   HYDRA_ASSIGN_OR_RETURN(
       std::unique_ptr<Launch> launch,
       executor_.PrepareStep(*plan.accumulate, static_cast<int>(micro_batches_), *apply_, options));
   HYDRA_ASSIGN_OR_RETURN(plan.tokens, launch->FindInput<int32_t>("tokens"));
   HYDRA_ASSIGN_OR_RETURN(plan.targets, launch->FindInput<int32_t>("targets"));
-  HYDRA_ASSIGN_OR_RETURN(plan.grad_norm, launch->FindOutput<float>("grad_norm", 1));
-  HYDRA_ASSIGN_OR_RETURN(plan.clip_scale, launch->FindOutput<float>("clip_scale", 1));
-  plan.losses.resize(terms_.size());
-  for (size_t term = 0; term < terms_.size(); ++term) {
-    const std::string name = absl::StrCat("loss.", terms_[term]);
-    if (std::count(options.fetch.begin(), options.fetch.end(), name) == 0) continue;
-    HYDRA_ASSIGN_OR_RETURN(plan.losses[term], launch->FindOutput<float>(name));
+  HYDRA_RETURN_IF_ERROR(FindRoutingInputs(plan, *launch));
+  for (const RecordField& field : launch->record_fields()) {
+    const StepField* known = FindField(fields_, field.buffer->name);
+    plan.fields.push_back(static_cast<size_t>(known - fields_.data()));
   }
   plan.launch = std::move(launch);
+  return absl::OkStatus();
+}
+
+// What experts need beside the tokens.
+absl::Status ExecutorEngine::FindRoutingInputs(StepPlan& plan, Launch& launch) {
+  const auto has = [&](absl::string_view name) {
+    const std::vector<NamedBuffer>& inputs = plan.accumulate->inputs;
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const NamedBuffer& input) { return input.name == name; });
+  };
+  for (const char* name : {"forced_expert", "teacher_expert"}) {
+    if (!has(name)) continue;
+    HYDRA_ASSIGN_OR_RETURN(plan.sources.emplace_back(), launch.FindInput<int32_t>(name));
+  }
+  for (std::string name; has(name = absl::StrCat("moe_noise.", plan.noise.size()));) {
+    HYDRA_ASSIGN_OR_RETURN(plan.noise.emplace_back(), launch.FindInput<float>(name));
+  }
+  noise_.resize(std::max(noise_.size(), plan.noise.size()));
   return absl::OkStatus();
 }
 
@@ -202,6 +238,8 @@ absl::Status ExecutorEngine::FindEvaluation(const ExecutorEngineOptions& options
         eval_entry_ == nullptr || entry.batch * entry.seq > eval_entry_->batch * eval_entry_->seq;
     if (larger) eval_entry_ = &entry;
   }
+  eval_variant_ = options.variant;
+  if (eval_variant_.empty()) eval_variant_ = std::string(VariantForUse(executor_.info(), "eval"));
   const bool asked = !options.training && (options.batch != 0 || options.seq != 0);
   if (asked && eval_entry_ == nullptr) return NoSuchShape(executor_, options, "eval", present);
   return absl::OkStatus();
@@ -255,6 +293,14 @@ absl::StatusOr<TrainEngine::BatchMemory> ExecutorEngine::StageBatch(int64_t micr
   BatchMemory memory;
   HYDRA_ASSIGN_OR_RETURN(memory.tokens, plan_->launch->Stage(plan_->tokens, piece));
   HYDRA_ASSIGN_OR_RETURN(memory.targets, plan_->launch->Stage(plan_->targets, piece));
+  for (const InputSlot<int32_t>& slot : plan_->sources) {
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> expert, plan_->launch->Stage(slot, piece));
+    std::fill(expert.begin(), expert.end(), kNoExpert);
+  }
+  for (size_t layer = 0; layer < plan_->noise.size(); ++layer) {
+    HYDRA_ASSIGN_OR_RETURN(noise_[layer], plan_->launch->Stage(plan_->noise[layer], piece));
+  }
+  memory.noise = absl::MakeConstSpan(noise_).first(plan_->noise.size());
   return memory;
 }
 
@@ -272,48 +318,43 @@ absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
   }
   const InFlight& step = flight_[static_cast<size_t>(number) % flight_.size()];
   Launch& launch = *step.plan->launch;
-  results.losses.resize(terms_.size());
-  for (size_t term = 0; term < terms_.size(); ++term) {
-    results.losses[term] = 0;
-    if (!step.plan->losses[term]) continue;
-    HYDRA_ASSIGN_OR_RETURN(results.losses[term], MeanLoss(step, *step.plan->losses[term]));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const uint8_t> record, launch.FetchRecord(step.ticket));
+  results.values.assign(record_elements_, 0);
+  const absl::Span<const RecordField> fields = launch.record_fields();
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const StepField& field = fields_[step.plan->fields[i]];
+    ReduceField(fields[i], record,
+                absl::MakeSpan(results.values).subspan(field.first, field.elements));
   }
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> norm,
-                         launch.Fetch(step.ticket, step.plan->grad_norm));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> scale,
-                         launch.Fetch(step.ticket, step.plan->clip_scale));
-  results.grad_norm = norm[0];
-  results.clip_scale = scale[0];
   HYDRA_ASSIGN_OR_RETURN(results.seconds, launch.Seconds(step.ticket));
   return absl::OkStatus();
-}
-
-absl::StatusOr<double> ExecutorEngine::MeanLoss(const InFlight& step, OutputSlot<float> output) {
-  // Micro-batches in order, in float64: the mean does not depend on who finished first.
-  double sum = 0;
-  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
-                           step.plan->launch->Fetch(step.ticket, output, static_cast<int>(micro)));
-    sum += value[0];
-  }
-  return sum / static_cast<double>(micro_batches_);
 }
 
 absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                       absl::Span<const int32_t> targets,
                                       absl::Span<float> token_loss) {
-  if (eval_ == nullptr) {
-    if (eval_entry_ == nullptr) {
-      return InputError(absl::StrCat(executor_.artifact().path(),
-                                     ": has no entry 'eval'; compile with --entry=eval@BxS"));
-    }
-    HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
-    HYDRA_ASSIGN_OR_RETURN(eval_loss_, FindBuffer(eval_entry_->outputs, "token_loss", "output"));
+  HYDRA_ASSIGN_OR_RETURN(EvalPlan * plan, UseEvaluation());
+  HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("tokens", tokens));
+  HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("targets", targets));
+  HYDRA_RETURN_IF_ERROR(plan->launch->Run());
+  return plan->launch->ReadOutput(*plan->token_loss, 0, token_loss);
+}
+
+absl::StatusOr<ExecutorEngine::EvalPlan*> ExecutorEngine::UseEvaluation() {
+  if (eval_entry_ == nullptr) {
+    return InputError(absl::StrCat(executor_.artifact().path(),
+                                   ": has no entry 'eval'; compile with --entry=eval@BxS"));
   }
-  HYDRA_RETURN_IF_ERROR(eval_->SetInput("tokens", tokens));
-  HYDRA_RETURN_IF_ERROR(eval_->SetInput("targets", targets));
-  HYDRA_RETURN_IF_ERROR(eval_->Run());
-  return eval_->ReadOutput(*eval_loss_, 0, token_loss);
+  const std::string& variant = plan_ != nullptr ? plan_->accumulate->variant : eval_variant_;
+  for (EvalPlan& plan : evals_) {
+    if (plan.entry->variant == variant) return &plan;
+  }
+  HYDRA_ASSIGN_OR_RETURN(const EntryInfo* entry,
+                         executor_.FindEntry("eval", eval_batch(), eval_seq(), variant));
+  EvalPlan plan{.entry = entry};
+  HYDRA_ASSIGN_OR_RETURN(plan.launch, executor_.Prepare(*entry));
+  HYDRA_ASSIGN_OR_RETURN(plan.token_loss, FindBuffer(entry->outputs, "token_loss", "output"));
+  return &evals_.emplace_back(std::move(plan));
 }
 
 }  // namespace hydra::train

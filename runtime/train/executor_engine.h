@@ -50,7 +50,7 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status UseVariant(absl::string_view variant) override;
   absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override;
   absl::StatusOr<int64_t> SubmitStep() override;
-  absl::Span<const std::string> loss_terms() const override { return terms_; }
+  absl::Span<const StepField> record_fields() const override { return fields_; }
   int64_t steps_in_flight() const override { return static_cast<int64_t>(flight_.size()); }
   absl::Status ReadStep(int64_t number, StepResults& results) override;
   int64_t eval_batch() const override { return eval_entry_ ? eval_entry_->batch : 0; }
@@ -71,9 +71,14 @@ class ExecutorEngine final : public TrainEngine {
     const artifact::EntryInfo* accumulate = nullptr;
     std::unique_ptr<Launch> launch = nullptr;
     InputSlot<int32_t> tokens = {}, targets = {};
-    // By term, with a piece per micro-batch; a variant may lack a term, which then is 0.
-    std::vector<std::optional<OutputSlot<float>>> losses = {};
-    OutputSlot<float> grad_norm = {}, clip_scale = {};
+    std::vector<InputSlot<int32_t>> sources = {};  // experts that the batch's source asks for
+    std::vector<InputSlot<float>> noise = {};      // by expert layer
+    std::vector<size_t> fields = {};  // of launch->record_fields(): their places in fields_
+  };
+  struct EvalPlan {
+    const artifact::EntryInfo* entry = nullptr;
+    std::unique_ptr<Launch> launch = nullptr;
+    const artifact::NamedBuffer* token_loss = nullptr;
   };
   struct InFlight {
     StepPlan* plan = nullptr;
@@ -83,25 +88,31 @@ class ExecutorEngine final : public TrainEngine {
       : executor_(executor), control_(std::move(control)) {}
   absl::Status FindTraining(const ExecutorEngineOptions& options);
   absl::Status PreparePlan(StepPlan& plan);
+  absl::Status FindRoutingInputs(StepPlan& plan, Launch& launch);
   absl::Status FindEvaluation(const ExecutorEngineOptions& options);
+  // The evaluation that computes what the current step plan trains.
+  absl::StatusOr<EvalPlan*> UseEvaluation();
   void DescribeState();
-  absl::StatusOr<double> MeanLoss(const InFlight& step, OutputSlot<float> output);
+  absl::Status AddFields(const artifact::EntryInfo& entry);
 
   Executor& executor_;
   EngineFacts facts_;
   int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
   std::array<Tensors, 3> state_;
-  std::vector<std::string> terms_;
+  std::vector<StepField> fields_;  // of all plans
+  size_t record_elements_ = 0;     // of all of them together
   ControlBlock control_;
   hal::RecordOptions record_;
   const artifact::EntryInfo* apply_ = nullptr;
-  std::vector<StepPlan> plans_;   // one per variant, in the artifact's order
-  StepPlan* plan_ = nullptr;      // the current one
-  std::vector<InFlight> flight_;  // step n is at n mod size
+  std::vector<StepPlan> plans_;           // one per variant, in the artifact's order
+  std::vector<absl::Span<float>> noise_;  // of the batch being staged
+  StepPlan* plan_ = nullptr;              // the current one
+  std::vector<InFlight> flight_;          // step n is at n mod size
   int64_t submitted_ = 0;
+  // Evaluation in one shape: its first entry, and the variants that were used.
   const artifact::EntryInfo* eval_entry_ = nullptr;
-  std::unique_ptr<Launch> eval_;  // prepared on first use
-  const artifact::NamedBuffer* eval_loss_ = nullptr;
+  std::string eval_variant_;  // without training
+  std::vector<EvalPlan> evals_;
 };
 
 // Names and versions that decide whether two runs can be bit-identical.

@@ -36,6 +36,7 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
   recipe.spike_norm_ =
       NumberUnlessAuto(settings, "spike_norm").value_or(DefaultSpikeNorm(facts.parameter_count));
   recipe.spike_lr_factor_ = settings.Number("spike_lr_factor");
+  recipe.noise_seed_ = static_cast<uint64_t>(settings.Integer("seed"));
   recipe.SetClipping(settings, facts.rules == "corrected");
   recipe.controls_ = {
       {"weight_decay", settings.Number("weight_decay")},
@@ -46,8 +47,9 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
       {"spike_norm", recipe.spike_norm_},
       {"spike_lr_factor", recipe.spike_lr_factor_},
   };
-  if (!settings.automatic("mod_aux_weight")) {
-    recipe.controls_.emplace_back("mod_aux_weight", settings.Number("mod_aux_weight"));
+  recipe.controls_.emplace_back("ponder_weight", settings.Number("ponder_weight"));
+  for (const char* key : {"mod_aux_weight", "mod_loss_aware_weight", "moe_aux_weight"}) {
+    if (!settings.automatic(key)) recipe.controls_.emplace_back(key, settings.Number(key));
   }
   recipe.Describe(settings, absl::StrCat(size.from_table ? "size " : "", size.name));
   return recipe;
@@ -107,13 +109,6 @@ void Recipe::Describe(const Settings& settings, absl::string_view size) {
         "%d, which ends at %.3g; --set warmup_steps=N shortens it",
         schedule_.max_lr(), warmup, steps, reached));
   }
-}
-
-double Recipe::EffectiveLearningRate(int64_t step, double grad_norm) const {
-  const double lr = schedule_.LearningRate(step);
-  // Compared as the device does, in float32.
-  const bool spike = static_cast<float>(grad_norm) > static_cast<float>(spike_norm_);
-  return spike ? lr * spike_lr_factor_ : lr;
 }
 
 }  // namespace hydra::train

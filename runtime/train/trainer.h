@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,10 @@
 #include "runtime/train/observer.h"
 #include "runtime/train/recipe.h"
 #include "runtime/train/records.h"
+#include "runtime/train/routing_curriculum.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_pipeline.h"
+#include "runtime/train/step_policy.h"
 
 namespace hydra::train {
 
@@ -32,6 +35,9 @@ struct TrainerOptions {
   CheckpointAttachments attachments = {};
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
+  // Asked before every step; nullptr: the routing curriculum of the settings. Must outlive the
+  // trainer.
+  StepPolicy* policy = nullptr;
   // Before the last checkpoint of a run is tried again.
   std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
 };
@@ -83,6 +89,9 @@ class Trainer {
   absl::Status SaveAtEnd(int64_t keep);
   absl::Status EndWith(const absl::Status& failure);
   void Warn(const std::string& message);
+  // Everything on the host that a checkpoint keeps beside step and settings.
+  std::vector<HostModule*> modules();
+  StepPolicy& policy() { return curriculum_ ? *curriculum_ : *options_.policy; }
 
   TrainEngine& engine_;
   const data::Dataset& dataset_;
@@ -93,6 +102,8 @@ class Trainer {
   CheckpointSchedule saves_;
   StepPipeline pipeline_;
   StepRecords records_;
+  LossAverages averages_;
+  std::unique_ptr<RoutingCurriculum> curriculum_;  // unless the options have a policy
   RunRecord record_;
   // Once every step in flight was read, the device's state is that of record_.
   bool state_is_whole_ = true;
