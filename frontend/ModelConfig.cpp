@@ -145,9 +145,9 @@ static void readExperts(ConfigReader &reader, ModelConfig &config) {
 static void readAll(ConfigReader &reader, ModelConfig &config) {
   reader.choice("kind", config.kind, {"hydra", "base"});
   reader.text("rules", config.rules);
-  reader.check(ModelRules::parse(config.rules).has_value(), "rules",
-               absl::StrCat("expected ", absl::string_view(ModelRules::expected()), ", found \"",
-                            config.rules, "\""));
+  reader.check(
+      ModelRules::parse(config.rules).has_value(), "rules",
+      absl::StrCat("expected ", ModelRules::expected().str(), ", found \"", config.rules, "\""));
   reader.integer("max_seq_len", config.maxSeqLen, 1, kMaxExtent);
   reader.integer("vocab_size", config.vocabSize, 1, kMaxExtent);
   reader.integer("n_mor_blocks", config.nMorBlocks, 1, kMaxRepetition);

@@ -71,10 +71,11 @@ class FiniteDifferencesTest : public RoutingTest, public testing::WithParamInter
 
   OwningOpRef<ModuleOp> compile() {
     const RoutedCase& item = GetParam();
-    std::string config = R"({"vocab_size": 11, "dim": 16, "n_mor_blocks": 3, "max_seq_len": 8,
+    std::string config =
+        R"({"model": {"vocab_size": 11, "dim": 16, "n_mor_blocks": 3, "max_seq_len": 8,
       "recursions_per_block": 3, "n_heads": 2, "n_kv_heads": 1, "compression_factor": 2,
       "mod_loss_aware_weight": 0.5, "mod_capacity": 0.6)" +
-                         item.more + "}";
+        item.more + "}}";
     auto module = parseConfig(config, "config", context_);
     EXPECT_TRUE(succeeded(module));
     if (failed(module)) return nullptr;
