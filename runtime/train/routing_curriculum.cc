@@ -1,5 +1,6 @@
 #include "runtime/train/routing_curriculum.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -99,7 +100,10 @@ Phase RoutingCurriculum::PhaseOf(int64_t step) const {
 absl::Status RoutingCurriculum::Prepare(int64_t step, const StepRecord* visible,
                                         TrainEngine& engine) {
   DecideEarlyStart(step, visible);
-  const Phase phase = PhaseOf(step);
+  return Use(PhaseOf(step), engine);
+}
+
+absl::Status RoutingCurriculum::Use(const Phase& phase, TrainEngine& engine) const {
   if (chooses_variant_) HYDRA_RETURN_IF_ERROR(engine.UseVariant(phase.variant));
   const auto controls = phase.Controls(advantage_weight_);
   for (size_t i = 0; i < controls.size(); ++i)
@@ -143,6 +147,21 @@ absl::Status RoutingCurriculum::Restore(const JsonView& state, int64_t) {
   HYDRA_ASSIGN_OR_RETURN(started_early_, early->Int(0));
   curriculum_.recursion = EarlyStart(choice_, *started_early_);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine) {
+  Settings settings;
+  HYDRA_RETURN_IF_ERROR(settings.Restore(run.settings).status());
+  HYDRA_ASSIGN_OR_RETURN(RoutingCurriculum curriculum, RoutingCurriculum::Create(settings, engine));
+  const auto state = run.host_state.find(std::string(curriculum.key()));
+  if (state != run.host_state.end()) {
+    HostModule* const modules[] = {&curriculum};
+    HYDRA_RETURN_IF_ERROR(
+        RestoreModules({{state->first, state->second}}, modules, "the checkpoint"));
+  }
+  const Phase phase = curriculum.PhaseOf(std::max<int64_t>(0, run.step - 1));
+  HYDRA_RETURN_IF_ERROR(curriculum.Use(phase, engine));
+  return phase;
 }
 
 }  // namespace hydra::train

@@ -13,6 +13,7 @@
 #include "runtime/train/engine.h"
 #include "runtime/train/host_state.h"
 #include "runtime/train/phase.h"
+#include "runtime/train/run_record.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_policy.h"
 
@@ -28,8 +29,10 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   absl::Status Prepare(int64_t step, const StepRecord* visible, TrainEngine& engine) override;
   std::vector<HostModule*> modules() override { return {this}; }
 
-  // The phase of `step`; for the steps to come as the curriculum stands.
+  // The phase of `step`; of the steps to come, as the curriculum stands.
   Phase PhaseOf(int64_t step) const;
+  // Gives the engine the variant and the control values of a phase.
+  absl::Status Use(const Phase& phase, TrainEngine& engine) const;
   // The step at which recursion started early, if it did.
   std::optional<int64_t> started_early() const { return started_early_; }
   // What is in effect, for the run's first lines; empty if the program routes nothing.
@@ -57,6 +60,10 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   std::optional<int64_t> started_early_;
   double ce_average_ = 0;  // of the records that decisions have seen; 0: none
 };
+
+// Lets an engine that does not train compute as the run did in its last step: variant and control
+// values are those of its phase, which is returned.
+absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine);
 
 }  // namespace hydra::train
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "runtime/exec/variant_choice.h"
 #include "runtime/train/executor_engine.h"
 #include "tools/hydra-run/bench_batches.h"
 #include "tools/hydra-run/commands.h"
@@ -96,6 +97,8 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
       train::ExecutorEngine::Create(model.executor(), {.batch = wanted.batch,
                                                        .seq = wanted.seq,
                                                        .micro_batches = micro_batches,
+                                                       .variant = std::string(VariantForUse(
+                                                           model.artifact->info(), "accumulate")),
                                                        .profile = flags.profile}));
   HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
@@ -106,7 +109,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
 
 absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wanted,
                                          const BenchFlags& flags) {
-  // Of any variant: the first one stands for the entry.
+  const absl::string_view variant = VariantForUse(model.artifact->info(), wanted.name);
   const artifact::EntryInfo* entry = nullptr;
   std::vector<std::string> present;
   for (const EntryRequest& other : EntriesOf(model.artifact->info())) {
@@ -114,7 +117,7 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wante
   }
   for (const artifact::EntryInfo& candidate : model.artifact->info().entries) {
     const bool same = candidate.name == wanted.name && candidate.batch == wanted.batch &&
-                      candidate.seq == wanted.seq;
+                      candidate.seq == wanted.seq && candidate.variant == variant;
     if (same && entry == nullptr) entry = &candidate;
   }
   if (entry == nullptr) {
