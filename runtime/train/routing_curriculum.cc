@@ -31,7 +31,8 @@ absl::Status RefuseWithoutEffect(const Settings& settings, const EngineFacts& fa
   for (const Part& part : parts) {
     if (part.present) continue;
     for (absl::string_view key : part.keys) {
-      if (!settings.given(key)) continue;
+      // What every run has without being asked is no request.
+      if (!settings.given(key) || settings.Text(key) == FindSetting(key)->initial) continue;
       return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
                                      facts.model, " has no ", part.name,
                                      "; leave it out, or train a model that has, with "
