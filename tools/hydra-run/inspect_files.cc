@@ -100,7 +100,10 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
                   ", ", WithCommas(run.facts.parameter_count), " parameters\nartifact    ",
                   run.facts.artifact_hash, " (", run.facts.target, ", ", run.facts.isa_level,
                   ")\ncompiler    ", run.facts.compiler_build, "\ndata        ",
-                  run.data_fingerprint, ", tokenizer ", run.tokenizer, "\n\n", table.Text(), "\n");
+                  run.data_fingerprint.empty()
+                      ? "none: the weights were imported"
+                      : absl::StrCat(run.data_fingerprint, ", tokenizer ", run.tokenizer),
+                  "\n\n", table.Text(), "\n");
   Table settings({"setting", "value"}, "ll");
   for (const auto& [key, value] : run.settings) settings.Add({key, value});
   absl::StrAppend(&result.text, settings.Text());
