@@ -49,6 +49,9 @@ absl::StatusOr<RoutingCurriculum> RoutingCurriculum::Create(const Settings& sett
   const EngineFacts& facts = engine.facts();
   HYDRA_RETURN_IF_ERROR(RefuseWithoutEffect(settings, facts));
   RoutingCurriculum result(facts.phases);
+  // So that a step allocates nothing: record_lag is at most 1024.
+  constexpr size_t kMostSteps = 1024 + 2;
+  result.averages_.reserve(kMostSteps);
   result.ReadSettings(settings, facts);
   const auto controls = Phase().Controls();
   for (size_t i = 0; i < controls.size(); ++i)
@@ -81,17 +84,30 @@ void RoutingCurriculum::ReadSettings(const Settings& settings, const EngineFacts
   early_loss_ = choice_.enable_step ? 0 : settings.Number("mor_enable_loss");
 }
 
+double RoutingCurriculum::AverageFor(int64_t step, const StepRecord* visible) {
+  while (!averages_.empty() && averages_.back().step >= step) averages_.pop_back();
+  double average = averages_.empty() ? 0 : averages_.back().ce;
+  if (visible != nullptr) {
+    average =
+        average == 0 ? visible->ce : (1 - kAverageFactor) * average + kAverageFactor * visible->ce;
+    const int64_t lag = step - visible->step;
+    while (!averages_.empty() && averages_.front().step < step - lag)
+      averages_.erase(averages_.begin());
+  }
+  averages_.push_back({step, average});
+  return average;
+}
+
 void RoutingCurriculum::DecideEarlyStart(int64_t step, const StepRecord* visible) {
-  if (visible == nullptr) return;
-  ce_average_ = ce_average_ == 0
-                    ? visible->ce
-                    : (1 - kAverageFactor) * ce_average_ + kAverageFactor * visible->ce;
-  if (!model_.adaptive || started_early_) return;
+  // Where recursion cannot start early there is nothing to remember.
+  if (!model_.adaptive || early_loss_ <= 0 || started_early_) return;
+  const double average = AverageFor(step, visible);
   const std::optional<RecursionCurriculum> early =
-      EarlyRecursion(*curriculum_.recursion, choice_, step, ce_average_, early_loss_);
+      EarlyRecursion(*curriculum_.recursion, choice_, step, average, early_loss_);
   if (!early) return;
   curriculum_.recursion = *early;
   started_early_ = step;
+  averages_.clear();
 }
 
 Phase RoutingCurriculum::PhaseOf(int64_t step) const {
@@ -133,15 +149,27 @@ std::vector<std::string> RoutingCurriculum::Describe() const {
 }
 
 JsonValue RoutingCurriculum::Save() const {
-  JsonValue state = {{"ce_average", ce_average_}};
+  JsonValue averages = JsonValue::array();
+  for (const Average& average : averages_)
+    averages.push_back({{"step", average.step}, {"ce", average.ce}});
+  JsonValue state = {{"averages", std::move(averages)}};
   // Step and settings say the rest.
   if (started_early_) state["started_early"] = *started_early_;
   return state;
 }
 
 absl::Status RoutingCurriculum::Restore(const JsonView& state, int64_t) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView average, state.Get("ce_average"));
-  HYDRA_ASSIGN_OR_RETURN(ce_average_, average.Double());
+  HYDRA_ASSIGN_OR_RETURN(const JsonView list, state.Get("averages"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> items, list.Array());
+  averages_.clear();
+  for (const JsonView& item : items) {
+    Average average;
+    HYDRA_ASSIGN_OR_RETURN(const JsonView step, item.Get("step"));
+    HYDRA_ASSIGN_OR_RETURN(average.step, step.Int(0));
+    HYDRA_ASSIGN_OR_RETURN(const JsonView ce, item.Get("ce"));
+    HYDRA_ASSIGN_OR_RETURN(average.ce, ce.Double());
+    averages_.push_back(average);
+  }
   started_early_.reset();
   const std::optional<JsonView> early = state.Find("started_early");
   if (!early) return absl::OkStatus();

@@ -44,9 +44,17 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   absl::Status Restore(const JsonView& state, int64_t version) override;
 
  private:
+  // The moving cross-entropy that the decision about a step saw; 0: none yet.
+  struct Average {
+    int64_t step = 0;
+    double ce = 0;
+  };
+
   explicit RoutingCurriculum(const PhaseModel& model) : model_(model) {}
   void ReadSettings(const Settings& settings, const EngineFacts& facts);
   void DecideEarlyStart(int64_t step, const StepRecord* visible);
+  // The average for `step`, which `visible` moves.
+  double AverageFor(int64_t step, const StepRecord* visible);
 
   PhaseModel model_;
   bool chooses_variant_ = true;     // rather than the setting `variant`
@@ -58,7 +66,9 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   std::array<std::optional<size_t>, 4> controls_;  // of Phase::Controls, in the engine
 
   std::optional<int64_t> started_early_;
-  double ce_average_ = 0;  // of the records that decisions have seen; 0: none
+  // Of the last steps prepared, as many as may be in flight and one more: steps behind one that was
+  // not finite never counted, and are prepared again when the run is resumed.
+  std::vector<Average> averages_;
 };
 
 // Lets an engine that does not train compute as the run did in its last step: variant and control
