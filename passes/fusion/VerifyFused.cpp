@@ -27,7 +27,8 @@ LogicalResult verifyOp(Operation &op) {
         "has no kernel of its own; hydra-decompose-causal-conv turns it into a matmul");
   if (isa<RopeTableOp>(op))
     return op.emitOpError("is known at compile time; hydra-fold-constants evaluates it");
-  if (!isa<FusionOp, MatmulOp, ConstantOp, ReshapeOp, StopOp, func::ReturnOp>(op))
+  if (!isa<FusionOp, MatmulOp, GroupedMatmulOp, GroupedWeightGradOp, ConstantOp, ReshapeOp, StopOp,
+           func::ReturnOp>(op))
     return op.emitOpError(op.hasTrait<PrimitiveTier>()
                               ? "is outside of a fusion; hydra-form-fusions wraps it"
                               : "is not an op that the plan knows; expected hydra.fusion, "
