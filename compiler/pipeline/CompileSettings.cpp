@@ -107,7 +107,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        // Candidates of fusion are judged by the facts of the weakest level.
        /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
+      {"routing", "MODE",
+       "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
@@ -134,8 +135,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        },
        [](const CompileOptions &options) { return json::Value(options.fusion); }},
       {"no_fuse", "WHAT",
-       "not merged: a code (EDGE, SIBLING, ...), a scope (glob), FILE:LINE, or a HYDRA_DISABLE_* "
-       "name",
+       "not merged: a code (EDGE, ...), scope (glob), FILE:LINE, HYDRA_DISABLE_*",
        /*repeatable=*/true, Stage::fusion, readNoFuse,
        [](const CompileOptions &options) { return list(options.noFuse); }},
       {"bucket_bytes", "N", "gradient bytes that one collective adds at most (default: 25 MiB)",

@@ -69,7 +69,8 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createDecomposeCausalConvPass());
   functions.addPass(createFoldConstantsPass());
-  functions.addPass(createFuseAccumulatePass());
+  if (options.fusion == "on")
+    functions.addPass(createFuseAccumulatePass());
   simplify(functions);
   FormFusionsPassOptions fusion;
   fusion.level = weakestLevel(options).name.str();

@@ -290,7 +290,7 @@ public:
                                      << "lists codes, scopes and locations";
       signalPassFailure();
     }
-    ledger.write();
+    ledger.write(facts->name);
   }
 
 private:

@@ -107,15 +107,15 @@ void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef
   giveRemark(kind, left.back(), right.back(), verdict);
 }
 
-void FusionLedger::write() {
+void FusionLedger::write(StringRef level) {
   Builder b(module.getContext());
   SmallVector<Attribute> all;
-  if (auto old = module->getAttrOfType<ArrayAttr>(kLedgerAttrName))
-    llvm::append_range(all, old);
   for (const auto &[key, record] : records) {
     NamedAttrList content(record.content);
     content.set("instances", b.getI64IntegerAttr(record.instances));
     all.push_back(content.getDictionary(module.getContext()));
   }
-  module->setAttr(kLedgerAttrName, b.getArrayAttr(all));
+  module->setAttr(kLedgerAttrName,
+                  b.getDictionaryAttr({b.getNamedAttr("level", b.getStringAttr(level)),
+                                       b.getNamedAttr("decisions", b.getArrayAttr(all))}));
 }

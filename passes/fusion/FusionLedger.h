@@ -8,14 +8,16 @@
 
 namespace mlir::hydra {
 
-// The module's attribute that holds the ledger from the fusion stage on: an array of dictionaries,
-// one per class of candidates.
+// The module's attribute that holds the ledger from the fusion stage on: {level, decisions}, the
+// instruction-set level by whose facts was judged, and one dictionary per class of candidates.
 //   kind, code      strings                       accepted        bool
 //   detail          string, may be empty          instances       i64
 //   ops             [{op, scope, location}] of the first instance, `first` ones of which are one
 //   side before, after   {bytes, picoseconds, launches, ...}, absent where there is nothing to
 //   compare limit           {name, value, allowed}, absent where none held
 inline constexpr StringLiteral kLedgerAttrName = "plan.ledger";
+// On plan.kernel: the ops of its first launch, each as describeOp has it.
+inline constexpr StringLiteral kKernelOpsAttrName = "plan.ops";
 
 class FusionLedger {
 public:
@@ -24,8 +26,8 @@ public:
   // Notes a verdict about two sides and gives it out as a remark of category "fusion".
   void note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
             const Verdict &verdict);
-  // Adds what was noted to the module.
-  void write();
+  // Leaves what was noted with the module. `level`: by whose facts was judged.
+  void write(StringRef level);
 
 private:
   struct Record {

@@ -14,8 +14,6 @@ StringRef mlir::hydra::nameOf(CandidateKind kind) {
     return "sibling";
   case CandidateKind::view:
     return "view";
-  case CandidateKind::accumulate:
-    return "accumulate";
   case CandidateKind::epilogue:
     return "epilogue";
   case CandidateKind::prologue:
@@ -30,7 +28,6 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"SIBLING", "readers of one tensor run together and read it once", true},
       {"COLUMN_SUM", "sums over rows run beside the kernel that has the rows", true},
       {"VIEW", "columns are read where they lie, not copied out", true},
-      {"ACCUMULATE", "a matmul or scatter adds to its target", true},
       {"ROW_ESCAPE", "another row of a value of the region is needed", false},
       {"COLUMN_ESCAPE", "another column of a value of the region is needed", false},
       {"MEMORY", "a value of the region is put together from windows", false},

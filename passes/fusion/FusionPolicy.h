@@ -14,7 +14,6 @@ enum class CandidateKind {
   edge,       // a producer and a reader of its result
   sibling,    // two readers of one full-size tensor
   view,       // a cut of columns, read where it lies instead of copied
-  accumulate, // an add into the matmul or scatter whose result it takes
   epilogue,   // a row program behind a matmul, in the library's call
   prologue,   // a row program before a matmul
 };
