@@ -108,7 +108,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
       {"routing", "MODE",
-       "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
+       "fixed (default), static or dynamic: how depth, recursion, experts are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);

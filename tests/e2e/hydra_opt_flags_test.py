@@ -308,6 +308,10 @@ class FlagsTest(support.EndToEndTest):
         "--mlir-disable-threading": None, "--mlir-print-op-on-diagnostic": None,
         "--mlir-print-stacktrace-on-diagnostic": None, "--verify-each": None,
         "--load-pass-plugin": None, "--load-dialect-plugin": None,
+        "--remarks-filter": ["fusion"], "--remarks-filter-passed": ["fusion"],
+        "--remarks-filter-missed": ["fusion"], "--remarks-filter-failed": None,
+        "--remarks-filter-analyse": None, "--remark-format": None, "--remark-policy": None,
+        "--remarks-output-file": None,
     }
 
     def test_stock_flags_that_act(self):

@@ -61,13 +61,15 @@ static LogicalResult configureRemarks(MLIRContext &context) {
   MlirOptMainConfig stock = MlirOptMainConfig::createFromCLOptions();
   if (!stock.shouldEmitRemarks())
     return success();
-  auto given = [](const std::string &filter) {
-    return filter.empty() ? std::nullopt : std::optional<std::string>(filter);
+  // The filter of all kinds is one of every kind.
+  std::string all = stock.getRemarksAllFilter();
+  auto filter = [&](const std::string &own) {
+    std::string both = all.empty() || own.empty() ? all + own : all + "|" + own;
+    return both.empty() ? std::nullopt : std::optional<std::string>(both);
   };
   remark::RemarkCategories categories{
-      given(stock.getRemarksAllFilter()), given(stock.getRemarksPassedFilter()),
-      given(stock.getRemarksMissedFilter()), given(stock.getRemarksAnalyseFilter()),
-      given(stock.getRemarksFailedFilter())};
+      std::nullopt, filter(stock.getRemarksPassedFilter()), filter(stock.getRemarksMissedFilter()),
+      filter(stock.getRemarksAnalyseFilter()), filter(stock.getRemarksFailedFilter())};
   std::unique_ptr<remark::detail::RemarkEmittingPolicyBase> policy;
   if (stock.getRemarkPolicy() == RemarkPolicy::REMARK_POLICY_ALL)
     policy = std::make_unique<remark::RemarkEmittingPolicyAll>();
