@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/io/ledger.h"
 #include "tools/hydra-run/commands.h"
