@@ -45,9 +45,7 @@ static Error readArch(StringRef text, CompileOptions &options) {
 }
 
 static Error readPrecision(StringRef text, CompileOptions &options) {
-  if (text == "bf16")
-    return createStringError("expected f32, found 'bf16'; other precisions are not compiled yet");
-  return readChoice(text, {"f32"}, options.precision);
+  return readChoice(text, {"f32", kBfloat16}, options.precision);
 }
 
 static Error readEntry(StringRef text, CompileOptions &options) {
@@ -104,7 +102,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
        },
        [](const CompileOptions &options) { return json::Value(options.routing); }},
-      {"precision", "TYPE", "f32 (default)", false, Stage::precision, readPrecision,
+      {"precision", "TYPE", "f32 (default); bf16: matmul operands, everything else stays f32",
+       false, Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
       {"probe", "GLOB", "named intermediates (block.0) and gradient.NAME become outputs",
        /*repeatable=*/true, Stage::autodiff,

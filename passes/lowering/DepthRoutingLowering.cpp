@@ -56,7 +56,7 @@ LogicalResult ModelLowering::addBalanceLoss(DepthRoutingOp op, Value x, const Pl
   if (failed(factor))
     return failure();
 
-  Value score = emit.add(emit.linear(x, weight), bias);
+  Value score = emit.add(emit.routerScores(x, weight), bias);
   Value clamped = emit.binary(
       BinaryKind::min, emit.binary(BinaryKind::max, score, emit.scalar(-10)), emit.scalar(10));
   Value p = emit.unary(UnaryKind::sigmoid, clamped);
