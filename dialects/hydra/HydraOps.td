@@ -8,6 +8,7 @@ include "dialects/hydra/HydraMatmulOps.td"
 include "dialects/hydra/HydraRowOps.td"
 include "dialects/hydra/HydraSequenceOps.td"
 include "dialects/hydra/HydraMoveOps.td"
+include "dialects/hydra/HydraRoutingOps.td"
 include "dialects/hydra/HydraLossOps.td"
 include "dialects/hydra/HydraFusedOps.td"
 

@@ -182,6 +182,14 @@ std::string EntryInfo::Label() const {
   return absl::StrCat(name, "@", batch, "x", seq, variant.empty() ? "" : ":", variant);
 }
 
+std::vector<const NamedBuffer*> EntryInfo::Results() const {
+  std::vector<const NamedBuffer*> results;
+  for (const std::vector<NamedBuffer>* list : {&outputs, &record}) {
+    for (const NamedBuffer& buffer : *list) results.push_back(&buffer);
+  }
+  return results;
+}
+
 absl::string_view SectionKindName(SectionKind kind) {
   static constexpr const char* kNames[] = {"code",     "constants", "ledger",   "spec",
                                            "settings", "weights",   "tokenizer"};

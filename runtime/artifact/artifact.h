@@ -70,6 +70,8 @@ struct EntryInfo {
 
   // "accumulate@8x512", with ":VARIANT" if there is one.
   std::string Label() const;
+  // What a run gives the host: the outputs, then the fields of the step record.
+  std::vector<const NamedBuffer*> Results() const;
 
   bool operator==(const EntryInfo&) const = default;
 };

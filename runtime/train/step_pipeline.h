@@ -25,8 +25,9 @@ int64_t RecordLag(const Settings& settings, absl::string_view rules);
 // Borrows the engine and the data. Not thread-safe. Submit and ReadOldest allocate nothing.
 class StepPipeline {
  public:
-  // Resolves every control value that a step writes, once. A failure if the engine keeps fewer
-  // steps in flight than `lag`.
+  // Resolves every control value that a step writes and every record field that is named in a
+  // report, once. A failure if the engine keeps fewer steps in flight than `lag`; an input error if
+  // its program records no gradient norm or no loss.
   static absl::StatusOr<StepPipeline> Create(TrainEngine& engine, Recipe recipe,
                                              const data::TrainingBatches& batches, int64_t lag);
 
@@ -35,7 +36,10 @@ class StepPipeline {
   // Steps that were submitted and not read, at most `lag`.
   int64_t pending() const { return submitted_ - read_; }
 
-  // Starts step `step` of the run (from 0) and returns. Fewer than `lag` are pending.
+  // The recipe's control values of a step, for the next Submit.
+  void SetControls(int64_t step);
+  // Starts step `step` of the run (from 0) with the engine's control values and variant, and
+  // returns; waits for none of those before it. Fewer than `lag` are pending.
   absl::Status Submit(int64_t step);
   // Waits for the oldest pending step alone. The report, without averages, is valid until the next
   // call.
@@ -59,6 +63,8 @@ class StepPipeline {
                int64_t lag)
       : engine_(&engine), recipe_(std::move(recipe)), batches_(batches), lag_(lag), pending_(lag) {}
 
+  absl::Status ResolveFields();
+
   TrainEngine* engine_;
   Recipe recipe_;
   data::TrainingBatches batches_;
@@ -68,6 +74,10 @@ class StepPipeline {
   std::vector<Pending> pending_;         // step number n of this object is at n mod lag
   int64_t submitted_ = 0, read_ = 0;
   Clock::time_point last_read_;
+  // Places of what every report names, among the values of a record.
+  std::vector<size_t> losses_;  // by report_.losses
+  size_t grad_norm_ = 0;
+  std::optional<size_t> clip_scale_, applied_rate_;
   StepResults results_;
   StepReport report_;
 };

@@ -22,6 +22,7 @@
 #include "runtime/train/records.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_pipeline.h"
+#include "runtime/train/step_policy.h"
 
 namespace hydra::train {
 
@@ -32,6 +33,8 @@ struct TrainerOptions {
   CheckpointAttachments attachments = {};
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
+  // Asked before every step; nullptr: the same variant throughout. Must outlive the trainer.
+  StepPolicy* policy = nullptr;
   // Before the last checkpoint of a run is tried again.
   std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
 };
@@ -83,6 +86,8 @@ class Trainer {
   absl::Status SaveAtEnd(int64_t keep);
   absl::Status EndWith(const absl::Status& failure);
   void Warn(const std::string& message);
+  // Everything on the host that a checkpoint keeps beside step and settings.
+  std::vector<HostModule*> modules();
 
   TrainEngine& engine_;
   const data::Dataset& dataset_;
@@ -93,6 +98,7 @@ class Trainer {
   CheckpointSchedule saves_;
   StepPipeline pipeline_;
   StepRecords records_;
+  LossAverages averages_;
   RunRecord record_;
   // Once every step in flight was read, the device's state is that of record_.
   bool state_is_whole_ = true;

@@ -30,9 +30,7 @@ class CheckpointFixture : public testing::Test {
     record.data_fingerprint = "abc";
     record.tokenizer = "byte";
     record.initial_weights = "def";
-    record.record_lag = 2;
-    record.records = {{step - 2, 0.1, 0.2, 0.3}, {step - 1, 1.0 / 3, 1e-300, 5}};
-    record.loss_ema = 0.1 + 0.2;
+    record.host_state["averages"] = {{"loss", 0.1 + 0.2}, {"ce", 1e-300}, {"version", 1}};
     return record;
   }
 
