@@ -168,6 +168,7 @@ void attachKernel(MLIRContext *context) {
 // Ops whose kind has an emitter of its own; all others are row programs.
 void attachGlobalNormKernels(MLIRContext *context);
 void attachMoveKernels(MLIRContext *context);
+void attachSelectionKernels(MLIRContext *context);
 void attachAttentionForwardKernels(MLIRContext *context);
 void attachAttentionBackwardKernels(MLIRContext *context);
 void attachCrossEntropyKernels(MLIRContext *context);

@@ -2,6 +2,7 @@
 #include "passes/lowering/EntryRequest.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/RoutingLosses.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -60,7 +61,7 @@ public:
 
 private:
   void addInputs(LoweringRequest &request, int64_t cache);
-  void addLosses(Value logits, ArrayRef<Value> balanceLosses);
+  void addLosses(Value logits, const RoutingTerms &terms, bool curriculum);
   void addEvaluation(Value logits);
   Value integers(StringRef name, ArrayRef<int64_t> shape) {
     return function.addArgument(model.getLoc(),
@@ -93,25 +94,19 @@ void EntryBuilder::addInputs(LoweringRequest &request, int64_t cache) {
                          BindingKind::parameter, param.getSymName());
 }
 
-// total = ce + min(aux, 100); a model without routing trains on ce alone (model.md 10).
-void EntryBuilder::addLosses(Value logits, ArrayRef<Value> balanceLosses) {
+void EntryBuilder::addLosses(Value logits, const RoutingTerms &terms, bool curriculum) {
   PrimitiveEmitter::Region region(emit, model.getLoc(), "loss");
-  Value ce = crossEntropy(logits).getLoss(), total = ce, aux;
-  for (Value loss : balanceLosses)
-    aux = aux ? emit.add(aux, loss) : loss;
-  bool routed = model.walk([](RecursionOp) { return WalkResult::interrupt(); }).wasInterrupted();
-  if (aux) {
-    emit.probe(aux, "loss.aux");
-    total = emit.add(ce, emit.binary(BinaryKind::min, aux, emit.scalar(100)));
-    emit.probe(total, "loss.total");
-  } else if (routed) {
-    aux = emit.scalar(0); // an empty sum
-    emit.probe(aux, "loss.aux");
-  }
-  function.addResult(total, BindingKind::output, "loss.total");
-  function.addResult(ce, BindingKind::output, "loss.ce");
-  if (aux)
-    function.addResult(aux, BindingKind::output, "loss.aux");
+  LossRequest request;
+  model.walk([&](Operation *op) {
+    if (auto recursion = dyn_cast<RecursionOp>(op)) {
+      request.routed = true;
+      request.baseline |= curriculum && recursion.getAdaptive();
+    } else if (auto routing = dyn_cast<DepthRoutingOp>(op)) {
+      request.baseline |=
+          curriculum && hasDepthRouterSomewhere(routing) && !routing.getLossAwareWeight().isZero();
+    }
+  });
+  RoutingLosses(emit, function, model.getLoc()).add(crossEntropy(logits), terms, request);
 }
 
 void EntryBuilder::addEvaluation(Value logits) {
@@ -124,7 +119,9 @@ void EntryBuilder::addEvaluation(Value logits) {
 
 LogicalResult EntryBuilder::build(int64_t cache) {
   LoweringRequest request;
-  request.balanceLosses = entry.name == "train";
+  request.training = entry.name == "train";
+  auto routing = model->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(kRoutingAttrName);
+  request.curriculum = routing && routing.getValue() != "fixed";
   request.ropePositions = model.getMaxSeqLen();
   addInputs(request, cache);
 
@@ -137,10 +134,14 @@ LogicalResult EntryBuilder::build(int64_t cache) {
   emit.probe(*logits, "logits");
 
   if (entry.name == "train") {
-    addLosses(*logits, lowering.balanceLosses());
+    addLosses(*logits, lowering.routingTerms(), request.curriculum);
   } else if (entry.name == "eval") {
     addEvaluation(*logits);
-  } else {
+  }
+  for (const RoutingCount &count : lowering.routingTerms().counts)
+    function.addResult(count.tokens, BindingKind::output, count.name,
+                       request.training ? "sum" : "");
+  if (entry.name == "extend") {
     function.addResult(*logits, BindingKind::output, "logits");
     for (const ModelLowering::NamedValue &state : lowering.updatedState())
       function.addResult(state.value, BindingKind::cache, state.name);

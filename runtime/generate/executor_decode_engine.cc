@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/exec/variant_choice.h"
+
 namespace hydra::generate {
 namespace {
 
@@ -16,7 +18,9 @@ absl::Status Set(Launch& launch, InputSlot<int32_t> input, int64_t value) {
 absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Create(
     Executor& executor) {
   std::unique_ptr<ExecutorDecodeEngine> engine(new ExecutorDecodeEngine(executor));
+  const absl::string_view variant = VariantForUse(executor.info(), "extend");
   for (const artifact::EntryInfo& entry : executor.info().entries) {
+    if (entry.variant != variant) continue;  // all chunks go through one program
     // Larger batches would write the state of sequences that do not exist.
     if (entry.name == "extend" && entry.batch == 1) engine->chunks_.push_back({.entry = &entry});
   }

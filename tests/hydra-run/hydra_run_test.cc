@@ -78,6 +78,9 @@ TEST_F(HydraRunTest, TrainsResumesAndWritesTheSameBytes) {
                            "control_state.safetensors", "model.mlir", "model.hydra"}) {
     EXPECT_TRUE(files.contains(name)) << name;
   }
+  ASSERT_EQ(Run(train + "--out $D/share --json"), 0) << errors_;
+  EXPECT_GE(Json::parse(output_)["host_share"], 0.0);
+  EXPECT_LT(Json::parse(output_)["host_share"], 1.0);
   std::string other = train;
   other.replace(other.find("--seed 5"), 8, "--seed 6");
   ASSERT_EQ(Run(other + "--out $D/other"), 0) << errors_;
