@@ -96,7 +96,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        /*repeatable=*/true, std::nullopt, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
+      {"routing", "MODE",
+       "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
@@ -108,8 +109,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a variant", options.variants.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.variants); }},
-      {"precision", "TYPE", "f32 (default); bf16: matmul operands, everything else stays f32",
-       false, Stage::precision, readPrecision,
+      {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
+       Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
       {"probe", "GLOB", "named intermediates (block.0) and gradient.NAME become outputs",
        /*repeatable=*/true, Stage::autodiff,

@@ -123,8 +123,7 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         continue;
       }
       if (kind == Kind::kGrad) {
-        scale.largest_gradient =
-            std::max(scale.largest_gradient, LargestMagnitude(values->values));
+        scale.largest_gradient = std::max(scale.largest_gradient, LargestMagnitude(values->values));
         scale.gradient_norm = std::hypot(scale.gradient_norm, Norm(values->values));
       }
       if (tensor.name == item.prefix + "loss.total")

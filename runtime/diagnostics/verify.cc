@@ -83,8 +83,8 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
   // Stages that have passes and leave values; hydra-opt refuses the others by name.
   for (const char* stage : {"model", "routing", "autodiff", "precision", "fusion"}) {
     const bool bf16 = options.precision == "bf16";
-    const bool rounded = bf16 && (absl::string_view(stage) == "precision" ||
-                                  absl::string_view(stage) == "fusion");
+    const bool rounded =
+        bf16 && (absl::string_view(stage) == "precision" || absl::string_view(stage) == "fusion");
     // In float32 the stage has nothing to do.
     if (absl::string_view(stage) == "precision" && !bf16) continue;
     // Before stage routing a model has no variants: it is interpreted at fixed depth.
