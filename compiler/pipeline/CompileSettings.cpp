@@ -96,8 +96,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        /*repeatable=*/true, std::nullopt, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE",
-       "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
+      {"routing", "MODE", "fixed (default), static or dynamic: how tokens are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
