@@ -56,7 +56,8 @@ TEST(SteadyLoopTest, AllocatesNothing) {
     auto engine = ExecutorEngine::Create(session->executor(),
                                          {.micro_batches = kMicroBatches, .steps_in_flight = lag});
     ASSERT_TRUE(engine.ok()) << engine.status();
-    auto start = OpenStartingPoint({.out = directory / absl::StrCat("out", lag, policy == nullptr)});
+    auto start =
+        OpenStartingPoint({.out = directory / absl::StrCat("out", lag, policy == nullptr)});
     ASSERT_TRUE(start.ok()) << start.status();
     Counter counter;
     auto trainer =
