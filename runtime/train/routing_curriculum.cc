@@ -13,6 +13,14 @@ namespace {
 // Of the moving cross-entropy that decides (model.md 11).
 constexpr double kAverageFactor = 0.05;
 
+// Whether the recursion routers are told the step (model.md 15, Q1).
+bool RouterKnowsStep(absl::string_view rules) {
+  if (rules == "corrected") return true;
+  for (absl::string_view rule : absl::StrSplit(rules, ','))
+    if (absl::StripAsciiWhitespace(rule) == "Q1") return true;
+  return false;
+}
+
 // Settings that do nothing for a program without the part they speak of.
 absl::Status RefuseWithoutEffect(const Settings& settings, const EngineFacts& facts) {
   const PhaseModel& model = facts.phases;
@@ -25,7 +33,10 @@ absl::Status RefuseWithoutEffect(const Settings& settings, const EngineFacts& fa
       {model.adaptive,
        "adaptive recursion",
        {"mor_enable_step", "mor_enable_fraction", "mor_enable_min_steps", "mor_rampup_steps",
-        "mor_enable_loss", "mor_warmup_steps", "mor_advantage_weight", "ponder_weight"}},
+        "mor_enable_loss", "mor_advantage_weight"}},
+      {model.adaptive && RouterKnowsStep(facts.rules),
+       "recursion routers that know the step (rule Q1), without which the ponder loss is 0",
+       {"mor_warmup_steps", "ponder_weight"}},
       {model.depth_selection, "depth routing that selects", {"mod_warmup_steps"}},
       {model.experts, "experts", {"moe_warmup_steps"}}};
   for (const Part& part : parts) {
@@ -65,7 +76,7 @@ void RoutingCurriculum::ReadSettings(const Settings& settings, const EngineFacts
   };
   const int64_t steps = settings.Integer("steps");
   chooses_variant_ = model_.routes() && settings.Text("variant").empty();
-  router_knows_step_ = facts.rules == "corrected";
+  router_knows_step_ = RouterKnowsStep(facts.rules);
   advantage_weight_ = settings.Number("mor_advantage_weight");
   model_.mor_warmup = PonderWarmup(steps);
   unless_auto("mor_warmup_steps", model_.mor_warmup);

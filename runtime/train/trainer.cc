@@ -91,9 +91,13 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
     HYDRA_ASSIGN_OR_RETURN(differences, settings.Restore(start.checkpoint->run().settings));
   }
   HYDRA_RETURN_IF_ERROR(CheckVocabulary(engine.facts(), dataset));
-  if (!settings.automatic("mod_aux_weight") && !engine.FindControl("mod_aux_weight")) {
-    return UsageError(absl::StrCat("setting 'mod_aux_weight' has no effect: the program of ",
-                                   engine.facts().model, " has no depth router that learns"));
+  for (const auto& [key, lacking] :
+       {std::pair("mod_aux_weight", "depth router that learns"),
+        std::pair("mod_loss_aware_weight", "depth router that learns from the loss"),
+        std::pair("moe_aux_weight", "experts whose router learns")}) {
+    if (settings.automatic(key) || engine.FindControl(key)) continue;
+    return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
+                                   engine.facts().model, " has no ", lacking));
   }
   HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
   HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,

@@ -9,7 +9,7 @@ import sys
 def main():
     source = sys.argv[1]
     with open(f"{source}/frontend/ModelConfig.cpp", encoding="utf-8") as file:
-        known = set(re.findall(r'reader\.(?:integer|number|optionalNumber|boolean|choice)\(\s*"(\w+)"',
+        known = set(re.findall(r'reader\.(?:integer|number|optionalNumber|boolean|choice|text)\(\s*"(\w+)"',
                                file.read()))
     with open(f"{source}/docs/config.md", encoding="utf-8") as file:
         rows = [row for row in file.read().splitlines() if row.startswith("| `")]

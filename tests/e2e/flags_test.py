@@ -8,6 +8,12 @@ import os
 
 import support
 
+ROUTED = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
+          "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
+          "max_seq_len": 64, "moe_enabled": True, "moe_num_experts": 2, "moe_num_layers": 1,
+          "mod_loss_aware_weight": 0.1, "rules": "Q1"}
+EARLY = ("mod_warmup_steps=1", "mor_enable_step=1", "mor_rampup_steps=2", "moe_warmup_steps=2")
+
 
 def losses(text):
     return [line for line in text.splitlines() if "held-out" in line]
@@ -66,6 +72,7 @@ class FlagsTest(support.EndToEndTest):
         listed = self.run_ok("train", "--help-settings", "--json").json()["settings"]
         short = ("--set", "warmup_steps=0", "--set", "stable_fraction=0")
         moving = ("--set", "spike_norm=0", "--set", "spike_lr_factor=1")
+        auto = ("mor_enable_step=auto", "mor_enable_min_steps=1")
         tight = ("--set", "clip_min=0", "--set", "clip_max=0.1")
         rows = {
             "steps": lambda: self.assertEqual(len(self.journal(self.trained("--set", "steps=4"))), 4),
@@ -92,7 +99,21 @@ class FlagsTest(support.EndToEndTest):
             "clip_ema_decay": lambda: self.control_state_differs("clip_ema_decay", 0, 1),
             "spike_norm": lambda: self.weights_differ("spike_norm", 0, 1e9),
             "spike_lr_factor": lambda: self.weights_differ("spike_lr_factor", 0, 1, *moving[:2]),
-            "mod_aux_weight": lambda: self.refused("mod_aux_weight=1", "no depth router"),
+            "mod_aux_weight": lambda: self.routed_differ("mod_aux_weight", 0, 9),
+            "mod_loss_aware_weight": lambda: self.routed_differ("mod_loss_aware_weight", 0, 9),
+            "mod_warmup_steps": lambda: self.routed_differ("mod_warmup_steps", 1, 100),
+            "moe_aux_weight": lambda: self.routed_differ("moe_aux_weight", 0, 9),
+            "moe_warmup_steps": lambda: self.routed_differ("moe_warmup_steps", 1, 100),
+            "mor_enable_step": lambda: self.routed_differ("mor_enable_step", 1, 100),
+            "mor_rampup_steps": lambda: self.routed_differ("mor_rampup_steps", 1, 100),
+            "mor_enable_fraction": lambda: self.routed_differ("mor_enable_fraction", 0, 1, *auto),
+            "mor_enable_min_steps": lambda: self.routed_differ(
+                "mor_enable_min_steps", 0, 100, "mor_enable_step=auto", "mor_enable_fraction=0"),
+            "mor_enable_loss": lambda: self.routed_differ("mor_enable_loss", 0, 1e6, *auto,
+                                                          "mor_enable_fraction=1"),
+            "mor_advantage_weight": lambda: self.routed_differ("mor_advantage_weight", 0, 9),
+            "mor_warmup_steps": lambda: self.routed_differ("mor_warmup_steps", 1, 1000),
+            "ponder_weight": lambda: self.routed_differ("ponder_weight", 0, 1),
             "record_lag": lambda: self.assertNotEqual(
                 self.latest(self.trained("--set", "record_lag=2"), "run.json"),
                 self.latest(self.base, "run.json")),
@@ -116,6 +137,31 @@ class FlagsTest(support.EndToEndTest):
         for key, check in rows.items():
             with self.subTest(key):
                 check()
+        # What only routing reads is refused by a program without it.
+        for key in rows:
+            if key.startswith(("mod_", "mor_", "moe_", "ponder_")):
+                with self.subTest(key, model="plain"):
+                    self.refused(key + "=1", f"setting '{key}' has no effect")
+
+    # The same on a model of all routings, whose parts are on within six steps.
+
+    def routed_differ(self, key, a, b, *more):
+        if not hasattr(self, "routed"):
+            self.routed = self.path("routed.hydra")
+            with open(self.path("routed.json"), "w") as file:
+                json.dump({"model": ROUTED}, file)
+            compiled = self.call("hydra-opt", self.path("routed.json"), "--routing=dynamic",
+                                 "--entry=train@2x32", "-o", self.routed)
+            self.assertEqual(compiled.status, 0, compiled)
+        weights = []
+        for value in (a, b):
+            out = self.path(f"routed-{key}-{value}")
+            settings = [*EARLY, *more, f"{key}={value}"]
+            self.run_ok("train", self.routed, "--data", self.data, "--out", out, "--steps", 6,
+                        "--batch", 2, "--seq", 32, "--lr", 0.01,
+                        *(part for setting in settings for part in ("--set", setting)))
+            weights.append(self.latest(out))
+        self.assertNotEqual(*weights, key)
 
     def refused(self, assignment, says):
         self.fails(2, *self.train(self.path("never"), "--set", assignment), says=says)

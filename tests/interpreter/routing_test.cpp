@@ -60,7 +60,7 @@ TEST_P(RoutingPrimitiveTest, NonzeroCompactsInOrder) {
 
 TEST_P(RoutingPrimitiveTest, PrefixRankCountsWhatCameBefore) {
   TensorValue score = floats({2, 4}, {1, 3, 1, 2, kNan, 5, -0.0, 0});
-  expectNear(runOp("hydra.prefix_rank %0, %0", {score}, {"tensor<2x4xi32>"})["result0"],
+  expectNear(runOp("hydra.prefix_rank %0, %1", {score, score}, {"tensor<2x4xi32>"})["result0"],
              ints({2, 4}, {1, 1, 3, 2, 1, 1, 2, 3}), 0);
   // Two new tokens of each sequence against the scores of its prefix, themselves included.
   TensorValue keys = floats({2, 5}, {9, 1, 2, 0, 0, 4, 4, 4, 7, 1}),
