@@ -30,6 +30,7 @@ void attachSequenceInterpretation(MLIRContext *context);
 void attachAttentionInterpretation(MLIRContext *context);
 void attachMoveInterpretation(MLIRContext *context);
 void attachLossInterpretation(MLIRContext *context);
+void attachSamplingInterpretation(MLIRContext *context);
 void attachStructureInterpretation(MLIRContext *context);
 void attachRoutingInterpretation(MLIRContext *context);
 void attachCcgqaInterpretation(MLIRContext *context);

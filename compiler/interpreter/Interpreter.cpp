@@ -17,6 +17,7 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachAttentionInterpretation(context);
     attachMoveInterpretation(context);
     attachLossInterpretation(context);
+    attachSamplingInterpretation(context);
     attachStructureInterpretation(context);
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);

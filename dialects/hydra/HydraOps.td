@@ -9,6 +9,7 @@ include "dialects/hydra/HydraRowOps.td"
 include "dialects/hydra/HydraSequenceOps.td"
 include "dialects/hydra/HydraMoveOps.td"
 include "dialects/hydra/HydraLossOps.td"
+include "dialects/hydra/HydraSamplingOps.td"
 include "dialects/hydra/HydraFusedOps.td"
 
 #endif // HYDRA_OPS_TD

@@ -23,6 +23,8 @@ public:
   }
 
 private:
+  std::optional<EntryRequest> decoding; // the first extend entry
+
   LogicalResult lower() {
     ModuleOp module = getOperation();
     SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
@@ -48,6 +50,19 @@ private:
     return success();
   }
 
+  // Extend entries share the state of their sequences, one per row of the batch.
+  LogicalResult checkRows(LanguageModelOp model, const EntryRequest &entry) {
+    if (entry.name != "extend")
+      return success();
+    if (!decoding)
+      decoding = entry;
+    if (entry.batch == decoding->batch)
+      return success();
+    return model.emitOpError("expected extend entries of one batch, which share the state of their "
+                             "sequences, found ")
+           << decoding->str() << " and " << entry.str() << "; compile an artifact for each batch";
+  }
+
   LogicalResult lowerModel(LanguageModelOp model) {
     if (failed(checkVariants(model)))
       return failure();
@@ -61,8 +76,10 @@ private:
       llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
       if (!entry)
         return model.emitOpError(llvm::toString(entry.takeError()));
+      if (failed(checkRows(model, *entry)))
+        return failure();
       int64_t created = 0;
-      if (failed(lowerEntry(model, *entry, "fixed", cache, created)))
+      if (failed(lowerEntry(model, *entry, "fixed", {cache, allLogits}, created)))
         return failure();
       ++functions;
       primitives += created;

@@ -45,6 +45,8 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
     ListOption<"entries", "entries", "std::string",
                "Entries as NAME@BxS; NAME is train, eval or extend">,
     Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
+    Option<"allLogits", "all-logits", "bool", "false",
+           "Project every row of extend to the vocabulary, not only the last of a sequence">,
     ListOption<"variants", "variants", "std::string",
                "Variants of every entry; empty: fixed, the only one that is lowered yet">];
   let statistics = [

@@ -137,7 +137,7 @@ absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wante
       const int64_t middle =
           std::max<int64_t>(0, model.artifact->info().cache_len - wanted.seq) / 2;
       std::fill(values.begin(), values.end(), static_cast<int32_t>(middle));
-    } else {
+    } else if (input.name == "tokens" || input.name == "targets") {
       RandomTokens(model.artifact->info().vocab_size, 0, values);
     }
   }
