@@ -29,6 +29,7 @@ void attachRowInterpretation(MLIRContext *context);
 void attachSequenceInterpretation(MLIRContext *context);
 void attachAttentionInterpretation(MLIRContext *context);
 void attachMoveInterpretation(MLIRContext *context);
+void attachRoutingPrimitiveInterpretation(MLIRContext *context);
 void attachLossInterpretation(MLIRContext *context);
 void attachSamplingInterpretation(MLIRContext *context);
 void attachStructureInterpretation(MLIRContext *context);

@@ -16,6 +16,7 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachSequenceInterpretation(context);
     attachAttentionInterpretation(context);
     attachMoveInterpretation(context);
+    attachRoutingPrimitiveInterpretation(context);
     attachLossInterpretation(context);
     attachSamplingInterpretation(context);
     attachStructureInterpretation(context);

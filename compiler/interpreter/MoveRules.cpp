@@ -28,6 +28,23 @@ static void gather(const TensorValue &source, const TensorValue &index, int64_t 
   result.poisonRows(rows);
 }
 
+// `unique` is a promise that kernels rely on; the oracle checks it.
+template <typename OpT>
+static LogicalResult requireUnique(OpT op, const TensorValue &index, int64_t rows, int64_t extent) {
+  if (!op.getUnique())
+    return success();
+  std::vector<bool> seen(extent, false);
+  for (int64_t i = 0; i < rows; ++i) {
+    auto target = clampedIndex(index[i], extent);
+    if (target && seen[*target])
+      return op.emitOpError("promises unique indices, but index ")
+             << *target << " occurs twice among the first " << rows;
+    if (target)
+      seen[*target] = true;
+  }
+  return success();
+}
+
 static LogicalResult interpretEmbedding(EmbeddingOp op, InterpreterFrame &frame) {
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t rows = frame.rowCount(op.getRows(), result.rows());
@@ -40,7 +57,10 @@ static LogicalResult interpretEmbedding(EmbeddingOp op, InterpreterFrame &frame)
 static LogicalResult interpretGatherRows(GatherRowsOp op, InterpreterFrame &frame) {
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t rows = frame.rowCount(op.getRows(), result.rows());
-  gather(frame.get(op.getX()), frame.get(op.getIndex()), rows, 1.0, result);
+  const TensorValue &x = frame.get(op.getX()), &index = frame.get(op.getIndex());
+  if (failed(requireUnique(op, index, rows, x.rows())))
+    return failure();
+  gather(x, index, rows, 1.0, result);
   frame.set(op.getResult(), std::move(result));
   return success();
 }
@@ -50,6 +70,8 @@ static LogicalResult interpretScatterRows(ScatterRowsOp op, InterpreterFrame &fr
   int64_t rows = frame.rowCount(op.getRows(), x.rows());
   double scale = op.getScale().convertToDouble();
   TensorValue sums = frame.zerosLike(op.getResult());
+  if (failed(requireUnique(op, index, rows, sums.rows())))
+    return failure();
   for (int64_t i = 0; i < rows; ++i) {
     auto to = clampedIndex(index[i], sums.rows());
     if (!to) {

@@ -1,6 +1,6 @@
 // Attributes of hydra ops: undeclared ones are refused with the nearest declared name, numbers must
 // be finite and texts printable. A misspelt attribute would otherwise leave its default in force.
-#include "dialects/hydra/HydraDialect.h"
+#include "dialects/hydra/RoutingModes.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -100,12 +100,11 @@ static LogicalResult verifyHydraAttribute(Operation *op, NamedAttribute attribut
            << llvm::join(known, ", ") << ", found '" << name << "'" << didYouMean(name, known);
   }
   if (name == kRoutingAttrName) {
-    StringRef modes[] = {"fixed", "static", "dynamic"};
+    ArrayRef<llvm::StringLiteral> modes = routingModesOf(op);
     auto mode = dyn_cast<StringAttr>(attribute.getValue());
     if (!mode || !llvm::is_contained(modes, mode.getValue()))
-      return op->emitOpError(
-                 "expected hydra.routing = \"fixed\", \"static\" or \"dynamic\", found ")
-             << attribute.getValue();
+      return op->emitOpError("expected hydra.routing = one of ")
+             << llvm::join(modes, ", ") << ", found " << attribute.getValue();
   }
   return verifyValue(op, name, attribute.getValue());
 }

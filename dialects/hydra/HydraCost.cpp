@@ -34,6 +34,26 @@ struct MatmulCost : CostOpInterface::ExternalModel<MatmulCost, MatmulOp> {
   FusionKind getFusionKind(Operation *) const { return FusionKind::matmul; }
 };
 
+// Counts as if every row belonged to a group.
+struct GroupedMatmulCost : CostOpInterface::ExternalModel<GroupedMatmulCost, GroupedMatmulOp> {
+  int64_t getFlops(Operation *op) const {
+    auto matmul = cast<GroupedMatmulOp>(op);
+    return 2 * lastExtent(tensorOf(matmul.getX())) * elements(matmul.getResult());
+  }
+  FusionKind getFusionKind(Operation *) const { return FusionKind::matmul; }
+};
+
+// Counts one of G equal groups.
+struct GroupedWeightGradCost
+    : CostOpInterface::ExternalModel<GroupedWeightGradCost, GroupedWeightGradOp> {
+  int64_t getFlops(Operation *op) const {
+    auto grad = cast<GroupedWeightGradOp>(op);
+    int64_t groups = elements(grad.getOffsets()) - 1;
+    return 2 * flattenedRows(tensorOf(grad.getA())) / groups * elements(grad.getResult());
+  }
+  FusionKind getFusionKind(Operation *) const { return FusionKind::matmul; }
+};
+
 // Visible keys per query of a causal attention: S (S + 1) / 2 pairs plus S (T - S) earlier ones.
 int64_t visiblePairs(RankedTensorType q, RankedTensorType k) {
   int64_t s = q.getShape()[1], t = k.getShape()[1];
@@ -103,12 +123,15 @@ void mlir::hydra::registerCostExternalModels(DialectRegistry &registry) {
     attach<FusionKind::alias, 0, ConstantOp, RopeTableOp, StopOp, ReshapeOp>(context);
     attach<FusionKind::window, 0, ShiftOp, UnfoldOp, WindowTailOp>(context);
     attach<FusionKind::window, 1, FoldOp>(context);
-    attach<FusionKind::move, 0, GatherRowsOp, CacheUpdateOp>(context);
-    attach<FusionKind::move, 1, EmbeddingOp, ScatterRowsOp>(context);
+    attach<FusionKind::move, 0, GatherRowsOp, CacheUpdateOp, CountingSortOp, NonzeroOp, TopKOp>(
+        context);
+    attach<FusionKind::move, 1, EmbeddingOp, ScatterRowsOp, MergeRowsOp>(context);
     attach<FusionKind::cross_entropy, 4, CrossEntropyOp, CrossEntropyGradOp>(context);
     attach<FusionKind::update, 16, AdamWOp>(context);
     ReduceOp::attachInterface<ReduceCost>(*context);
     MatmulOp::attachInterface<MatmulCost>(*context);
+    GroupedMatmulOp::attachInterface<GroupedMatmulCost>(*context);
+    GroupedWeightGradOp::attachInterface<GroupedWeightGradCost>(*context);
     AttentionOp::attachInterface<AttentionCost>(*context);
     AttentionGradOp::attachInterface<AttentionGradCost>(*context);
     CausalConvOp::attachInterface<CausalConvCost>(*context);

@@ -20,7 +20,13 @@ def DifferentiableOpInterface : Hydra_Interface<"DifferentiableOpInterface"> {
     }], "::mlir::LogicalResult", "buildAdjoint",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGradients,
          "::llvm::ArrayRef<bool>":$needed,
-         "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGradients)>];
+         "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGradients)>,
+    InterfaceMethod<[{
+      Builds an i32 scalar, 1 if the operand takes part in this execution and 0 if it has no gradient at all
+      (model.md 13); null where it always takes part.
+    }], "::mlir::Value", "buildPresence",
+    (ins "::mlir::OpBuilder &":$builder, "unsigned":$operand), "",
+    [{ return ::mlir::Value(); }]>];
 }
 
 def InterpretableOpInterface : Hydra_Interface<"InterpretableOpInterface"> {

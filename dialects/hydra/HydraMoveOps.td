@@ -18,10 +18,12 @@ def Hydra_EmbeddingOp : Hydra_PrimitiveOp<"embedding"> {
 def Hydra_GatherRowsOp : Hydra_PrimitiveOp<"gather_rows"> {
   let summary = "y[i] = x[index[i]]";
   let description = [{
-    x [N, C], index i32 [n] -> [n, C]; `rows` bounds the index list. Indices are clamped to 0 .. N-1.
+    x [N, C], index i32 [n] -> [n, C]; `rows` bounds the index list. Indices are clamped to 0 .. N-1. `unique`
+    promises that no index that counts occurs twice, which makes the adjoint a scatter with unique targets.
     Constraints: C1 x has two axes, index one; C2 N > 0.
   }];
-  let arguments = (ins Hydra_Tensor:$x, Hydra_IntTensor:$index, Optional<Hydra_ScalarInt>:$rows);
+  let arguments = (ins Hydra_Tensor:$x, Hydra_IntTensor:$index, Optional<Hydra_ScalarInt>:$rows,
+                       UnitAttr:$unique);
   let results = (outs Hydra_Tensor:$result);
 }
 
@@ -29,13 +31,14 @@ def Hydra_ScatterRowsOp : Hydra_PrimitiveOp<"scatter_rows", [AttrSizedOperandSeg
   let summary = "y[n] = accumulator[n] + scale * sum of x[i] with index[i] = n, added in the order of i";
   let description = [{
     x [..., C], index i32 of x's leading shape -> [size, C]; without `accumulator` from zero. Indices are
-    clamped to 0 .. size-1. Duplicates are added in ascending i, whatever the number of threads. The adjoint
-    of gather_rows and of embedding.
+    clamped to 0 .. size-1. Duplicates are added in ascending i, whatever the number of threads. `unique` promises
+    that no index that counts occurs twice; rows can then be written independently. The adjoint of gather_rows
+    and of embedding.
     Constraints: C1 index has x's leading shape; C2 `size` > 0; C3 the accumulator has the result's type.
   }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_IntTensor:$index,
                        Optional<Hydra_FloatTensor>:$accumulator, Optional<Hydra_ScalarInt>:$rows,
-                       I64Attr:$size, F64Attr:$scale);
+                       I64Attr:$size, F64Attr:$scale, UnitAttr:$unique);
   let results = (outs Hydra_FloatTensor:$result);
   let assemblyFormat = [{
     $x `,` $index (`accumulate` $accumulator^)? (`rows` $rows^)? attr-dict `:`

@@ -8,6 +8,31 @@
 
 namespace mlir::rows {
 
+// Depth first from the writes, which come last. Bodies nest builder calls in arguments, whose order
+// C++ leaves to its compiler; without this the text of a program, and so the hash of its kernel,
+// would depend on what built us. Writes come last because a result may stand in an operand's
+// memory.
+static void orderByUse(ProgramOp program) {
+  Block &block = program.getBody().front();
+  SmallVector<Operation *> order;
+  llvm::DenseSet<Operation *> seen;
+  auto visit = [&](auto &self, Operation *op) -> void {
+    if (!seen.insert(op).second)
+      return;
+    for (Value operand : op->getOperands())
+      if (Operation *maker = operand.getDefiningOp(); maker && maker->getBlock() == &block)
+        self(self, maker);
+    if (!isa<WriteOp>(op))
+      order.push_back(op);
+  };
+  SmallVector<WriteOp> writes(block.getOps<WriteOp>());
+  for (WriteOp write : writes)
+    visit(visit, write);
+  llvm::append_range(order, writes);
+  for (Operation *op : order)
+    op->moveBefore(&block, block.end());
+}
+
 // Builds the bodies of a region one after the other.
 class ProgramBuilder {
 public:
@@ -49,6 +74,7 @@ public:
     IRRewriter rewriter(program.getContext());
     DominanceInfo dominance(program);
     eliminateCommonSubExpressions(rewriter, dominance, program);
+    orderByUse(program);
     // Segments that nothing refers to are columns.
     if (!RowAnalysis(program).usesSegments()) {
       program.setWidth(program.getColumns());

@@ -156,8 +156,10 @@ void ApplyFunction::build() {
                                                           {stepLr, "lr"},
                                                           {limit, "clip_limit"},
                                                           {newAverage, "grad_norm_ema"},
-                                                          {nowHalted, "halted"}})
+                                                          {nowHalted, "halted"}}) {
     appendResult(function, value, BindingKind::output, name);
+    markRecordField(function, function.getNumResults() - 1, "last");
+  }
 }
 
 } // namespace

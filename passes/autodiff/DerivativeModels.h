@@ -26,6 +26,7 @@ void attachMatmulDerivatives(MLIRContext *context);
 void attachRowDerivatives(MLIRContext *context);
 void attachSequenceDerivatives(MLIRContext *context);
 void attachMoveDerivatives(MLIRContext *context);
+void attachRoutingDerivatives(MLIRContext *context);
 void attachLossDerivatives(MLIRContext *context);
 
 } // namespace mlir::hydra

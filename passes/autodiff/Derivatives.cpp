@@ -11,6 +11,7 @@ void mlir::hydra::registerDerivativeExternalModels(DialectRegistry &registry) {
     attachRowDerivatives(context);
     attachSequenceDerivatives(context);
     attachMoveDerivatives(context);
+    attachRoutingDerivatives(context);
     attachLossDerivatives(context);
   });
 }

@@ -9,6 +9,8 @@ static bool canAccumulate(Operation *op) {
     return !matmul.getAccumulator();
   if (auto scatter = dyn_cast_or_null<ScatterRowsOp>(op))
     return !scatter.getAccumulator();
+  if (auto grad = dyn_cast_or_null<GroupedWeightGradOp>(op))
+    return !grad.getAccumulator();
   return false;
 }
 
@@ -33,6 +35,8 @@ bool GradientChain::fold(Value accumulator, Value contribution) {
     running.getDefiningOp()->setDiscardableAttr(kScopeAttrName, scope);
   if (auto matmul = dyn_cast<MatmulOp>(op))
     matmul.getAccumulatorMutable().assign(running);
+  else if (auto grad = dyn_cast<GroupedWeightGradOp>(op))
+    grad.getAccumulatorMutable().assign(running);
   else
     cast<ScatterRowsOp>(op).getAccumulatorMutable().assign(running);
   ++foldedCount;

@@ -7,9 +7,9 @@
 namespace mlir::hydra {
 
 /// accumulator + contributions, chained in the order given, each link placed where its contribution
-/// is computed. A contribution whose last op can accumulate (matmul, scatter_rows, also behind a
-/// reshape) and which nothing else uses takes the running sum as that op's accumulator instead of
-/// being a value of its own.
+/// is computed. A contribution whose last op can accumulate (matmul, scatter_rows,
+/// grouped_weight_grad, also behind a reshape) and which nothing else uses takes the running sum as
+/// that op's accumulator instead of being a value of its own.
 class GradientChain {
 public:
   /// Adds to `accumulator`. `shared` holds the values that are a contribution more than once.

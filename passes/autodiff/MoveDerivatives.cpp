@@ -20,8 +20,9 @@ struct GatherRowsDerivative : Derivative<GatherRowsDerivative, GatherRowsOp> {
   LogicalResult adjoint(GatherRowsOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool>,
                         MutableArrayRef<Value> result) const {
     int64_t size = tensorType(op.getX()).getShape()[0];
-    result[0] = ScatterRowsOp::create(b.getBuilder(), b.getLoc(), gradients[0], op.getIndex(),
-                                      Value(), op.getRows(), size, llvm::APFloat(1.0));
+    result[0] =
+        ScatterRowsOp::create(b.getBuilder(), b.getLoc(), gradients[0], op.getIndex(), Value(),
+                              op.getRows(), size, llvm::APFloat(1.0), op.getUnique());
     return success();
   }
 };
@@ -32,7 +33,8 @@ struct ScatterRowsDerivative : Derivative<ScatterRowsDerivative, ScatterRowsOp> 
     Value dy = gradients[0], rows = op.getRows();
     if (needed[0]) {
       Value index = b.reshape(op.getIndex(), {tensorType(op.getIndex()).getNumElements()});
-      Value gathered = GatherRowsOp::create(b.getBuilder(), b.getLoc(), dy, index, rows);
+      Value gathered =
+          GatherRowsOp::create(b.getBuilder(), b.getLoc(), dy, index, rows, op.getUnique());
       gathered = b.scale(gathered, op.getScale().convertToDouble(), rows);
       result[0] = b.reshape(gathered, tensorType(op.getX()).getShape());
     }

@@ -25,6 +25,8 @@ def HydraDifferentiate : Pass<"hydra-differentiate", "::mlir::ModuleOp"> {
     * One function `apply` is added for the module: clip by global norm, AdamW for every parameter that has an
       accumulator in some function, and the control state (docs/contracts.md). A step whose norm is not finite
       changes no parameter and no moment.
+    * What the host reads of a step, steps later, is marked with `hydra.reduce` as a field of the step record:
+      outputs `loss.*` of `accumulate` ("mean" over the micro-batches) and every output of `apply` ("last").
     * A function with unit attribute `hydra.vjp` gets inputs `cotangent.RESULT` and outputs `gradient.ARGUMENT`
       (zeros where there is no path) behind its own.
 

@@ -70,6 +70,11 @@ ArrayRef<Value> ReverseSweep::contributions(Value wanted) const {
   return found == wantedGradients.end() ? ArrayRef<Value>() : ArrayRef<Value>(found->second);
 }
 
+ArrayRef<OpOperand *> ReverseSweep::uses(Value wanted) const {
+  auto found = wantedUses.find(wanted);
+  return found == wantedUses.end() ? ArrayRef<OpOperand *>() : ArrayRef<OpOperand *>(found->second);
+}
+
 Value ReverseSweep::inAllRows(Gradient gradient, AdjointBuilder &builder) {
   return gradient.rows ? builder.addRows(gradient.value, gradient.rows) : gradient.value;
 }
@@ -156,6 +161,8 @@ LogicalResult ReverseSweep::visit(Operation *op) {
              << gradient.getType() << " for operand " << index << " of type "
              << operand.get().getType();
     Value definedRows = rows && isRowwiseOperand(operand) ? rows : passedRows;
+    if (wantedGradients.count(operand.get()))
+      wantedUses[operand.get()].push_back(&operand);
     addGradient(operand.get(), {gradient, definedRows}, adjoint);
   }
   return success();

@@ -31,6 +31,9 @@ public:
   /// None if no gradient reached it. Each is defined in all rows.
   ArrayRef<Value> contributions(Value wanted) const;
 
+  /// The operands through which those gradients came, in the same order; a seed has none.
+  ArrayRef<OpOperand *> uses(Value wanted) const;
+
   /// Number of ops created so far.
   int64_t createdOps() const { return created; }
 
@@ -41,6 +44,7 @@ private:
 
   Block &block;
   llvm::MapVector<Value, SmallVector<Value>> wantedGradients;
+  DenseMap<Value, SmallVector<OpOperand *>> wantedUses;
   DenseSet<Value> dependent;
   DenseMap<Value, Gradient> gradients;
   int64_t created = 0;

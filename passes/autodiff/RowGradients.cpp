@@ -10,7 +10,7 @@ Value hydra::getRows(Operation *op) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<UnaryOp, BinaryOp, SelectOp, CastOp, BroadcastOp, ReduceOp, SplitOp, ConcatOp, MatmulOp,
             RmsNormOp, RmsNormGradOp, RmsNormWeightGradOp, L2NormOp, L2NormGradOp, SwigluOp,
-            SwigluGradOp, HeadMixOp, EmbeddingOp, GatherRowsOp, ScatterRowsOp>(
+            SwigluGradOp, HeadMixOp, EmbeddingOp, GatherRowsOp, ScatterRowsOp, MergeRowsOp>(
           [](auto rowOp) { return rowOp.getRows(); })
       .Default(Value());
 }
@@ -22,6 +22,7 @@ bool hydra::isRowwiseOperand(OpOperand &operand) {
       .Case([&](MatmulOp matmul) { return matmul.getTransposeA() ? index < 2 : index != 1; })
       .Case<EmbeddingOp, GatherRowsOp>([](auto) { return false; }) // rows count the index list
       .Case([&](ScatterRowsOp) { return index < 2; })
+      .Case([&](MergeRowsOp) { return index == 1; })
       .Case<RmsNormOp, RmsNormWeightGradOp>([&](auto) { return index == 0; })
       .Case<BinaryOp, SelectOp, BroadcastOp>([&](auto broadcasting) {
         return leadingRows(tensorType(operand.get())) ==
@@ -34,6 +35,6 @@ bool hydra::isRowwiseResult(OpResult result) {
   return llvm::TypeSwitch<Operation *, bool>(result.getOwner())
       .Case([](MatmulOp matmul) { return !matmul.getTransposeA(); })
       .Case([](ReduceOp reduce) { return reduce.getAxes() == ReduceAxes::last; })
-      .Case<RmsNormWeightGradOp, ScatterRowsOp>([](auto) { return false; })
+      .Case<RmsNormWeightGradOp, ScatterRowsOp, MergeRowsOp>([](auto) { return false; })
       .Default(true);
 }

@@ -44,6 +44,11 @@ void hydra::appendResult(func::FuncOp function, Value value, BindingKind kind, c
   getReturn(function).getOperandsMutable().append(value);
 }
 
+void hydra::markRecordField(func::FuncOp function, unsigned index, StringRef reduce) {
+  if (!function.getResultAttr(index, kReduceAttrName))
+    function.setResultAttr(index, kReduceAttrName, StringAttr::get(function.getContext(), reduce));
+}
+
 func::ReturnOp hydra::getReturn(func::FuncOp function) {
   return cast<func::ReturnOp>(function.getBody().front().getTerminator());
 }

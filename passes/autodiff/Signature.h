@@ -21,6 +21,9 @@ Value appendArgument(func::FuncOp function, Type type, BindingKind kind, const T
 /// Appends a result with a binding to the signature and `value` to the return.
 void appendResult(func::FuncOp function, Value value, BindingKind kind, const Twine &name);
 
+/// Makes result `index` a field of the step record, unless it is one already.
+void markRecordField(func::FuncOp function, unsigned index, StringRef reduce);
+
 /// The operation that ends the function, which must have one block.
 func::ReturnOp getReturn(func::FuncOp function);
 

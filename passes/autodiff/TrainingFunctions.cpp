@@ -34,11 +34,13 @@ public:
   LogicalResult collectParameters();
   LogicalResult findLoss();
   LogicalResult differentiate(bool probe);
+  void recordLosses();
   void rename();
 
 private:
   Value markRaw(Value gradient, StringAttr name);
-  void updatePresent(ArrayRef<int32_t> reached);
+  Value presenceOf(ArrayRef<OpOperand *> uses);
+  void updatePresent(const ReverseSweep &sweep);
 
   func::FuncOp function;
   Block &body;
@@ -112,13 +114,57 @@ Value TrainingFunction::markRaw(Value gradient, StringAttr name) {
   return gradient;
 }
 
-void TrainingFunction::updatePresent(ArrayRef<int32_t> reached) {
+// Whether some use has a gradient in this execution, an i32 scalar; null if one always has.
+Value TrainingFunction::presenceOf(ArrayRef<OpOperand *> uses) {
   OpBuilder builder(body.getTerminator());
   AdjointBuilder adjoint(builder, function.getLoc());
-  auto type = RankedTensorType::get({table.size()}, builder.getI32Type());
-  Value present = appendArgument(function, type, BindingKind::optimizer, "present");
-  Value mask =
-      ConstantOp::create(builder, function.getLoc(), DenseElementsAttr::get(type, reached));
+  Value present;
+  for (OpOperand *use : uses) {
+    auto op = cast<DifferentiableOpInterface>(use->getOwner());
+    Value used = op.buildPresence(builder, use->getOperandNumber());
+    if (!used)
+      return Value();
+    present = present ? adjoint.binary(BinaryKind::max, present, used) : used;
+  }
+  return present;
+}
+
+// present = max(present, mask). The mask is a constant but for parameters of ops that may be idle,
+// such as experts that no token chose.
+void TrainingFunction::updatePresent(const ReverseSweep &sweep) {
+  OpBuilder builder(body.getTerminator());
+  AdjointBuilder adjoint(builder, function.getLoc());
+  auto vectorOf = [&](size_t size) {
+    return RankedTensorType::get({static_cast<int64_t>(size)}, builder.getI32Type());
+  };
+  SmallVector<Value> pieces;
+  SmallVector<int32_t> known;
+  auto endConstant = [&] {
+    if (!known.empty())
+      pieces.push_back(
+          ConstantOp::create(builder, function.getLoc(),
+                             DenseElementsAttr::get(vectorOf(known.size()), ArrayRef(known))));
+    known.clear();
+  };
+  SmallVector<Value> valueOf(table.size());
+  for (const ParameterArgument &parameter : parameters)
+    valueOf[parameter.index] = parameter.value;
+  for (Value value : valueOf) {
+    bool reached = value && !sweep.contributions(value).empty();
+    Value present = reached ? presenceOf(sweep.uses(value)) : Value();
+    if (!present) {
+      known.push_back(reached);
+      continue;
+    }
+    endConstant();
+    pieces.push_back(adjoint.reshape(present, {1}));
+  }
+  endConstant();
+  Value mask = pieces.size() == 1
+                   ? pieces.front()
+                   : ConcatOp::create(builder, function.getLoc(), pieces, Value()).getResult();
+  Value present =
+      appendArgument(function, vectorOf(table.size()), BindingKind::optimizer, "present");
   appendResult(function, adjoint.binary(BinaryKind::max, present, mask), BindingKind::optimizer,
                "present");
 }
@@ -153,7 +199,6 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
         shared.insert(contribution);
 
   GradientChain chain;
-  SmallVector<int32_t> reached(table.size(), 0);
   for (const ParameterArgument &parameter : parameters) {
     ArrayRef<Value> contributions = sweep.contributions(parameter.value);
     if (contributions.empty()) {
@@ -170,14 +215,24 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
       updated = chain.accumulate(accumulator, contributions, shared);
     }
     appendResult(function, updated, BindingKind::gradient, parameter.name.getValue());
-    reached[parameter.index] = 1;
     table.hasGradient.set(parameter.index);
   }
   counts.folded += chain.folded();
   counts.added += chain.added();
-  updatePresent(reached);
+  updatePresent(sweep);
   eraseUnused(body);
   return success();
+}
+
+// Every loss term is a field of the step record: the mean over the micro-batches. Other outputs
+// stay as they are, or as who made them marked them.
+void TrainingFunction::recordLosses() {
+  for (unsigned index = 0; index < function.getNumResults(); ++index) {
+    BindingAttr binding = getResultBinding(function, index);
+    if (binding && binding.getKind() == BindingKind::output &&
+        binding.getName().getValue().starts_with("loss."))
+      markRecordField(function, index, "mean");
+  }
 }
 
 void TrainingFunction::rename() {
@@ -202,6 +257,7 @@ LogicalResult hydra::differentiateTraining(func::FuncOp function, ParameterTable
   if (failed(training.collectParameters()) || failed(training.findLoss()) ||
       failed(training.differentiate(probe)))
     return failure();
+  training.recordLosses();
   training.rename();
   return success();
 }

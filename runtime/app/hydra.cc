@@ -87,12 +87,13 @@ absl::Status SetControl(hydra_model& model, const char* name, double value) {
                                         "'; present: ", absl::StrJoin(names, ", ")));
 }
 
-absl::Status Describe(const std::vector<NamedBuffer>& buffers, size_t index, hydra_tensor* tensor) {
+absl::Status Describe(absl::Span<const NamedBuffer* const> buffers, size_t index,
+                      hydra_tensor* tensor) {
   if (tensor == nullptr) return Missing("tensor");
   if (index >= buffers.size()) {
     return hydra::UsageError(absl::StrCat("tensor ", index, " of ", buffers.size()));
   }
-  const NamedBuffer& buffer = buffers[index];
+  const NamedBuffer& buffer = *buffers[index];
   *tensor = {buffer.name.c_str(), static_cast<hydra_type>(buffer.type), buffer.shape.size(),
              buffer.shape.data(), buffer.ref.bytes};
   return absl::OkStatus();
@@ -116,7 +117,7 @@ absl::Status Write(hydra_launch& launch, const char* input, const void* values, 
 absl::Status Read(hydra_launch& launch, const char* output, void* values, uint64_t bytes) {
   if (output == nullptr || (values == nullptr && bytes > 0)) return Missing("output and values");
   HYDRA_ASSIGN_OR_RETURN(const NamedBuffer* buffer,
-                         hydra::FindBuffer(launch.launch->entry().outputs, output, "output"));
+                         hydra::FindResult(launch.launch->entry(), output));
   HYDRA_RETURN_IF_ERROR(CheckBytes(*buffer, bytes));
   return launch.launch->ReadOutputBytes(*buffer, 0,
                                         absl::MakeSpan(static_cast<uint8_t*>(values), bytes), 0, 0);
@@ -180,17 +181,19 @@ size_t hydra_launch_input_count(const hydra_launch* launch) {
 }
 
 size_t hydra_launch_output_count(const hydra_launch* launch) {
-  return launch == nullptr ? 0 : launch->launch->entry().outputs.size();
+  return launch == nullptr ? 0 : launch->launch->entry().Results().size();
 }
 
 hydra_status hydra_launch_input(const hydra_launch* launch, size_t index, hydra_tensor* tensor) {
   if (launch == nullptr) return Report(Missing("launch"));
-  return Report(Describe(launch->launch->entry().inputs, index, tensor));
+  std::vector<const NamedBuffer*> inputs;
+  for (const NamedBuffer& input : launch->launch->entry().inputs) inputs.push_back(&input);
+  return Report(Describe(inputs, index, tensor));
 }
 
 hydra_status hydra_launch_output(const hydra_launch* launch, size_t index, hydra_tensor* tensor) {
   if (launch == nullptr) return Report(Missing("launch"));
-  return Report(Describe(launch->launch->entry().outputs, index, tensor));
+  return Report(Describe(launch->launch->entry().Results(), index, tensor));
 }
 
 hydra_status hydra_launch_write(hydra_launch* launch, const char* input, const void* values,

@@ -1,12 +1,8 @@
 #include "runtime/artifact/artifact.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
+#include <new>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -16,6 +12,7 @@
 #include "runtime/artifact/format.h"
 #include "runtime/artifact/table_check.h"
 #include "runtime/base/status.h"
+#include "runtime/io/posix_file.h"
 
 namespace hydra::artifact {
 namespace {
@@ -25,6 +22,11 @@ constexpr char kAdvice[] = "the file is damaged or not an artifact; make it agai
 
 absl::Status Damage(uint64_t offset, absl::string_view what) {
   return InputError(absl::StrCat("byte ", offset, ": ", what, "; ", kAdvice));
+}
+
+// Whether it begins as an artifact does; the rest of the header may be missing.
+bool HasMark(absl::Span<const uint8_t> bytes) {
+  return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
 }
 
 absl::Status CheckZero(absl::Span<const uint8_t> bytes, uint64_t begin, uint64_t end) {
@@ -74,33 +76,20 @@ absl::Status CheckSections(absl::Span<const uint8_t> bytes, uint64_t end,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    const int error = errno;
-    const std::string message = absl::StrCat("artifact ", path, ": ", std::strerror(error));
-    return error == ENOENT ? InputError(absl::StrCat(message, "; make it with hydra-opt"))
-                           : InputError(message);
+  if (!PathExists(path)) {
+    return InputError(
+        absl::StrCat("artifact ", path, ": no such file or directory; make it with hydra-opt"));
   }
-  struct stat state{};
-  if (fstat(file, &state) != 0 || !S_ISREG(state.st_mode)) {
-    close(file);
-    return InputError(absl::StrCat("artifact ", path, ": not a regular file"));
-  }
+  absl::StatusOr<MappedFile> file = MappedFile::Open(path);
+  if (!file.ok()) return Annotate(file.status(), "artifact");
   std::unique_ptr<Artifact> artifact(new Artifact);
   artifact->path_ = path;
-  const auto size = static_cast<uint64_t>(state.st_size);
-  if (size > 0) {
-    void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (data == MAP_FAILED) {
-      const std::string reason = std::strerror(errno);
-      close(file);
-      return OutOfMemoryError(
-          absl::StrCat("artifact ", path, ": cannot map ", size, " bytes: ", reason));
-    }
-    artifact->bytes_ = absl::MakeConstSpan(static_cast<const uint8_t*>(data), size);
+  // First what says whether it is one: no memory is taken for a large file of another kind.
+  absl::Status status = artifact->Read(*file, std::min(file->bytes().size(), sizeof(FileHeader)));
+  if (status.ok() && HasMark(artifact->bytes_)) {
+    status = artifact->Read(*file, file->bytes().size());
   }
-  close(file);
-  absl::Status status = artifact->Load();
+  if (status.ok()) status = artifact->Load();
   if (!status.ok()) return Annotate(status, absl::StrCat("artifact ", path));
   return artifact;
 }
@@ -114,14 +103,18 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::FromMemory(absl::Span<const 
   std::unique_ptr<Artifact> artifact(new Artifact);
   artifact->path_ = name;
   artifact->bytes_ = bytes;
-  artifact->mapped_ = false;
   absl::Status status = artifact->Load();
   if (!status.ok()) return Annotate(status, absl::StrCat("artifact ", name));
   return artifact;
 }
 
-Artifact::~Artifact() {
-  if (mapped_ && !bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+absl::Status Artifact::Read(const MappedFile& file, size_t size) {
+  contents_.reset(new (std::nothrow) uint8_t[size]);
+  if (contents_ == nullptr) {
+    return OutOfMemoryError(absl::StrCat("cannot get the ", size, " bytes that it has"));
+  }
+  bytes_ = absl::MakeConstSpan(contents_.get(), size);
+  return file.Read(0, absl::MakeSpan(contents_.get(), size));
 }
 
 absl::Status Artifact::Load() {
@@ -131,7 +124,7 @@ absl::Status Artifact::Load() {
                                               " bytes, the file has ", bytes_.size()));
   }
   std::memcpy(&header, bytes_.data(), sizeof(header));
-  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+  if (!HasMark(bytes_)) {
     return Damage(0, absl::StrCat("expected the mark '", absl::string_view(kMagic, sizeof(kMagic)),
                                   "', found something else"));
   }
@@ -187,6 +180,14 @@ uint64_t NamedBuffer::elements() const {
 
 std::string EntryInfo::Label() const {
   return absl::StrCat(name, "@", batch, "x", seq, variant.empty() ? "" : ":", variant);
+}
+
+std::vector<const NamedBuffer*> EntryInfo::Results() const {
+  std::vector<const NamedBuffer*> results;
+  for (const std::vector<NamedBuffer>* list : {&outputs, &record}) {
+    for (const NamedBuffer& buffer : *list) results.push_back(&buffer);
+  }
+  return results;
 }
 
 absl::string_view SectionKindName(SectionKind kind) {

@@ -3,7 +3,7 @@
 // can be used unchecked.
 //
 // An artifact carries machine code and is trusted like a shared library: damage is always refused,
-// malice is not. The file must not change while it is open.
+// malice is not. A file is read once, as it is at that moment.
 #ifndef HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
 #define HYDRA_RUNTIME_ARTIFACT_ARTIFACT_H_
 
@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "runtime/base/command.h"
+#include "runtime/io/mapped_file.h"
 
 namespace hydra::artifact {
 
@@ -69,6 +70,8 @@ struct EntryInfo {
 
   // "accumulate@8x512", with ":VARIANT" if there is one.
   std::string Label() const;
+  // What a run gives the host: the outputs, then the fields of the step record.
+  std::vector<const NamedBuffer*> Results() const;
 
   bool operator==(const EntryInfo&) const = default;
 };
@@ -130,7 +133,6 @@ class Artifact {
   // the path.
   static absl::StatusOr<std::unique_ptr<Artifact>> FromMemory(absl::Span<const uint8_t> bytes,
                                                               const std::string& name);
-  ~Artifact();
   Artifact(const Artifact&) = delete;
   Artifact& operator=(const Artifact&) = delete;
 
@@ -147,11 +149,12 @@ class Artifact {
 
  private:
   Artifact() = default;
+  absl::Status Read(const MappedFile& file, size_t size);
   absl::Status Load();
 
   std::string path_;
-  absl::Span<const uint8_t> bytes_;  // the whole file
-  bool mapped_ = true;               // by this object
+  std::unique_ptr<uint8_t[]> contents_;  // of Open; a mapping would follow a file that shrinks
+  absl::Span<const uint8_t> bytes_;      // the whole file
   uint64_t content_hash_ = 0;
   ArtifactInfo info_;
 };

@@ -66,33 +66,25 @@ absl::Status Golden::ReadConfig() {
   HYDRA_ASSIGN_OR_RETURN(tolerance_.out, OptionalNumber(tolerance, "out"));
   HYDRA_ASSIGN_OR_RETURN(tolerance_.loss, OptionalNumber(tolerance, "loss"));
   HYDRA_ASSIGN_OR_RETURN(tolerance_.grad, OptionalNumber(tolerance, "grad"));
+  HYDRA_ASSIGN_OR_RETURN(tolerance_.step, OptionalNumber(tolerance, "step"));
+  HYDRA_ASSIGN_OR_RETURN(tolerance_.final_of_update, OptionalNumber(tolerance, "final_of_update"));
+  if (std::optional<JsonView> cases = root.Find("cases")) return ReadCases(*cases);
 
-  auto shape_of = [&](const std::string& name) -> absl::StatusOr<std::vector<int64_t>> {
-    HYDRA_ASSIGN_OR_RETURN(const TensorView* tensor, file_->Get(name));
-    if (tensor->shape.size() < 2)
-      return InputError(
-          absl::StrCat(path(), ": tensor ", name, ": expected [batch, sequence, ...]"));
-    return tensor->shape;
-  };
-  if (std::optional<JsonView> cases = root.Find("cases")) {
-    HYDRA_ASSIGN_OR_RETURN(std::vector<JsonView> list, cases->Array());
-    for (JsonView item : list) {
-      HYDRA_ASSIGN_OR_RETURN(JsonView prefix, item.Get("prefix"));
-      HYDRA_ASSIGN_OR_RETURN(absl::string_view text, prefix.String());
-      HYDRA_ASSIGN_OR_RETURN(auto shape, shape_of(absl::StrCat(text, "in.x")));
-      cases_.push_back({std::string(text), shape[0], shape[1]});
+  if (root.Find("optimizer")) {
+    while (file_->Find(absl::StrCat("in.tokens.", trajectory_steps_))) ++trajectory_steps_;
+    if (trajectory_steps_ == 0) {
+      return InputError(absl::StrCat(
+          path(), ": expected in.tokens.0, since it configures an optimizer, found none"));
     }
-    if (cases_.empty()) return cases->Expected("at least one case");
-    return absl::OkStatus();
   }
-
-  HYDRA_ASSIGN_OR_RETURN(auto shape, shape_of("in.tokens"));
+  HYDRA_ASSIGN_OR_RETURN(auto shape, ShapeOf(trajectory_steps_ > 0 ? "in.tokens.0" : "in.tokens"));
   cases_.push_back({"", shape[0], shape[1]});
   HYDRA_ASSIGN_OR_RETURN(JsonView run, root.Get("run"));
   HYDRA_ASSIGN_OR_RETURN(JsonView training, run.Get("training"));
   HYDRA_ASSIGN_OR_RETURN(training_, training.Bool());
   HYDRA_ASSIGN_OR_RETURN(JsonView derived, root.Get("derived"));
   HYDRA_ASSIGN_OR_RETURN(aux_loss_weight_, OptionalNumber(derived, "aux_loss_weight"));
+  if (trajectory_steps_ > 0) return absl::OkStatus();  // it says nothing of gradients
   HYDRA_ASSIGN_OR_RETURN(JsonView no_grad, root.Get("no_grad"));
   HYDRA_ASSIGN_OR_RETURN(std::vector<JsonView> names, no_grad.Array());
   for (JsonView name : names) {
@@ -100,6 +92,25 @@ absl::Status Golden::ReadConfig() {
     no_grad_.emplace_back(text);
   }
   return absl::OkStatus();
+}
+
+absl::Status Golden::ReadCases(JsonView cases) {
+  HYDRA_ASSIGN_OR_RETURN(std::vector<JsonView> list, cases.Array());
+  for (JsonView item : list) {
+    HYDRA_ASSIGN_OR_RETURN(JsonView prefix, item.Get("prefix"));
+    HYDRA_ASSIGN_OR_RETURN(absl::string_view text, prefix.String());
+    HYDRA_ASSIGN_OR_RETURN(auto shape, ShapeOf(absl::StrCat(text, "in.x")));
+    cases_.push_back({std::string(text), shape[0], shape[1]});
+  }
+  if (cases_.empty()) return cases.Expected("at least one case");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> Golden::ShapeOf(const std::string& name) const {
+  HYDRA_ASSIGN_OR_RETURN(const TensorView* tensor, file_->Get(name));
+  if (tensor->shape.size() < 2)
+    return InputError(absl::StrCat(path(), ": tensor ", name, ": expected [batch, sequence, ...]"));
+  return tensor->shape;
 }
 
 }  // namespace hydra

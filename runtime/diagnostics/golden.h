@@ -22,9 +22,10 @@ struct NumericTensor {
 };
 using NumericTensors = std::map<std::string, NumericTensor>;
 
-// Allowed deviations; absent where the file has none of that kind.
+// Allowed deviations; absent where the file has none of that kind. `step`, `final_of_update`: of
+// trajectories.
 struct GoldenTolerance {
-  std::optional<double> out, loss, grad;
+  std::optional<double> out, loss, grad, step, final_of_update;
 };
 
 // One model run, or one sub-case of a file that tests a module alone.
@@ -50,6 +51,8 @@ class Golden {
 
   // Whether the file is about attention alone (config.cases) instead of a whole model.
   bool is_module() const { return !cases_.empty() && !cases_.front().prefix.empty(); }
+  // Optimizer steps of a file that holds a trajectory (config.optimizer); 0 for all others.
+  int64_t trajectory_steps() const { return trajectory_steps_; }
   // run.training; true for modules, which all have gradients.
   bool training() const { return training_; }
   // Parameters that must receive no gradient at all.
@@ -60,6 +63,9 @@ class Golden {
  private:
   Golden() = default;
   absl::Status ReadConfig();
+  absl::Status ReadCases(JsonView cases);
+  // Of an input that begins with batch and sequence; an input error otherwise.
+  absl::StatusOr<std::vector<int64_t>> ShapeOf(const std::string& name) const;
 
   std::optional<SafetensorsFile> file_;
   std::string config_text_;
@@ -67,6 +73,7 @@ class Golden {
   GoldenTolerance tolerance_;
   std::vector<GoldenCase> cases_;
   bool training_ = true;
+  int64_t trajectory_steps_ = 0;
   std::vector<std::string> no_grad_;
   std::optional<double> aux_loss_weight_;
 };
@@ -98,6 +105,10 @@ struct GoldenScope {
 // the largest entry of all gradients, integers exactly. Non-finite values never pass.
 GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& computed,
                                 const GoldenScope& scope);
+
+// The same for the steps of a trajectory: `step.N.*` and `baseline.*` relative to the expected
+// value, `final.*` to the largest movement of its tensor over the steps.
+GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& computed);
 
 }  // namespace hydra
 

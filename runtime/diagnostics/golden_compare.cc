@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "runtime/diagnostics/golden.h"
 
 namespace hydra {
@@ -127,6 +128,45 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
     for (const std::string& name : golden.no_grad())
       if (computed.count("grad." + name))
         Fail(verdict, "grad." + name, "expected no gradient at all, found one");
+  if (verdict.compared == 0 && verdict.pass)
+    Fail(verdict, golden.path(), "nothing to compare: the file holds no expected tensors");
+  return verdict;
+}
+
+GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& computed) {
+  GoldenVerdict verdict;
+  verdict.pass = true;
+  const auto values_of = [&](const std::string& name) {
+    absl::StatusOr<const TensorView*> tensor = golden.file().Get(name);
+    if (!tensor.ok()) return absl::StatusOr<NumericTensor>(tensor.status());
+    return ToNumeric(**tensor);
+  };
+  for (const TensorView& tensor : golden.file().tensors()) {
+    absl::string_view parameter = tensor.name;
+    const bool is_final = absl::ConsumePrefix(&parameter, "final.");
+    if (!is_final && !absl::StartsWith(tensor.name, "step.") &&
+        !absl::StartsWith(tensor.name, "baseline."))
+      continue;
+    const absl::StatusOr<NumericTensor> want = values_of(tensor.name);
+    const absl::StatusOr<NumericTensor> start =
+        is_final ? values_of(absl::StrCat("param.", parameter)) : want;
+    const auto got = computed.find(tensor.name);
+    const std::optional<double> bound =
+        is_final ? golden.tolerance().final_of_update : golden.tolerance().step;
+    if (!want.ok() || !start.ok()) {
+      Fail(verdict, tensor.name, std::string((want.ok() ? start : want).status().message()));
+    } else if (got == computed.end() || got->second.values.size() != want->values.size() ||
+               start->values.size() != want->values.size()) {
+      Fail(verdict, tensor.name, "expected by the golden file, not computed by the program");
+    } else if (!bound) {
+      Fail(verdict, tensor.name, "the golden file states no tolerance for tensors of its kind");
+    } else {
+      const double unit =
+          is_final ? LargestDeviation(want->values, start->values) : LargestMagnitude(want->values);
+      const double error = LargestDeviation(got->second.values, want->values);
+      Consider(verdict, tensor.name, unit > 0 ? error / unit : error, *bound);
+    }
+  }
   if (verdict.compared == 0 && verdict.pass)
     Fail(verdict, golden.path(), "nothing to compare: the file holds no expected tensors");
   return verdict;

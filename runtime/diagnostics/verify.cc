@@ -1,17 +1,23 @@
 #include "runtime/diagnostics/verify.h"
 
+#include <deque>
+#include <optional>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "runtime/diagnostics/golden_run.h"
 #include "runtime/diagnostics/verify_device.h"
 #include "runtime/diagnostics/verify_names.h"
+#include "runtime/diagnostics/verify_trajectory.h"
 #include "runtime/io/atomic_file.h"
 
 namespace hydra {
 namespace {
 
 // Copies the golden's inputs under the names of the program; one file for all cases.
-absl::Status WriteInputs(const Golden& golden, const std::string& path) {
+absl::Status WriteInputs(const Golden& golden, const std::optional<GoldenRun>& run,
+                         const std::string& path) {
   std::vector<TensorView> views;
   for (const GoldenCase& item : golden.cases()) {
     std::string prefix = FunctionOfCase(item);
@@ -26,13 +32,24 @@ absl::Status WriteInputs(const Golden& golden, const std::string& path) {
       views.push_back(view);
     }
   }
-  float loss_scale = 1, aux_weight = static_cast<float>(golden.aux_loss_weight().value_or(0));
-  auto scalar = [&](const char* name, const float& value) {
-    views.push_back(
-        {name, DType::kF32, {}, {reinterpret_cast<const uint8_t*>(&value), sizeof(float)}});
+  std::deque<float> numbers;
+  std::deque<int32_t> integers;
+  const auto add = [&](absl::string_view kind, const GoldenScalar& scalar) {
+    const void* value = &numbers.emplace_back(static_cast<float>(scalar.value));
+    const bool integer = kind == "input/";
+    if (integer) value = &integers.emplace_back(static_cast<int32_t>(scalar.value));
+    views.push_back({absl::StrCat(kind, scalar.name),
+                     integer ? DType::kI32 : DType::kF32,
+                     {},
+                     {static_cast<const uint8_t*>(value), sizeof(float)}});
   };
-  scalar("control/loss_scale", loss_scale);
-  scalar("control/mod_aux_weight", aux_weight);
+  if (run) {
+    for (const GoldenScalar& scalar : run->Controls(run->first_step())) add("control/", scalar);
+    for (const GoldenScalar& scalar : run->control_state()) add("control_state/", scalar);
+    for (const GoldenScalar& scalar : run->Inputs(run->first_step())) add("input/", scalar);
+  } else {
+    add("control/", {"loss_scale", 1});
+  }
   return WriteSafetensors(path, {}, views);
 }
 
@@ -50,29 +67,37 @@ absl::StatusOr<NumericTensors> ReadResults(const Golden& golden, const std::stri
       computed.emplace(item.prefix + known, std::move(values));
     }
   }
+  StackCalls(computed);
   CompleteLosses(golden, computed);
   return computed;
 }
 
 absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const VerifyOptions& options,
+                                                 const std::optional<GoldenRun>& run,
                                                  const std::string& spec,
                                                  const std::vector<std::string>& entries) {
   const std::string inputs = options.work_directory + "/inputs.safetensors";
   const std::string results = options.work_directory + "/results.safetensors";
-  HYDRA_RETURN_IF_ERROR(WriteInputs(golden, inputs));
+  HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, inputs));
   VerifyReport report;
   // Stages that have passes and leave values; hydra-opt refuses the others by name.
   for (const char* stage : {"model", "routing", "autodiff", "fusion"}) {
+    // Before stage routing a model has no variants: it is interpreted at fixed depth.
+    const bool is_model = absl::string_view(stage) == "model";
+    if (is_model && run && run->PhaseOf(run->first_step()).variant != "fixed") continue;
     std::vector<std::string> arguments = {spec,          absl::StrCat("--stop-after=", stage),
                                           "--interpret", "--inputs=" + inputs,
                                           "-o",          results};
     arguments.insert(arguments.end(), entries.begin(), entries.end());
+    if (run && !is_model) {
+      const std::vector<std::string> flags = run->CompileFlags();
+      arguments.insert(arguments.end(), flags.begin(), flags.end());
+    }
     HYDRA_RETURN_IF_ERROR(
         Annotate(options.hydra_opt(arguments), absl::StrCat("interpreting after stage ", stage)));
     HYDRA_ASSIGN_OR_RETURN(report.computed, ReadResults(golden, results));
     GoldenScope scope;
-    bool before_autodiff =
-        absl::string_view(stage) == "model" || absl::string_view(stage) == "routing";
+    const bool before_autodiff = is_model || absl::string_view(stage) == "routing";
     scope.gradients = golden.training() && !before_autodiff;
     VerifyCheck check{absl::StrCat("interpreter after ", stage),
                       CompareWithGolden(golden, report.computed, scope)};
@@ -88,13 +113,22 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
   const std::string spec = options.work_directory + "/config.json";
   HYDRA_RETURN_IF_ERROR(WriteFileAtomically(spec, golden.config_text()));
   std::vector<std::string> entries;
+  std::optional<GoldenRun> run;
   if (!golden.is_module()) {
+    HYDRA_ASSIGN_OR_RETURN(run, GoldenRun::Read(golden));
     const GoldenCase& item = golden.cases().front();
     entries.push_back(absl::StrCat(golden.training() ? "--entry=train@" : "--entry=eval@",
                                    item.batch, "x", item.seq));
   }
-  if (options.target == "interpreter") return VerifyByInterpreter(golden, options, spec, entries);
-  return VerifyOnDevice(golden, options, spec, entries);
+  if (golden.trajectory_steps() > 0) {
+    if (options.target != "interpreter") return VerifyTrajectory(golden, options, *run, spec);
+    return UsageError(absl::StrCat(golden.path(),
+                                   ": holds optimizer steps, which are not "
+                                   "interpreted; verify it with --target=cpu"));
+  }
+  if (options.target == "interpreter")
+    return VerifyByInterpreter(golden, options, run, spec, entries);
+  return VerifyOnDevice(golden, options, run, spec, entries);
 }
 
 }  // namespace hydra

@@ -40,7 +40,8 @@ struct VerifyReport {
   NumericTensors computed;
 };
 
-// interpreter: the program after every stage up to fusion; gradients from autodiff on.
+// interpreter: the program after every stage up to fusion (from routing on where the phase of the
+// file is not that of fixed depth); gradients from autodiff on.
 // A device: the program with every named value as an output, compared with the file; then the
 // program as it is shipped, under validation and without it, which must give the same losses,
 // logits and, after one optimizer step, parameters, bit for bit. A check that compared nothing

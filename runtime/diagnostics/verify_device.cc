@@ -31,54 +31,37 @@ const artifact::EntryInfo* FindByName(const artifact::ArtifactInfo& info, absl::
   return nullptr;
 }
 
-absl::StatusOr<Session> OpenSession(const std::string& path, const VerifyOptions& options,
-                                    bool validate) {
-  SessionOptions session;
-  session.device = options.target;
-  session.threads = options.threads;
-  session.validate = validate;
-  return Session::Open(path, session);
-}
-
 // One artifact, opened on a device, for one case of a golden file.
 class CaseRunner {
  public:
   // `validate`: under the checks of runtime/hal/validation, or as it is shipped.
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options,
                                          bool validate) {
-    HYDRA_ASSIGN_OR_RETURN(
-        Session opened, options.open ? options.open(path) : OpenSession(path, options, validate));
+    HYDRA_ASSIGN_OR_RETURN(Session opened, OpenSession(path, options, validate));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
     return CaseRunner(std::move(opened), std::move(control));
   }
 
-  // Writes the golden's weights and inputs, runs entry `name`, and collects what it computed.
-  absl::StatusOr<NumericTensors> Run(const Golden& golden, const GoldenCase& item,
-                                     const std::string& name) {
+  // Writes the golden's weights, inputs and state, runs entry `name`, and collects what it
+  // computed.
+  absl::StatusOr<NumericTensors> Run(const Golden& golden, const std::optional<GoldenRun>& run,
+                                     const GoldenCase& item, const std::string& name) {
     const artifact::EntryInfo* entry = FindByName(executor().info(), name);
     if (!entry) return InputError(absl::StrCat("the artifact has no entry ", name));
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Launch> launch, executor().Prepare(*entry));
-    HYDRA_RETURN_IF_ERROR(WriteTensors(golden, item, *entry, *launch));
-    // Control values exist only where the program uses them.
-    control_.Set("loss_scale", 1);
-    control_.Set("mod_aux_weight", golden.aux_loss_weight().value_or(0));
+    HYDRA_RETURN_IF_ERROR(WriteTensors(golden, run, item, *entry, *launch));
     HYDRA_RETURN_IF_ERROR(launch->StageControl(control_));
     HYDRA_RETURN_IF_ERROR(launch->Run());
 
     NumericTensors computed;
-    for (const artifact::NamedBuffer& buffer : entry->outputs) {
-      std::string known = TensorOfBinding("output/" + buffer.name);
+    for (const artifact::NamedBuffer* buffer : entry->Results()) {
+      std::string known = TensorOfBinding("output/" + buffer->name);
       if (known.empty()) continue;
-      HYDRA_ASSIGN_OR_RETURN(NumericTensor values, ReadBuffer(buffer, *launch));
+      HYDRA_ASSIGN_OR_RETURN(NumericTensor values, ReadBuffer(*buffer, *launch));
       computed.insert_or_assign(item.prefix + known, std::move(values));
     }
-    if (name == "accumulate")
-      for (const artifact::ParameterInfo& parameter : executor().info().parameters) {
-        if (!parameter.gradient) continue;
-        HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(*parameter.gradient));
-        computed.emplace("grad." + parameter.name,
-                         NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
-      }
+    if (name == "accumulate") HYDRA_RETURN_IF_ERROR(ReadGradients(computed));
+    StackCalls(computed);
     CompleteLosses(golden, computed);
     return computed;
   }
@@ -105,9 +88,46 @@ class CaseRunner {
   }
 
  private:
-  absl::Status WriteTensors(const Golden& golden, const GoldenCase& item,
-                            const artifact::EntryInfo& entry, Launch& launch) {
+  // Gradients of the parameters that have one after this run (model.md 13).
+  absl::Status ReadGradients(NumericTensors& computed) {
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> present,
+                           executor().Read<int32_t>(hal::Region::kOptimizer, "present"));
+    const std::vector<artifact::ParameterInfo>& parameters = executor().info().parameters;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const artifact::ParameterInfo& parameter = parameters[i];
+      if (!parameter.gradient || present[i] == 0) continue;
+      HYDRA_ASSIGN_OR_RETURN(auto values, executor().Read<float>(*parameter.gradient));
+      computed.emplace("grad." + parameter.name,
+                       NumericTensor{parameter.buffer.shape, {values.begin(), values.end()}});
+    }
+    return absl::OkStatus();
+  }
+
+  // Scalars exist only where the program uses them.
+  absl::Status WriteScalars(const GoldenRun& run, const artifact::EntryInfo& entry, Launch& launch,
+                            std::set<std::string>& given) {
+    for (const auto& [name, value] : run.Controls(run.first_step())) control_.Set(name, value);
+    for (const GoldenScalar& scalar : run.control_state()) {
+      if (!executor().Find(hal::Region::kControlState, scalar.name).ok()) continue;
+      const float value = static_cast<float>(scalar.value);
+      HYDRA_RETURN_IF_ERROR(executor().Write<float>(hal::Region::kControlState, scalar.name,
+                                                    absl::MakeConstSpan(&value, 1)));
+    }
+    for (const GoldenScalar& scalar : run.Inputs(run.first_step())) {
+      const auto has_name = [&](const auto& input) { return input.name == scalar.name; };
+      if (std::none_of(entry.inputs.begin(), entry.inputs.end(), has_name)) continue;
+      const int32_t value = static_cast<int32_t>(scalar.value);
+      HYDRA_RETURN_IF_ERROR(launch.SetInput<int32_t>(scalar.name, absl::MakeConstSpan(&value, 1)));
+      given.insert("input " + scalar.name);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteTensors(const Golden& golden, const std::optional<GoldenRun>& run,
+                            const GoldenCase& item, const artifact::EntryInfo& entry,
+                            Launch& launch) {
     std::set<std::string> given;  // names of parameters and inputs
+    if (run) HYDRA_RETURN_IF_ERROR(WriteScalars(*run, entry, launch, given));
     for (const TensorView& tensor : golden.file().tensors()) {
       absl::string_view name = tensor.name;
       if (!absl::ConsumePrefix(&name, item.prefix)) continue;
@@ -161,8 +181,47 @@ class CaseRunner {
   ControlBlock control_;
 };
 
-// Fails `verdict` at the first value of `found` that is missing or other bits in `expected`. `what`
-// and `why` finish the message: "VALUE of NAME differs ...".
+// A verdict over nothing is no verdict.
+void RequireSomething(const Golden& golden, GoldenVerdict& verdict) {
+  if (verdict.compared > 0) return;
+  verdict.pass = false;
+  if (verdict.problem.empty())
+    verdict.problem = absl::StrCat(golden.path(), ": nothing was compared");
+}
+
+// What one run of a case gives: the values of its entry, and after training those of an evaluation
+// and the parameters after one optimizer step.
+struct CaseRun {
+  NumericTensors values, evaluation, parameters;
+};
+
+absl::StatusOr<CaseRun> RunCase(CaseRunner& runner, const Golden& golden,
+                                const std::optional<GoldenRun>& run, const GoldenCase& item,
+                                const std::string& entry, bool evaluate, bool step) {
+  CaseRun result;
+  HYDRA_ASSIGN_OR_RETURN(result.values, runner.Run(golden, run, item, entry));
+  if (evaluate) {
+    HYDRA_ASSIGN_OR_RETURN(NumericTensors evaluated, runner.Run(golden, run, item, "eval"));
+    result.evaluation["out.logits"] = std::move(evaluated["out.logits"]);
+  }
+  if (step) {
+    HYDRA_ASSIGN_OR_RETURN(result.parameters, runner.Apply());
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<Session> OpenSession(const std::string& path, const VerifyOptions& options,
+                                    bool validate) {
+  if (options.open) return options.open(path);
+  SessionOptions session;
+  session.device = options.target;
+  session.threads = options.threads;
+  session.validate = validate;
+  return Session::Open(path, session);
+}
+
 void RequireSame(const NumericTensors& expected, const NumericTensors& found,
                  absl::string_view what, absl::string_view why, GoldenVerdict& verdict) {
   for (const auto& [name, tensor] : found) {
@@ -180,37 +239,8 @@ void RequireSame(const NumericTensors& expected, const NumericTensors& found,
   }
 }
 
-// A verdict over nothing is no verdict.
-void RequireSomething(const Golden& golden, GoldenVerdict& verdict) {
-  if (verdict.compared > 0) return;
-  verdict.pass = false;
-  if (verdict.problem.empty())
-    verdict.problem = absl::StrCat(golden.path(), ": nothing was compared");
-}
-
-// What one run of a case gives: the values of its entry, and after training those of an evaluation
-// and the parameters after one optimizer step.
-struct CaseRun {
-  NumericTensors values, evaluation, parameters;
-};
-
-absl::StatusOr<CaseRun> RunCase(CaseRunner& runner, const Golden& golden, const GoldenCase& item,
-                                const std::string& entry, bool evaluate, bool step) {
-  CaseRun run;
-  HYDRA_ASSIGN_OR_RETURN(run.values, runner.Run(golden, item, entry));
-  if (evaluate) {
-    HYDRA_ASSIGN_OR_RETURN(NumericTensors evaluated, runner.Run(golden, item, "eval"));
-    run.evaluation["out.logits"] = std::move(evaluated["out.logits"]);
-  }
-  if (step) {
-    HYDRA_ASSIGN_OR_RETURN(run.parameters, runner.Apply());
-  }
-  return run;
-}
-
-}  // namespace
-
 absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOptions& options,
+                                            const std::optional<GoldenRun>& run,
                                             const std::string& spec,
                                             const std::vector<std::string>& entries) {
   const std::string probed_path = options.work_directory + "/probed.hydra";
@@ -224,6 +254,10 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
                                        "--precision=" + options.precision,
                                        "--arch=" + options.arch};
     common.insert(common.end(), entries.begin(), entries.end());
+    if (run) {
+      const std::vector<std::string> flags = run->CompileFlags();
+      common.insert(common.end(), flags.begin(), flags.end());
+    }
     std::string name = golden.training() ? "accumulate" : "eval";
     if (golden.is_module()) {
       name = FunctionOfCase(item);
@@ -244,9 +278,10 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
     HYDRA_ASSIGN_OR_RETURN(CaseRunner probed, CaseRunner::Open(probed_path, options, true));
     HYDRA_ASSIGN_OR_RETURN(CaseRunner shipped, CaseRunner::Open(shipped_path, options, true));
     HYDRA_ASSIGN_OR_RETURN(CaseRunner plain, CaseRunner::Open(shipped_path, options, false));
-    HYDRA_ASSIGN_OR_RETURN(CaseRun seen, RunCase(probed, golden, item, name, false, step));
-    HYDRA_ASSIGN_OR_RETURN(CaseRun checked, RunCase(shipped, golden, item, name, extra_eval, step));
-    HYDRA_ASSIGN_OR_RETURN(CaseRun bare, RunCase(plain, golden, item, name, extra_eval, step));
+    HYDRA_ASSIGN_OR_RETURN(CaseRun seen, RunCase(probed, golden, run, item, name, false, step));
+    HYDRA_ASSIGN_OR_RETURN(CaseRun checked,
+                           RunCase(shipped, golden, run, item, name, extra_eval, step));
+    HYDRA_ASSIGN_OR_RETURN(CaseRun bare, RunCase(plain, golden, run, item, name, extra_eval, step));
     constexpr absl::string_view kProbes =
         "in the program with probes; values must not depend on what is observed";
     GoldenVerdict& by_probes = shipped_check.verdict;

@@ -24,10 +24,30 @@ std::string TensorOfBinding(absl::string_view binding) {
   if (binding == "gradient.x") return "grad_in.x";
   if (absl::ConsumePrefix(&binding, "gradient.")) return absl::StrCat("grad.", binding);
   absl::ConsumePrefix(&binding, "probe.");
-  if (absl::StartsWith(binding, "loss.")) return std::string(binding);
-  if (absl::StartsWith(binding, "block.") || binding == "logits" || binding == "y")
+  if (absl::StartsWith(binding, "loss.") || absl::StartsWith(binding, "route."))
+    return std::string(binding);
+  if (absl::StartsWith(binding, "block.") || absl::StartsWith(binding, "moe.") ||
+      binding == "logits" || binding == "y")
     return absl::StrCat("out.", binding);
   return "";
+}
+
+void StackCalls(NumericTensors& computed) {
+  NumericTensors stacked;
+  for (const auto& [first, tensor] : computed) {
+    absl::string_view whole = first;
+    if (!absl::StartsWith(whole, "route.mod.") || !absl::ConsumeSuffix(&whole, ".0")) continue;
+    NumericTensor calls{tensor.shape, {}};
+    calls.shape.insert(calls.shape.begin(), 0);
+    for (auto call = computed.find(first); call != computed.end();
+         call = computed.find(absl::StrCat(whole, ".", calls.shape[0]))) {
+      const std::vector<double>& values = call->second.values;
+      calls.values.insert(calls.values.end(), values.begin(), values.end());
+      ++calls.shape[0];
+    }
+    stacked.emplace(whole, std::move(calls));
+  }
+  computed.merge(stacked);
 }
 
 void CompleteLosses(const Golden& golden, NumericTensors& computed) {

@@ -21,6 +21,9 @@ std::string BindingOfTensor(absl::string_view name);
 // have it.
 std::string TensorOfBinding(absl::string_view binding);
 
+// Adds `route.mod.N.index` [calls, B, k] of the calls `route.mod.N.index.C` [B, k], in their order.
+void StackCalls(NumericTensors& computed);
+
 // Adds what follows by definition: in evaluation the total loss is the cross-entropy (model.md 10),
 // and a loss term that the program does not have is 0.
 void CompleteLosses(const Golden& golden, NumericTensors& computed);

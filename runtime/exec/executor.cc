@@ -194,27 +194,38 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
     const hal::RegionBinding& binding = from.bindings[static_cast<int>(buffer.ref.region)];
     slots.push_back({buffer.name, input ? hal::SlotDirection::kIn : hal::SlotDirection::kOut,
                      binding.buffer, binding.offset + buffer.ref.offset, buffer.ref.bytes,
-                     from.runs, input ? from.input_stride : from.output_stride});
+                     from.runs, from.stride(buffer.ref.region)});
     launch->slots_.push_back({&buffer, part, input});
   };
   for (int part = 0; part < launch->parts(); ++part) {
     const Launch::Part& from = launch->parts_[part];
     recordings.push_back({&from.entry->body, from.bindings, from.entry->dead, from.runs,
-                          from.input_stride, from.output_stride});
+                          from.input_stride, from.output_stride, from.record_stride});
   }
   for (const NamedBuffer& input : launch->entry(0).inputs) add(input, 0, true);
   for (const std::string& name : options.fetch) {
     bool found = false;
     for (int part = 0; part < launch->parts(); ++part) {
-      for (const NamedBuffer& output : launch->entry(part).outputs) {
-        if (output.name != name) continue;
-        add(output, part, false);
+      for (const NamedBuffer* result : launch->entry(part).Results()) {
+        if (result->name != name) continue;
+        add(*result, part, false);
         found = true;
       }
     }
-    if (!found) {
-      HYDRA_RETURN_IF_ERROR(FindBuffer(launch->entry(0).outputs, name, "output").status());
+    if (!found) HYDRA_RETURN_IF_ERROR(FindResult(launch->entry(0), name).status());
+  }
+  if (options.fetch_record) {
+    hal::Buffer& record = regions_->buffer(Region::kRecord);
+    for (const Launch::Part& part : launch->parts_) {
+      HYDRA_ASSIGN_OR_RETURN(
+          const std::vector<RecordField> fields,
+          FieldsOf(*part.entry, part.bindings[static_cast<int>(Region::kRecord)].offset,
+                   part.record_stride, part.runs));
+      launch->record_fields_.insert(launch->record_fields_.end(), fields.begin(), fields.end());
     }
+    launch->record_slot_ = slots.size();
+    slots.push_back({"record", hal::SlotDirection::kOut, &record, 0, record.bytes()});
+    launch->slots_.push_back({nullptr, 0, false});
   }
   hal::Buffer& control = regions_->buffer(Region::kControl);
   const uint64_t control_bytes = info().region_bytes[static_cast<int>(Region::kControl)];
@@ -256,6 +267,7 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::PrepareStep(const EntryInfo& a
   parts[0].runs = static_cast<uint32_t>(micro_batches);
   parts[0].input_stride = regions_->input_stride();
   parts[0].output_stride = regions_->output_stride();
+  parts[0].record_stride = regions_->record_stride();
   parts[1].entry = &apply;
   parts[1].bindings = regions_->Bindings(MemoryRegions::Use::kApply);
   return Record(std::move(parts), options);

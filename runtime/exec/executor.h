@@ -56,8 +56,9 @@ class Executor {
   // Records one entry.
   absl::StatusOr<std::unique_ptr<Launch>> Prepare(const artifact::EntryInfo& entry,
                                                   const LaunchOptions& options = {});
-  // Records `accumulate` once per micro-batch, each on its own inputs and outputs, then `apply`, as
-  // one list. A failure if micro_batches is not in [1, this->micro_batches()].
+  // Records `accumulate` once per micro-batch, each on its own inputs, outputs and piece of the
+  // record, then `apply`, as one list. A failure if micro_batches is not in [1,
+  // this->micro_batches()].
   absl::StatusOr<std::unique_ptr<Launch>> PrepareStep(const artifact::EntryInfo& accumulate,
                                                       int micro_batches,
                                                       const artifact::EntryInfo& apply,

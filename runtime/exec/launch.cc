@@ -8,6 +8,19 @@
 
 namespace hydra {
 
+uint64_t Launch::Part::stride(hal::Region region) const {
+  switch (region) {
+    case hal::Region::kInputs:
+      return input_stride;
+    case hal::Region::kOutputs:
+      return output_stride;
+    case hal::Region::kRecord:
+      return record_stride;
+    default:
+      return 0;
+  }
+}
+
 absl::StatusOr<size_t> Launch::FindSlot(bool input, absl::string_view name, int part,
                                         hal::ElementType type) const {
   for (size_t i = 0; i < slots_.size(); ++i) {
@@ -19,7 +32,7 @@ absl::StatusOr<size_t> Launch::FindSlot(bool input, absl::string_view name, int 
   }
   const artifact::EntryInfo& from = entry(part);
   HYDRA_RETURN_IF_ERROR(
-      FindBuffer(input ? from.inputs : from.outputs, name, input ? "input" : "output").status());
+      (input ? FindBuffer(from.inputs, name, "input") : FindResult(from, name)).status());
   return FailureError(
       absl::StrCat("output ", name, " of ", from.Label(),
                    " is not handed to the host by every run; name it in LaunchOptions::fetch"));
@@ -41,6 +54,15 @@ absl::Status Launch::StageControl(const ControlBlock& control) {
   HYDRA_ASSIGN_OR_RETURN(const absl::Span<uint8_t> target, list_->Stage(*control_slot_));
   std::memcpy(target.data(), control.bytes().data(), target.size());
   return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Span<const uint8_t>> Launch::FetchRecord(hal::Ticket ticket) {
+  if (!record_slot_) {
+    return FailureError(
+        absl::StrCat("the record of ", entry().Label(),
+                     " is not handed to the host; set LaunchOptions::fetch_record"));
+  }
+  return list_->Fetch(ticket, *record_slot_);
 }
 
 absl::Status Launch::Run() {
@@ -67,7 +89,8 @@ absl::Status Launch::ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64
   }
   const hal::RegionBinding& binding = from.bindings[static_cast<int>(buffer.ref.region)];
   return device_.Read(*binding.buffer,
-                      binding.offset + static_cast<uint64_t>(piece) * from.output_stride +
+                      binding.offset +
+                          static_cast<uint64_t>(piece) * from.stride(buffer.ref.region) +
                           buffer.ref.offset + offset,
                       target);
 }

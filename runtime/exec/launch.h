@@ -16,15 +16,18 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/control_block.h"
+#include "runtime/exec/step_record.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
 
 namespace hydra {
 
 struct LaunchOptions {
-  // Outputs that every run hands to the host by itself, for Fetch. A name counts in every part that
+  // Results that every run hands to the host by itself, for Fetch. A name counts in every part that
   // has it; an input error if none has. The others can be read with ReadOutput.
   std::vector<std::string> fetch = {};
+  // Every run hands its step record to the host as a whole, for FetchRecord.
+  bool fetch_record = false;
   hal::RecordOptions record = {};
 };
 
@@ -51,7 +54,8 @@ struct OutputSlot {
 // Made by Executor, which must outlive it. Thread-compatible.
 //
 // A launch has parts: one entry for Prepare; `accumulate` and `apply` for PrepareStep. A part that
-// runs once per micro-batch has that many pieces of every input and output. Only part 0 has inputs.
+// runs once per micro-batch has that many pieces of every input, output and record field. Only part
+// 0 has inputs. What is said of outputs holds for record fields too.
 class Launch {
  public:
   int parts() const { return static_cast<int>(parts_.size()); }
@@ -104,6 +108,10 @@ class Launch {
     if (!bytes.ok()) return bytes.status();
     return FromBytes<T>(*bytes);
   }
+  // The step record of a run: the bytes that `record_fields` point into; see CommandList::Fetch. A
+  // failure without LaunchOptions::fetch_record.
+  absl::StatusOr<absl::Span<const uint8_t>> FetchRecord(hal::Ticket ticket);
+  absl::Span<const RecordField> record_fields() const { return record_fields_; }
   // Duration of a finished run on the device, in seconds.
   absl::StatusOr<double> Seconds(hal::Ticket ticket) const { return device_.Seconds(ticket); }
 
@@ -122,8 +130,7 @@ class Launch {
   // Reads an output of the last run, whether it was named for Fetch or not; waits for it.
   template <typename T>
   absl::StatusOr<std::vector<T>> ReadOutput(absl::string_view name, int part = 0, int piece = 0) {
-    absl::StatusOr<const artifact::NamedBuffer*> buffer =
-        FindBuffer(entry(part).outputs, name, "output");
+    absl::StatusOr<const artifact::NamedBuffer*> buffer = FindResult(entry(part), name);
     if (!buffer.ok()) return buffer.status();
     std::vector<T> values((*buffer)->elements());
     absl::Status status = ReadOutput<T>(**buffer, 0, absl::MakeSpan(values), part, piece);
@@ -157,11 +164,14 @@ class Launch {
     const artifact::EntryInfo* entry = nullptr;
     hal::RegionBindings bindings;
     uint32_t runs = 1;
-    uint64_t input_stride = 0, output_stride = 0;
+    uint64_t input_stride = 0, output_stride = 0, record_stride = 0;
+
+    // Bytes from one piece of a buffer to the next.
+    uint64_t stride(hal::Region region) const;
   };
   // What a slot of the list stands for.
   struct Named {
-    const artifact::NamedBuffer* buffer = nullptr;  // null: the control block
+    const artifact::NamedBuffer* buffer = nullptr;  // null: the control block, or the record
     int part = 0;
     bool input = false;
   };
@@ -177,7 +187,8 @@ class Launch {
   const artifact::ArtifactInfo& info_;
   std::vector<Part> parts_;
   std::vector<Named> slots_;
-  std::optional<size_t> control_slot_;
+  std::vector<RecordField> record_fields_;
+  std::optional<size_t> control_slot_, record_slot_;
   std::unique_ptr<hal::CommandList> list_;
   hal::Ticket last_;  // of the last run
   double seconds_ = 0;

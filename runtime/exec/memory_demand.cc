@@ -22,6 +22,7 @@ absl::string_view Remedy(Region region) {
     case Region::kArena:
     case Region::kInputs:
     case Region::kOutputs:
+    case Region::kRecord:
       return "use a smaller --batch or --seq (a larger --accum keeps the tokens per step)";
     case Region::kScratch:
       return "use fewer --threads";
@@ -38,7 +39,10 @@ void MemoryDemand::Touch(const hal::BufferRef& ref, uint64_t iterations) {
   const auto region = static_cast<size_t>(ref.region);
   uint64_t end = ref.offset + ref.bytes;
   if (ref.repeat_step > 0) end += static_cast<uint64_t>(ref.repeat_step) * (iterations - 1);
-  if (ref.region == Region::kInputs || ref.region == Region::kOutputs) end = obtained_[region];
+  if (ref.region == Region::kInputs || ref.region == Region::kOutputs ||
+      ref.region == Region::kRecord) {
+    end = obtained_[region];
+  }
   touched_[region] = std::max(touched_[region], end);
 }
 

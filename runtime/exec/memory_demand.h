@@ -22,8 +22,8 @@ class MemoryDemand {
   MemoryDemand(AvailableMemory available, const std::array<uint64_t, hal::kRegionCount>& obtained)
       : available_(std::move(available)), obtained_(obtained) {}
 
-  // Adds what the commands refer to; inputs, outputs and scratch, which exist once per micro-batch
-  // or worker, as a whole.
+  // Adds what the commands refer to; inputs, outputs, record and scratch, which exist once per
+  // micro-batch or worker, as a whole.
   void Add(const hal::CommandSequence& commands) { Add(commands, 1); }
 
   // Bytes that all lists so far touch.

@@ -51,12 +51,15 @@ absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
 void MemoryRegions::Divide(const artifact::ArtifactInfo& info) {
   inputs_.alone = Align(info.region_bytes[static_cast<int>(Region::kInputs)]);
   outputs_.alone = Align(info.region_bytes[static_cast<int>(Region::kOutputs)]);
+  record_.alone = Align(info.region_bytes[static_cast<int>(Region::kRecord)]);
   for (const artifact::EntryInfo& entry : info.entries) {
     if (entry.name == "accumulate") {
       inputs_.stride = std::max(inputs_.stride, Extent(entry.inputs));
       outputs_.stride = std::max(outputs_.stride, Extent(entry.outputs));
+      record_.stride = std::max(record_.stride, Align(entry.record_bytes));
     } else if (entry.name == "apply") {
       outputs_.apply = std::max(outputs_.apply, Extent(entry.outputs));
+      record_.apply = std::max(record_.apply, Align(entry.record_bytes));
     }
   }
 }
@@ -64,6 +67,7 @@ void MemoryRegions::Divide(const artifact::ArtifactInfo& info) {
 const MemoryRegions::Division* MemoryRegions::division(Region region) const {
   if (region == Region::kInputs) return &inputs_;
   if (region == Region::kOutputs) return &outputs_;
+  if (region == Region::kRecord) return &record_;
   return nullptr;
 }
 

@@ -1,8 +1,8 @@
 // The memory of one artifact on one device: a buffer per region.
 //
-// Inputs and outputs exist once per micro-batch, at a fixed stride, so that a step of several
-// micro-batches is one launch; one more piece of the outputs behind them serves `apply`, so that
-// its record does not overwrite the losses of a micro-batch. Entries that run alone use the start.
+// Inputs, outputs and the step record exist once per micro-batch, at a fixed stride, so that a step
+// of several micro-batches is one launch; one more piece of outputs and record behind them is that
+// of `apply`. Entries that run alone use the start.
 #ifndef HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 #define HYDRA_RUNTIME_EXEC_MEMORY_REGIONS_H_
 
@@ -47,13 +47,14 @@ class MemoryRegions {
   // Bytes from one micro-batch to the next.
   uint64_t input_stride() const { return inputs_.stride; }
   uint64_t output_stride() const { return outputs_.stride; }
+  uint64_t record_stride() const { return record_.stride; }
 
   // One line per region with its planned bytes (region sizes of the artifact, times instances or
   // workers), and one per workspace of the driver, which the driver plans when it records.
   std::vector<MemoryLine> Report(const hal::Device& device) const;
 
  private:
-  // How a region of inputs or outputs is divided.
+  // How a region that exists once per micro-batch is divided.
   struct Division {
     uint64_t alone = 0;   // bytes at the start for an entry that runs alone
     uint64_t stride = 0;  // of micro-batches, from the start
@@ -66,7 +67,7 @@ class MemoryRegions {
   const Division* division(hal::Region region) const;
 
   int micro_batches_ = 1;
-  Division inputs_, outputs_;
+  Division inputs_, outputs_, record_;
   std::array<std::unique_ptr<hal::Buffer>, hal::kRegionCount> buffers_;
 };
 

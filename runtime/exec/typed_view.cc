@@ -8,19 +8,34 @@
 
 namespace hydra {
 
-absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
-    const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
-    absl::string_view what) {
-  for (const artifact::NamedBuffer& buffer : buffers) {
-    if (buffer.name == name) return &buffer;
-  }
+namespace {
+
+using artifact::NamedBuffer;
+
+absl::StatusOr<const NamedBuffer*> FindNamed(absl::Span<const NamedBuffer* const> buffers,
+                                             absl::string_view name, absl::string_view what) {
   std::string present;
-  for (const artifact::NamedBuffer& buffer : buffers) {
+  for (const NamedBuffer* buffer : buffers) {
+    if (buffer->name == name) return buffer;
     // Thousands of names would help nobody.
-    if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer.name);
+    if (present.size() < 200) absl::StrAppend(&present, present.empty() ? "" : ", ", buffer->name);
   }
   return InputError(absl::StrCat("there is no ", what, " named '", name,
                                  "'; present: ", present.empty() ? "none" : present));
+}
+
+}  // namespace
+
+absl::StatusOr<const NamedBuffer*> FindBuffer(const std::vector<NamedBuffer>& buffers,
+                                              absl::string_view name, absl::string_view what) {
+  std::vector<const NamedBuffer*> list;
+  for (const NamedBuffer& buffer : buffers) list.push_back(&buffer);
+  return FindNamed(list, name, what);
+}
+
+absl::StatusOr<const NamedBuffer*> FindResult(const artifact::EntryInfo& entry,
+                                              absl::string_view name) {
+  return FindNamed(entry.Results(), name, "output");
 }
 
 absl::Status CheckType(const artifact::NamedBuffer& buffer, hal::ElementType type) {

@@ -43,6 +43,10 @@ absl::StatusOr<const artifact::NamedBuffer*> FindBuffer(
     const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name,
     absl::string_view what);
 
+// The same among what a run of the entry gives: outputs and fields of the step record.
+absl::StatusOr<const artifact::NamedBuffer*> FindResult(const artifact::EntryInfo& entry,
+                                                        absl::string_view name);
+
 // OK if the buffer holds `type`; otherwise an error.
 absl::Status CheckType(const artifact::NamedBuffer& buffer, hal::ElementType type);
 // OK if it has `elements` elements; otherwise an error.

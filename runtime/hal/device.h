@@ -64,14 +64,14 @@ struct RegionBinding {
 using RegionBindings = std::array<RegionBinding, kRegionCount>;
 
 // One command sequence with the memory it works on, run `repeat` times. Run i sees the regions
-// inputs and outputs moved by i times their stride; every other region is the same in each run.
-// What it points to is read while recording only.
+// inputs, outputs and record moved by i times their stride; every other region is the same in each
+// run. What it points to is read while recording only.
 struct Recording {
   const CommandSequence* commands = nullptr;
   RegionBindings regions;
   absl::Span<const DeadRange> dead = {};
   uint32_t repeat = 1;
-  uint64_t input_stride = 0, output_stride = 0;  // bytes, multiples of 64
+  uint64_t input_stride = 0, output_stride = 0, record_stride = 0;  // bytes, multiples of 64
 };
 
 // A range of device memory that takes bytes from the host before a submission runs (kIn), or gives

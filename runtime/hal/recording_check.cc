@@ -37,6 +37,8 @@ uint64_t StrideOf(const Recording& recording, Region region) {
       return recording.input_stride;
     case Region::kOutputs:
       return recording.output_stride;
+    case Region::kRecord:
+      return recording.record_stride;
     default:
       return 0;
   }

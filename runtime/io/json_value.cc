@@ -128,4 +128,36 @@ std::string JsonValue::Dump(int indent) const {
   return text;
 }
 
+JsonValue CopyOf(const JsonView& view) {
+  switch (view.kind()) {
+    case JsonKind::kBool:
+      return view.Bool().value_or(false);
+    case JsonKind::kInteger:
+      return view.Int().value_or(0);
+    case JsonKind::kUnsigned:
+      return view.Uint().value_or(0);
+    case JsonKind::kNumber:
+      return view.Double().value_or(0);
+    case JsonKind::kString:
+      return view.String().value_or("");
+    case JsonKind::kArray: {
+      JsonValue list = JsonValue::array();
+      if (const auto elements = view.Array(); elements.ok()) {
+        for (const JsonView& element : *elements) list.push_back(CopyOf(element));
+      }
+      return list;
+    }
+    case JsonKind::kObject: {
+      JsonValue object = JsonValue::object();
+      if (const auto members = view.Object(); members.ok()) {
+        for (const auto& [key, value] : *members) object[key] = CopyOf(value);
+      }
+      return object;
+    }
+    case JsonKind::kNull:
+      break;
+  }
+  return nullptr;
+}
+
 }  // namespace hydra

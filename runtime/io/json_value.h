@@ -15,6 +15,7 @@
 
 namespace hydra {
 
+class JsonView;  // runtime/io/json_file.h
 class JsonValue;
 using JsonMember = std::pair<std::string, JsonValue>;
 
@@ -69,6 +70,9 @@ class JsonValue {
   std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, Array, Object> value_ =
       nullptr;
 };
+
+// What was read, to be written again.
+JsonValue CopyOf(const JsonView& view);
 
 }  // namespace hydra
 

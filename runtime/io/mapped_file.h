@@ -14,9 +14,9 @@ namespace hydra {
 // Owns the mapping; bytes() stays valid, at the same address, until the object that finally owns
 // the mapping is destroyed (moving does not change it). Thread-safe to read.
 //
-// The file must not be shortened while it is mapped: reading a vanished page of bytes() raises
-// SIGBUS, which no check can prevent. HYDRA's own writers never shorten a file, they replace it
-// (atomic_file.h); where a user's file is read at length, Read() makes it an error instead.
+// The file must not be shortened while its mapping is read: a vanished page of bytes() raises
+// SIGBUS, which no check can prevent. Programs therefore take what they need with Read(), which
+// makes it an error; bytes() says where things are, and is for files that nobody shortens.
 class MappedFile {
  public:
   // kInput for what is missing, no regular file, or may not be read.

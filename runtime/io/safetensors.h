@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@
 
 namespace hydra {
 
+struct SafetensorsHeader;
+
 // Longest header that is read or written, as in the reference implementation.
 inline constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;
 
@@ -36,7 +39,8 @@ struct TensorView {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
-  absl::Span<const uint8_t> bytes;  // NumElements(shape) * DTypeSize(dtype); any alignment
+  absl::Span<const uint8_t> bytes;   // NumElements(shape) * DTypeSize(dtype); any alignment
+  const MappedFile* file = nullptr;  // that `bytes` are mapped from; none for memory
 
   int64_t num_elements() const { return *NumElements(shape); }
 
@@ -48,18 +52,22 @@ struct TensorView {
     return absl::Span<const T>(reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T));
   }
 
-  // The values copied, whatever their alignment.
+  // Copies the bytes to `to`, which has their size. Those of a file are read, not taken from the
+  // mapping: a file that was shortened meanwhile is an error here (kInput), not a crash.
+  absl::Status ReadBytes(absl::Span<uint8_t> to) const;
+
+  // The values copied with ReadBytes, whatever their alignment.
   template <typename T>
   absl::StatusOr<std::vector<T>> Copy() const {
     HYDRA_RETURN_IF_ERROR(CheckAccess(DTypeOf<T>::value, 1));
     std::vector<T> values(bytes.size() / sizeof(T));
-    CopyBytes(values.data());
+    HYDRA_RETURN_IF_ERROR(
+        ReadBytes({reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(T)}));
     return values;
   }
 
  private:
   absl::Status CheckAccess(DType expected, size_t alignment) const;
-  void CopyBytes(void* to) const;
 };
 
 // An opened file. Movable; views stay valid until the object that owns the mapping is destroyed.
@@ -81,10 +89,6 @@ class SafetensorsFile {
   // In the order of their data.
   const std::vector<TensorView>& tensors() const { return tensors_; }
 
-  // Copies a tensor of this file to `to`, which has its size. Unlike the view's own bytes, which
-  // are mapped, a file that is shortened meanwhile is an error here (kInput), not a crash.
-  absl::Status Read(const TensorView& tensor, absl::Span<uint8_t> to) const;
-
   // Nullptr if there is none.
   const TensorView* Find(absl::string_view name) const;
   // The tensor, or an error with a did-you-mean.
@@ -93,9 +97,9 @@ class SafetensorsFile {
   const std::string& source() const { return source_; }
 
  private:
-  SafetensorsFile() = default;
+  SafetensorsFile(SafetensorsHeader header, absl::Span<const uint8_t> data, std::string source);
 
-  MappedFile mapped_;
+  std::unique_ptr<const MappedFile> mapped_;  // where it stays when this object moves
   std::string source_;
   std::map<std::string, std::string> metadata_;
   std::vector<TensorView> tensors_;

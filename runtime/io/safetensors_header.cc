@@ -15,8 +15,6 @@
 namespace hydra {
 namespace {
 
-constexpr uint64_t kLengthBytes = 8;
-
 uint64_t ReadLittleEndian64(absl::Span<const uint8_t> bytes) {
   uint64_t value = 0;
   for (int i = 7; i >= 0; --i) value = value << 8 | bytes[static_cast<size_t>(i)];
@@ -149,40 +147,48 @@ std::string ShapeToString(absl::Span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> bytes,
-                                                         absl::string_view source) {
-  if (bytes.size() < kLengthBytes) {
+absl::StatusOr<uint64_t> SafetensorsDataBegin(absl::Span<const uint8_t> first, uint64_t file_bytes,
+                                              absl::string_view source) {
+  if (first.size() < kSafetensorsLengthBytes) {
     return Damaged(source, 0,
                    absl::StrCat("expected the 8 bytes of the header length, found a file of ",
-                                bytes.size(), " bytes"));
+                                first.size(), " bytes"));
   }
-  const uint64_t length = ReadLittleEndian64(bytes);
+  const uint64_t length = ReadLittleEndian64(first);
   if (length > kMaxSafetensorsHeader) {
     return Damaged(source, 0,
                    absl::StrCat("expected a header of at most ", kMaxSafetensorsHeader,
                                 " bytes, found length ", length, "; is this a safetensors file?"));
   }
-  if (length > bytes.size() - kLengthBytes) {
-    return Damaged(
-        source, 0,
-        absl::StrCat("expected a header of ", length, " bytes, found ", bytes.size() - kLengthBytes,
-                     " bytes after its length; the file is truncated"));
+  if (length > file_bytes - kSafetensorsLengthBytes) {
+    return Damaged(source, 0,
+                   absl::StrCat("expected a header of ", length, " bytes, found ",
+                                file_bytes - kSafetensorsLengthBytes,
+                                " bytes after its length; the file is truncated"));
   }
-  const absl::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  return kSafetensorsLengthBytes + length;
+}
+
+absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> beginning,
+                                                         uint64_t file_bytes,
+                                                         absl::string_view source) {
+  const absl::string_view text(
+      reinterpret_cast<const char*>(beginning.data()) + kSafetensorsLengthBytes,
+      beginning.size() - kSafetensorsLengthBytes);
   if (text.empty() || text[0] != '{') {
     return Damaged(
-        source, kLengthBytes,
+        source, kSafetensorsLengthBytes,
         absl::StrCat("expected the header to begin with '{', found ",
                      text.empty() ? "an empty header" : QuoteForMessage(text.substr(0, 1))));
   }
   JsonDocument::Options options;
-  options.binary_base = kLengthBytes;
+  options.binary_base = kSafetensorsLengthBytes;
   HYDRA_ASSIGN_OR_RETURN(const JsonDocument document, JsonDocument::Parse(text, source, options));
   const auto members = document.root().Object();
   if (!members.ok()) return AsDamage(members.status());
 
   SafetensorsHeader header;
-  header.data_begin = kLengthBytes + length;
+  header.data_begin = beginning.size();
   for (const auto& [name, value] : *members) {
     if (name == kSafetensorsMetadataKey) {
       HYDRA_RETURN_IF_ERROR(ParseMetadata(value, header.metadata));
@@ -190,7 +196,7 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
     }
     SafetensorsEntry& entry = header.entries.emplace_back();
     entry.name = std::string(name);
-    entry.header_byte = kLengthBytes + value.offset();
+    entry.header_byte = kSafetensorsLengthBytes + value.offset();
     if (absl::Status status = ParseEntry(value, entry); !status.ok()) {
       return InputError(absl::StrCat(status.message(), " (tensor ", QuoteForMessage(name), ")"));
     }
@@ -200,7 +206,7 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
               return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
             });
   HYDRA_RETURN_IF_ERROR(
-      CheckTiling(header.entries, header.data_begin, bytes.size() - header.data_begin, source));
+      CheckTiling(header.entries, header.data_begin, file_bytes - header.data_begin, source));
   return header;
 }
 

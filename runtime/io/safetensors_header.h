@@ -32,8 +32,16 @@ struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;  // ascending, tiling the data exactly
 };
 
-// `bytes` is the whole file.
-absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> bytes,
+inline constexpr uint64_t kSafetensorsLengthBytes = 8;
+
+// Where the data begins in a file of `file_bytes`, from its first 8 bytes (fewer if it has no
+// more).
+absl::StatusOr<uint64_t> SafetensorsDataBegin(absl::Span<const uint8_t> first, uint64_t file_bytes,
+                                              absl::string_view source);
+
+// `beginning` is what stands before the data in a file of `file_bytes`.
+absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> beginning,
+                                                         uint64_t file_bytes,
                                                          absl::string_view source);
 
 // Bytes of a tensor, or nothing if the shape is negative or the size does not fit in 63 bits.

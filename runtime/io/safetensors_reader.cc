@@ -1,4 +1,5 @@
 // Reading: the checked header turned into views of the mapped data.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -22,46 +23,56 @@ absl::Status TensorView::CheckAccess(DType expected, size_t alignment) const {
   return absl::OkStatus();
 }
 
-void TensorView::CopyBytes(void* to) const {
-  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+absl::Status TensorView::ReadBytes(absl::Span<uint8_t> to) const {
+  if (to.size() != bytes.size()) {
+    return FailureError(absl::StrCat("tensor ", QuoteForMessage(name), " has ", bytes.size(),
+                                     " bytes, asked for ", to.size()));
+  }
+  if (file != nullptr) {
+    return file->Read(static_cast<uint64_t>(bytes.data() - file->bytes().data()), to);
+  }
+  if (!to.empty()) std::memcpy(to.data(), bytes.data(), to.size());
+  return absl::OkStatus();
 }
 
-absl::StatusOr<SafetensorsFile> SafetensorsFile::Parse(absl::Span<const uint8_t> bytes,
-                                                       absl::string_view source) {
-  HYDRA_ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(bytes, source));
-  SafetensorsFile file;
-  file.source_ = std::string(source);
-  file.metadata_ = std::move(header.metadata);
-  file.tensors_.reserve(header.entries.size());
-  const absl::Span<const uint8_t> data = bytes.subspan(header.data_begin);
+SafetensorsFile::SafetensorsFile(SafetensorsHeader header, absl::Span<const uint8_t> data,
+                                 std::string source)
+    : source_(std::move(source)), metadata_(std::move(header.metadata)) {
+  tensors_.reserve(header.entries.size());
   for (SafetensorsEntry& entry : header.entries) {
-    file.index_.emplace(entry.name, file.tensors_.size());
-    TensorView& view = file.tensors_.emplace_back();
+    index_.emplace(entry.name, tensors_.size());
+    TensorView& view = tensors_.emplace_back();
     view.name = std::move(entry.name);
     view.dtype = entry.dtype;
     view.shape = std::move(entry.shape);
     view.bytes = data.subspan(entry.begin, entry.end - entry.begin);
   }
-  return file;
+}
+
+absl::StatusOr<SafetensorsFile> SafetensorsFile::Parse(absl::Span<const uint8_t> bytes,
+                                                       absl::string_view source) {
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t data_begin,
+                         SafetensorsDataBegin(bytes, bytes.size(), source));
+  HYDRA_ASSIGN_OR_RETURN(SafetensorsHeader header,
+                         ParseSafetensorsHeader(bytes.first(data_begin), bytes.size(), source));
+  return SafetensorsFile(std::move(header), bytes.subspan(data_begin), std::string(source));
 }
 
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   HYDRA_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  HYDRA_ASSIGN_OR_RETURN(SafetensorsFile file, Parse(mapped.bytes(), path));
-  file.mapped_ = std::move(mapped);
+  const uint64_t file_bytes = mapped.bytes().size();
+  std::vector<uint8_t> beginning(std::min(file_bytes, kSafetensorsLengthBytes));
+  HYDRA_RETURN_IF_ERROR(mapped.Read(0, absl::MakeSpan(beginning)));
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t data_begin,
+                         SafetensorsDataBegin(beginning, file_bytes, path));
+  beginning.resize(data_begin);
+  HYDRA_RETURN_IF_ERROR(mapped.Read(0, absl::MakeSpan(beginning)));
+  HYDRA_ASSIGN_OR_RETURN(SafetensorsHeader header,
+                         ParseSafetensorsHeader(beginning, file_bytes, path));
+  SafetensorsFile file(std::move(header), mapped.bytes().subspan(data_begin), path);
+  file.mapped_ = std::make_unique<const MappedFile>(std::move(mapped));
+  for (TensorView& view : file.tensors_) view.file = file.mapped_.get();
   return file;
-}
-
-absl::Status SafetensorsFile::Read(const TensorView& tensor, absl::Span<uint8_t> to) const {
-  if (to.size() != tensor.bytes.size()) {
-    return FailureError(absl::StrCat("tensor ", QuoteForMessage(tensor.name), " has ",
-                                     tensor.bytes.size(), " bytes, asked for ", to.size()));
-  }
-  if (!mapped_.bytes().empty()) {
-    return mapped_.Read(static_cast<uint64_t>(tensor.bytes.data() - mapped_.bytes().data()), to);
-  }
-  if (!to.empty()) std::memcpy(to.data(), tensor.bytes.data(), to.size());
-  return absl::OkStatus();
 }
 
 const TensorView* SafetensorsFile::Find(absl::string_view name) const {

@@ -160,8 +160,15 @@ absl::Status WriteSafetensors(const std::string& path,
     specs.push_back({tensor.name, tensor.dtype, tensor.shape});
   HYDRA_ASSIGN_OR_RETURN(SafetensorsWriter writer,
                          SafetensorsWriter::Create(path, metadata, specs));
+  std::vector<uint8_t> copy;
   for (const TensorView& tensor : tensors) {
-    HYDRA_RETURN_IF_ERROR(writer.Append(tensor.name, tensor.bytes));
+    absl::Span<const uint8_t> bytes = tensor.bytes;
+    if (tensor.file != nullptr) {
+      copy.resize(bytes.size());
+      HYDRA_RETURN_IF_ERROR(tensor.ReadBytes(absl::MakeSpan(copy)));
+      bytes = copy;
+    }
+    HYDRA_RETURN_IF_ERROR(writer.Append(tensor.name, bytes));
   }
   return writer.Finish();
 }

@@ -1,10 +1,9 @@
 #include "runtime/toolchain/compile.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
@@ -12,8 +11,9 @@
 #include "runtime/base/cpu_detection.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/atomic_file.h"
-#include "runtime/io/mapped_file.h"
+#include "runtime/io/file_digest.h"
 #include "runtime/io/posix_file.h"
+#include "runtime/io/temporary.h"
 #include "runtime/toolchain/process.h"
 
 namespace hydra::toolchain {
@@ -53,9 +53,28 @@ std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact
 bool IsIntact(const std::string& artifact) {
   const absl::StatusOr<std::string> expected = ReadWholeFile(HashFile(artifact), 4096);
   if (!expected.ok()) return false;
-  const absl::StatusOr<MappedFile> file = MappedFile::Open(artifact);
-  return file.ok() && HashBytes(file->bytes()).ToHex() == *expected;
+  const absl::StatusOr<FileDigest> found = DigestOfFile(artifact);
+  return found.ok() && found->hash.ToHex() == *expected;
 }
+
+// A temporary directory for one compilation, gone with its owner.
+class WorkDirectory {
+ public:
+  static absl::StatusOr<WorkDirectory> Create(const std::string& artifact) {
+    HYDRA_ASSIGN_OR_RETURN(Temporary made, CreateTemporaryDirectory(artifact));
+    return WorkDirectory(std::move(made));
+  }
+  ~WorkDirectory() {
+    if (directory_.file.valid()) RemoveTree(directory_.path).IgnoreError();
+  }
+  WorkDirectory(WorkDirectory&&) noexcept = default;
+  WorkDirectory& operator=(WorkDirectory&&) = delete;
+  const std::string& path() const { return directory_.path; }
+
+ private:
+  explicit WorkDirectory(Temporary directory) : directory_(std::move(directory)) {}
+  Temporary directory_;
+};
 
 }  // namespace
 
@@ -100,28 +119,19 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");
   if (IsIntact(artifact)) return Compiled{.artifact = artifact, .cached = true};
 
-  // Compiled beside its place and renamed, so that two programs may do this at once.
-  const std::string beside = absl::StrCat(directory, "/", key, ".", getpid(), ".hydra");
+  // Compiled beside its place and renamed, so that two programs may do this at once. In a directory
+  // of its own, which has a lock and a name that nobody else has.
+  HYDRA_RETURN_IF_ERROR(RemoveStaleTemporaries(directory));
+  HYDRA_ASSIGN_OR_RETURN(const WorkDirectory work, WorkDirectory::Create(artifact));
+  const std::string made = work.path() + "/model.hydra";
   std::vector<std::string> arguments = {compiler, request.spec};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  arguments.insert(arguments.end(), {"-o", beside});
+  arguments.insert(arguments.end(), {"-o", made});
   HYDRA_ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(arguments));
-  std::error_code error;
-  if (result.exit_status != 0) {
-    fs::remove(beside, error);
-    return CompilerError(result.exit_status, request.spec);
-  }
-  std::string hash;
-  {
-    HYDRA_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(beside));
-    hash = HashBytes(file.bytes()).ToHex();
-  }
-  fs::rename(beside, artifact, error);
-  if (error) {
-    return FailureError(
-        absl::StrCat(artifact, ": cannot put the artifact into the cache: ", error.message()));
-  }
-  HYDRA_RETURN_IF_ERROR(WriteFileAtomically(HashFile(artifact), hash));
+  if (result.exit_status != 0) return CompilerError(result.exit_status, request.spec);
+  HYDRA_ASSIGN_OR_RETURN(const FileDigest digest, DigestOfFile(made));
+  HYDRA_RETURN_IF_ERROR(RenamePath(made, artifact));
+  HYDRA_RETURN_IF_ERROR(WriteFileAtomically(HashFile(artifact), digest.hash.ToHex()));
   return Compiled{.artifact = artifact, .cached = false};
 }
 

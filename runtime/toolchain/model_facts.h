@@ -9,8 +9,8 @@
 
 namespace hydra::toolchain {
 
-// max_seq_len of the spec's model: hydra-opt reads the spec up to its first stage, and its messages
-// go to standard error as they are. An input error for a spec without a model; a spec that does not
+// max_seq_len of the spec's model: hydra-opt reads the spec (--facts), and its messages go to
+// standard error as they are. An input error for a spec without a model; a spec that does not
 // compile ends with the kind of the compiler's exit status.
 absl::StatusOr<int64_t> LongestSequence(const std::string& spec);
 

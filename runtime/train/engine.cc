@@ -2,6 +2,13 @@
 
 namespace hydra::train {
 
+const StepField* FindField(absl::Span<const StepField> fields, absl::string_view name) {
+  for (const StepField& field : fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
 uint64_t StateBytes(const StateTensor& tensor) {
   uint64_t elements = 1;
   for (const int64_t dimension : tensor.shape) elements *= static_cast<uint64_t>(dimension);

@@ -37,11 +37,16 @@ struct StateTensor {
   std::vector<int64_t> shape;
 };
 
+// A field of the step record, and where its elements are among those of all fields.
+struct StepField {
+  std::string name;  // "loss.ce", "grad_norm", ...
+  std::vector<int64_t> shape;
+  size_t first = 0, elements = 1;
+};
+
 // What one step gave.
 struct StepResults {
-  std::vector<double> losses;  // by loss_terms(): means over the micro-batches, taken in order
-  double grad_norm = 0;        // before clipping
-  double clip_scale = 1;       // factor that clipping applied
+  std::vector<double> values;  // of all fields, reduced over the micro-batches
   double seconds = 0;          // on the device
 };
 
@@ -88,8 +93,9 @@ class TrainEngine {
   // Starts one optimizer step, accumulate for every micro-batch, then apply, and returns before it
   // is done. The number of the step among those of this engine, from 0.
   virtual absl::StatusOr<int64_t> SubmitStep() = 0;
-  // Names of the loss terms without "loss.", in the artifact's order.
-  virtual absl::Span<const std::string> loss_terms() const = 0;
+  // What a step records, one field after the other: those of every variant. One that a variant does
+  // not have is 0 in its steps.
+  virtual absl::Span<const StepField> record_fields() const = 0;
   virtual int64_t steps_in_flight() const = 0;
   // Waits for step `number`, one of the last steps_in_flight, and reads its record.
   virtual absl::Status ReadStep(int64_t number, StepResults& results) = 0;
@@ -102,6 +108,9 @@ class TrainEngine {
   virtual absl::Status Evaluate(absl::Span<const int32_t> tokens, absl::Span<const int32_t> targets,
                                 absl::Span<float> token_loss) = 0;
 };
+
+// The field of that name; nullptr if the program records no such thing.
+const StepField* FindField(absl::Span<const StepField> fields, absl::string_view name);
 
 // Bytes of a state tensor.
 uint64_t StateBytes(const StateTensor& tensor);

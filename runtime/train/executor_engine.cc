@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 
 namespace hydra::train {
 namespace {
@@ -133,17 +131,30 @@ absl::Status ExecutorEngine::FindTraining(const ExecutorEngineOptions& options) 
   for (const EntryInfo& entry : executor_.info().entries) {
     if (entry.name != kAccumulate || entry.batch != batch_ || entry.seq != seq_) continue;
     plans_.push_back({.accumulate = &entry});
-    for (const NamedBuffer& output : entry.outputs) {
-      absl::string_view name = output.name;
-      if (!absl::ConsumePrefix(&name, "loss.")) continue;
-      if (std::find(terms_.begin(), terms_.end(), name) == terms_.end()) terms_.emplace_back(name);
-    }
+    HYDRA_RETURN_IF_ERROR(AddFields(entry));
   }
+  HYDRA_RETURN_IF_ERROR(AddFields(*apply_));
   record_.profile = options.profile;
   // A step may be staged while all of them are in flight.
   record_.ring = static_cast<int>(options.steps_in_flight) + 1;
   flight_.resize(static_cast<size_t>(options.steps_in_flight));
   return UseVariant(accumulate->variant);
+}
+
+// Variants may share fields, which then have one shape.
+absl::Status ExecutorEngine::AddFields(const EntryInfo& entry) {
+  for (const NamedBuffer& buffer : entry.record) {
+    const StepField* known = FindField(fields_, buffer.name);
+    if (known == nullptr) {
+      fields_.push_back({buffer.name, buffer.shape, record_elements_, buffer.elements()});
+      record_elements_ += buffer.elements();
+    } else if (known->shape != buffer.shape || &entry == apply_) {
+      return InputError(absl::StrCat(executor_.artifact().path(), ": record field ", buffer.name,
+                                     " of ", entry.Label(),
+                                     " is another one elsewhere; compile the model again"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
@@ -167,22 +178,15 @@ absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
 absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
   LaunchOptions options;
   options.record = record_;
-  options.fetch = {"grad_norm", "clip_scale"};
-  for (const NamedBuffer& output : plan.accumulate->outputs) {
-    if (absl::StartsWith(output.name, "loss.")) options.fetch.push_back(output.name);
-  }
+  options.fetch_record = true;
   HYDRA_ASSIGN_OR_RETURN(
       std::unique_ptr<Launch> launch,
       executor_.PrepareStep(*plan.accumulate, static_cast<int>(micro_batches_), *apply_, options));
   HYDRA_ASSIGN_OR_RETURN(plan.tokens, launch->FindInput<int32_t>("tokens"));
   HYDRA_ASSIGN_OR_RETURN(plan.targets, launch->FindInput<int32_t>("targets"));
-  HYDRA_ASSIGN_OR_RETURN(plan.grad_norm, launch->FindOutput<float>("grad_norm", 1));
-  HYDRA_ASSIGN_OR_RETURN(plan.clip_scale, launch->FindOutput<float>("clip_scale", 1));
-  plan.losses.resize(terms_.size());
-  for (size_t term = 0; term < terms_.size(); ++term) {
-    const std::string name = absl::StrCat("loss.", terms_[term]);
-    if (std::count(options.fetch.begin(), options.fetch.end(), name) == 0) continue;
-    HYDRA_ASSIGN_OR_RETURN(plan.losses[term], launch->FindOutput<float>(name));
+  for (const RecordField& field : launch->record_fields()) {
+    const StepField* known = FindField(fields_, field.buffer->name);
+    plan.fields.push_back(static_cast<size_t>(known - fields_.data()));
   }
   plan.launch = std::move(launch);
   return absl::OkStatus();
@@ -273,31 +277,16 @@ absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
   }
   const InFlight& step = flight_[static_cast<size_t>(number) % flight_.size()];
   Launch& launch = *step.plan->launch;
-  results.losses.resize(terms_.size());
-  for (size_t term = 0; term < terms_.size(); ++term) {
-    results.losses[term] = 0;
-    if (!step.plan->losses[term]) continue;
-    HYDRA_ASSIGN_OR_RETURN(results.losses[term], MeanLoss(step, *step.plan->losses[term]));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const uint8_t> record, launch.FetchRecord(step.ticket));
+  results.values.assign(record_elements_, 0);
+  const absl::Span<const RecordField> fields = launch.record_fields();
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const StepField& field = fields_[step.plan->fields[i]];
+    ReduceField(fields[i], record,
+                absl::MakeSpan(results.values).subspan(field.first, field.elements));
   }
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> norm,
-                         launch.Fetch(step.ticket, step.plan->grad_norm));
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> scale,
-                         launch.Fetch(step.ticket, step.plan->clip_scale));
-  results.grad_norm = norm[0];
-  results.clip_scale = scale[0];
   HYDRA_ASSIGN_OR_RETURN(results.seconds, launch.Seconds(step.ticket));
   return absl::OkStatus();
-}
-
-absl::StatusOr<double> ExecutorEngine::MeanLoss(const InFlight& step, OutputSlot<float> output) {
-  // Micro-batches in order, in float64: the mean does not depend on who finished first.
-  double sum = 0;
-  for (int64_t micro = 0; micro < micro_batches_; ++micro) {
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<const float> value,
-                           step.plan->launch->Fetch(step.ticket, output, static_cast<int>(micro)));
-    sum += value[0];
-  }
-  return sum / static_cast<double>(micro_batches_);
 }
 
 absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,

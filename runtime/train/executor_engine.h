@@ -50,7 +50,7 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status UseVariant(absl::string_view variant) override;
   absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override;
   absl::StatusOr<int64_t> SubmitStep() override;
-  absl::Span<const std::string> loss_terms() const override { return terms_; }
+  absl::Span<const StepField> record_fields() const override { return fields_; }
   int64_t steps_in_flight() const override { return static_cast<int64_t>(flight_.size()); }
   absl::Status ReadStep(int64_t number, StepResults& results) override;
   int64_t eval_batch() const override { return eval_entry_ ? eval_entry_->batch : 0; }
@@ -71,9 +71,7 @@ class ExecutorEngine final : public TrainEngine {
     const artifact::EntryInfo* accumulate = nullptr;
     std::unique_ptr<Launch> launch = nullptr;
     InputSlot<int32_t> tokens = {}, targets = {};
-    // By term, with a piece per micro-batch; a variant may lack a term, which then is 0.
-    std::vector<std::optional<OutputSlot<float>>> losses = {};
-    OutputSlot<float> grad_norm = {}, clip_scale = {};
+    std::vector<size_t> fields = {};  // of launch->record_fields(): their places in fields_
   };
   struct InFlight {
     StepPlan* plan = nullptr;
@@ -85,13 +83,14 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status PreparePlan(StepPlan& plan);
   absl::Status FindEvaluation(const ExecutorEngineOptions& options);
   void DescribeState();
-  absl::StatusOr<double> MeanLoss(const InFlight& step, OutputSlot<float> output);
+  absl::Status AddFields(const artifact::EntryInfo& entry);
 
   Executor& executor_;
   EngineFacts facts_;
   int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
   std::array<Tensors, 3> state_;
-  std::vector<std::string> terms_;
+  std::vector<StepField> fields_;  // of all plans
+  size_t record_elements_ = 0;     // of all of them together
   ControlBlock control_;
   hal::RecordOptions record_;
   const artifact::EntryInfo* apply_ = nullptr;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
+#include "runtime/train/engine.h"
 #include "runtime/train/evaluate.h"
 
 namespace hydra::train {
@@ -33,6 +35,9 @@ struct StepReport {
   int64_t seq = 0;
   int64_t tokens = 0;
   double seconds = 0;
+  // Everything in the step's record, beside what has a name above. Valid during the call.
+  absl::Span<const StepField> fields;
+  absl::Span<const double> values;
 };
 
 // Called on the training thread. Who watches cannot stop training: nothing here can fail.

@@ -109,11 +109,4 @@ void Recipe::Describe(const Settings& settings, absl::string_view size) {
   }
 }
 
-double Recipe::EffectiveLearningRate(int64_t step, double grad_norm) const {
-  const double lr = schedule_.LearningRate(step);
-  // Compared as the device does, in float32.
-  const bool spike = static_cast<float>(grad_norm) > static_cast<float>(spike_norm_);
-  return spike ? lr * spike_lr_factor_ : lr;
-}
-
 }  // namespace hydra::train

@@ -28,8 +28,6 @@ class Recipe {
   // Values of the control block that no step changes: all but lr and loss_scale. A program may not
   // have all of them.
   const std::vector<std::pair<const char*, double>>& controls() const { return controls_; }
-  // The rate that `step` really applied, given the norm it found: a spike lowers it.
-  double EffectiveLearningRate(int64_t step, double grad_norm) const;
 
   // What is in effect, for the run's first lines.
   const std::vector<std::string>& lines() const { return lines_; }

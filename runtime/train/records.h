@@ -6,9 +6,10 @@
 #define HYDRA_RUNTIME_TRAIN_RECORDS_H_
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/train/host_state.h"
 
 namespace hydra::train {
 
@@ -24,14 +25,11 @@ struct StepRecord {
 // kOutOfRange if the norm or the loss is not finite.
 absl::Status CheckFinite(const StepRecord& record);
 
-// The last L records and the averages that a checkpoint keeps with them. Not thread-safe.
-class StepRecords {
+// The last L records. Not thread-safe; Push allocates nothing.
+class StepRecords final : public HostModule {
  public:
   // kInvalidArgument unless lag >= 1.
   static absl::StatusOr<StepRecords> Create(int64_t lag);
-  // As restored from a checkpoint; kDataLoss if the steps do not follow each other.
-  static absl::StatusOr<StepRecords> Restore(int64_t lag, std::deque<StepRecord> records,
-                                             double loss_ema, double ce_ema);
 
   // Records come in order of their steps.
   void Push(const StepRecord& record);
@@ -43,17 +41,35 @@ class StepRecords {
   absl::Status CheckAllFinite() const;
 
   int64_t lag() const { return lag_; }
-  const std::deque<StepRecord>& records() const { return records_; }
-  // Moving averages with factor 0.05; 0: no step yet (training.md 19).
-  double loss_ema() const { return loss_ema_; }
-  double ce_ema() const { return ce_ema_; }
+  const std::vector<StepRecord>& records() const { return records_; }
+
+  absl::string_view key() const override { return "records"; }
+  int64_t version() const override { return 1; }
+  JsonValue Save() const override;
+  // kDataLoss if the steps do not follow each other. The lag stays that of this run.
+  absl::Status Restore(const JsonView& state, int64_t version) override;
 
  private:
-  explicit StepRecords(int64_t lag) : lag_(lag) {}
+  explicit StepRecords(int64_t lag) : lag_(lag) { records_.reserve(static_cast<size_t>(lag)); }
   int64_t lag_;
-  std::deque<StepRecord> records_;
-  double loss_ema_ = 0;
-  double ce_ema_ = 0;
+  std::vector<StepRecord> records_;  // oldest first
+};
+
+// Moving averages of the losses, with factor 0.05; 0: no step yet (training.md 19).
+class LossAverages final : public HostModule {
+ public:
+  void Push(const StepRecord& record);
+  double loss() const { return loss_; }
+  double ce() const { return ce_; }
+
+  absl::string_view key() const override { return "averages"; }
+  int64_t version() const override { return 1; }
+  JsonValue Save() const override;
+  absl::Status Restore(const JsonView& state, int64_t version) override;
+
+ private:
+  double loss_ = 0;
+  double ce_ = 0;
 };
 
 }  // namespace hydra::train

@@ -1,15 +1,13 @@
 #include "runtime/train/run_record.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "runtime/io/json_file.h"
+#include "runtime/io/json_value.h"
 
 namespace hydra::train {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "hydra-checkpoint-1";
 
@@ -23,12 +21,6 @@ absl::Status Read(const JsonView& object, absl::string_view key, std::string& va
 absl::Status Read(const JsonView& object, absl::string_view key, int64_t& value) {
   HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
   HYDRA_ASSIGN_OR_RETURN(value, member.Int(0));
-  return absl::OkStatus();
-}
-
-absl::Status Read(const JsonView& object, absl::string_view key, double& value) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView member, object.Get(key));
-  HYDRA_ASSIGN_OR_RETURN(value, member.Double());
   return absl::OkStatus();
 }
 
@@ -72,20 +64,33 @@ absl::Status ReadModel(const JsonView& root, RunRecord& record) {
   return Read(root, "runtime", facts.runtime);
 }
 
+// Before there were modules, this was records and averages in one.
+absl::Status ReadOldHost(const JsonView& host, RunRecord& record) {
+  const auto get = [&](absl::string_view key) -> absl::StatusOr<JsonValue> {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView member, host.Get(key));
+    return CopyOf(member);
+  };
+  HYDRA_ASSIGN_OR_RETURN(JsonValue lag, get("record_lag"));
+  HYDRA_ASSIGN_OR_RETURN(JsonValue last, get("records"));
+  HYDRA_ASSIGN_OR_RETURN(JsonValue loss, get("loss_ema"));
+  HYDRA_ASSIGN_OR_RETURN(JsonValue ce, get("ce_ema"));
+  record.host_state["records"] = {
+      {"lag", std::move(lag)}, {"last", std::move(last)}, {"version", 1}};
+  record.host_state["averages"] = {
+      {"loss", std::move(loss)}, {"ce", std::move(ce)}, {"version", 1}};
+  return absl::OkStatus();
+}
+
+// Only who trains on knows the modules: reading keeps whatever there is.
 absl::Status ReadHost(const JsonView& root, RunRecord& record) {
   HYDRA_ASSIGN_OR_RETURN(const JsonView host, root.Get("host_state"));
-  HYDRA_RETURN_IF_ERROR(Read(host, "record_lag", record.record_lag));
-  HYDRA_RETURN_IF_ERROR(Read(host, "loss_ema", record.loss_ema));
-  HYDRA_RETURN_IF_ERROR(Read(host, "ce_ema", record.ce_ema));
-  HYDRA_ASSIGN_OR_RETURN(const JsonView records, host.Get("records"));
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, records.Array());
-  for (const JsonView& item : list) {
-    StepRecord step;
-    HYDRA_RETURN_IF_ERROR(Read(item, "step", step.step));
-    HYDRA_RETURN_IF_ERROR(Read(item, "loss", step.loss));
-    HYDRA_RETURN_IF_ERROR(Read(item, "ce", step.ce));
-    HYDRA_RETURN_IF_ERROR(Read(item, "grad_norm", step.grad_norm));
-    record.records.push_back(step);
+  HYDRA_ASSIGN_OR_RETURN(const auto members, host.Object());
+  if (host.Find("record_lag")) return ReadOldHost(host, record);
+  for (const auto& [key, state] : members) {
+    if (!state.is_object()) return state.Expected("an object");
+    HYDRA_ASSIGN_OR_RETURN(const JsonView version, state.Get("version"));
+    HYDRA_RETURN_IF_ERROR(version.Int(1).status());
+    record.host_state[std::string(key)] = CopyOf(state);
   }
   return absl::OkStatus();
 }
@@ -113,19 +118,15 @@ void CompareAll(const std::map<std::string, std::string>& saved,
 }  // namespace
 
 std::string RunRecordText(const RunRecord& record) {
-  Json records = Json::array();
-  for (const StepRecord& step : record.records) {
-    records.push_back(
-        {{"step", step.step}, {"loss", step.loss}, {"ce", step.ce}, {"grad_norm", step.grad_norm}});
-  }
   const EngineFacts& facts = record.facts;
-  const Json json{
+  const JsonValue json{
       {"format", kFormat},
       {"run_id", record.run_id},
       {"step", record.step},
       {"total_tokens", record.total_tokens},
       {"initial_weights", record.initial_weights},
       {"settings", record.settings},
+      {"shape", {{"batch", record.batch}, {"seq", record.seq}}},
       {"model",
        {{"name", facts.model},
         {"spec_file", record.spec_file},
@@ -137,12 +138,8 @@ std::string RunRecordText(const RunRecord& record) {
       {"versions", {{"compiler", facts.compiler_build}, {"libraries", facts.library_versions}}},
       {"runtime", facts.runtime},
       {"data", {{"fingerprint", record.data_fingerprint}, {"tokenizer", record.tokenizer}}},
-      {"host_state",
-       {{"record_lag", record.record_lag},
-        {"loss_ema", record.loss_ema},
-        {"ce_ema", record.ce_ema},
-        {"records", std::move(records)}}}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+      {"host_state", record.host_state}};
+  return json.Dump(2) + "\n";
 }
 
 absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_view source) {
@@ -160,6 +157,11 @@ absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_vi
     HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
   }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
+  if (root.Find("shape")) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView shape, root.Get("shape"));
+    HYDRA_RETURN_IF_ERROR(Read(shape, "batch", record.batch));
+    HYDRA_RETURN_IF_ERROR(Read(shape, "seq", record.seq));
+  }
   HYDRA_RETURN_IF_ERROR(ReadModel(root, record));
   HYDRA_ASSIGN_OR_RETURN(const JsonView data, root.Get("data"));
   HYDRA_RETURN_IF_ERROR(Read(data, "fingerprint", record.data_fingerprint));

@@ -10,7 +10,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/train/engine.h"
-#include "runtime/train/records.h"
+#include "runtime/train/host_state.h"
 
 namespace hydra::train {
 
@@ -19,16 +19,15 @@ struct RunRecord {
   int64_t step = 0;  // updates done
   int64_t total_tokens = 0;
   std::map<std::string, std::string> settings;  // run settings, canonical
+  // Of a micro-batch, as resolved: the settings may say "auto". 0 in checkpoints that do not say.
+  int64_t batch = 0, seq = 0;
   EngineFacts facts;
   std::string data_fingerprint;  // "" if the weights were imported
   std::string tokenizer;         // "" if unknown
   std::string initial_weights;   // content hash of the file that training began with; "" for none
   std::string spec_file;         // inside the checkpoint; "" if none
   bool has_artifact = false;     // model.hydra is inside the checkpoint
-  int64_t record_lag = 1;
-  std::vector<StepRecord> records;
-  double loss_ema = 0;
-  double ce_ema = 0;
+  HostState host_state;          // of the trainer's modules
 };
 
 // The contents of run.json, and back. `source` names the text in messages; kInput

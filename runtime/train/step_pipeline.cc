@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/strip.h"
+
 namespace hydra::train {
 
 int64_t RecordLag(const Settings& settings, absl::string_view rules) {
@@ -31,9 +33,36 @@ absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, Recipe re
   report.batch = engine.batch();
   report.seq = engine.seq();
   report.tokens = engine.batch() * engine.seq() * engine.micro_batches();
-  for (const std::string& term : engine.loss_terms()) report.losses.emplace_back(term, 0.0);
-  pipeline.results_.losses.resize(report.losses.size());
+  HYDRA_RETURN_IF_ERROR(pipeline.ResolveFields());
   return pipeline;
+}
+
+absl::Status StepPipeline::ResolveFields() {
+  report_.fields = engine_->record_fields();
+  size_t elements = 0;
+  for (const StepField& field : report_.fields) {
+    elements = std::max(elements, field.first + field.elements);
+    absl::string_view term = field.name;
+    if (!absl::ConsumePrefix(&term, "loss.") || field.elements != 1) continue;
+    report_.losses.emplace_back(term, 0.0);
+    losses_.push_back(field.first);
+  }
+  results_.values.resize(elements);
+  report_.values = results_.values;
+  const auto place = [&](absl::string_view name) -> std::optional<size_t> {
+    const StepField* field = FindField(report_.fields, name);
+    return field == nullptr ? std::nullopt : std::optional<size_t>(field->first);
+  };
+  const std::optional<size_t> norm = place("grad_norm");
+  if (!norm || losses_.empty()) {
+    return InputError(absl::StrCat("the step record of ", engine_->facts().model, " has no ",
+                                   norm ? "loss" : "grad_norm",
+                                   "; compile the model again with this version of hydra-opt"));
+  }
+  grad_norm_ = *norm;
+  clip_scale_ = place("clip_scale");
+  applied_rate_ = place("lr");
+  return absl::OkStatus();
 }
 
 absl::Status StepPipeline::Submit(int64_t step) {
@@ -61,11 +90,13 @@ absl::StatusOr<StepReport*> StepPipeline::ReadOldest() {
       std::chrono::duration<double>(now - std::max(oldest.submitted, last_read_)).count();
   last_read_ = now;
   report_.step = oldest.step + 1;
-  report_.lr = recipe_.EffectiveLearningRate(oldest.step, results_.grad_norm);
-  report_.grad_norm = results_.grad_norm;
-  report_.clip_scale = results_.clip_scale;
-  for (size_t term = 0; term < report_.losses.size(); ++term) {
-    report_.losses[term].second = results_.losses[term];
+  const std::vector<double>& values = results_.values;
+  report_.lr =
+      applied_rate_ ? values[*applied_rate_] : recipe_.schedule().LearningRate(oldest.step);
+  report_.grad_norm = values[grad_norm_];
+  report_.clip_scale = clip_scale_ ? values[*clip_scale_] : 1;
+  for (size_t term = 0; term < losses_.size(); ++term) {
+    report_.losses[term].second = values[losses_[term]];
   }
   return &report_;
 }

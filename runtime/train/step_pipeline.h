@@ -25,8 +25,9 @@ int64_t RecordLag(const Settings& settings, absl::string_view rules);
 // Borrows the engine and the data. Not thread-safe. Submit and ReadOldest allocate nothing.
 class StepPipeline {
  public:
-  // Resolves every control value that a step writes, once. A failure if the engine keeps fewer
-  // steps in flight than `lag`.
+  // Resolves every control value that a step writes and every record field that is named in a
+  // report, once. A failure if the engine keeps fewer steps in flight than `lag`; an input error if
+  // its program records no gradient norm or no loss.
   static absl::StatusOr<StepPipeline> Create(TrainEngine& engine, Recipe recipe,
                                              const data::TrainingBatches& batches, int64_t lag);
 
@@ -59,6 +60,8 @@ class StepPipeline {
                int64_t lag)
       : engine_(&engine), recipe_(std::move(recipe)), batches_(batches), lag_(lag), pending_(lag) {}
 
+  absl::Status ResolveFields();
+
   TrainEngine* engine_;
   Recipe recipe_;
   data::TrainingBatches batches_;
@@ -68,6 +71,10 @@ class StepPipeline {
   std::vector<Pending> pending_;         // step number n of this object is at n mod lag
   int64_t submitted_ = 0, read_ = 0;
   Clock::time_point last_read_;
+  // Places of what every report names, among the values of a record.
+  std::vector<size_t> losses_;  // by report_.losses
+  size_t grad_norm_ = 0;
+  std::optional<size_t> clip_scale_, applied_rate_;
   StepResults results_;
   StepReport report_;
 };

@@ -138,17 +138,17 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     for (const std::string& line : Differences(record_.facts, engine_.facts())) {
       Warn(absl::StrCat("this run will not be bit-identical: ", line));
     }
+    if (record_.batch != 0 && (record_.batch != engine_.batch() || record_.seq != engine_.seq())) {
+      Warn(absl::StrCat("this run will not be bit-identical: micro-batches of ", record_.batch, "x",
+                        record_.seq, " become ", engine_.batch(), "x", engine_.seq()));
+    }
     if (record_.data_fingerprint != dataset_.fingerprint()) {
       Warn("this run will not be bit-identical: the data differ from the checkpoint's");
     }
     HYDRA_RETURN_IF_ERROR(Annotate(checkpoint.RestoreAll(engine_), checkpoint.path()));
     // A run that halted goes on when it is resumed.
     HYDRA_RETURN_IF_ERROR(SetControlState(engine_, "halted", 0));
-    HYDRA_ASSIGN_OR_RETURN(
-        records_,
-        StepRecords::Restore(pipeline_.lag(),
-                             std::deque<StepRecord>(record_.records.begin(), record_.records.end()),
-                             record_.loss_ema, record_.ce_ema));
+    HYDRA_RETURN_IF_ERROR(RestoreModules(record_.host_state, modules(), checkpoint.path()));
     saved_step_ = record_.step;
     last_checkpoint_ = checkpoint.path();
     HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> moved,
@@ -156,10 +156,11 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     for (const std::string& line : moved) Warn(line);
   }
   record_.settings = settings_.RunValues();
+  record_.batch = engine_.batch();
+  record_.seq = engine_.seq();
   record_.facts = engine_.facts();
   record_.data_fingerprint = dataset_.fingerprint();
   record_.tokenizer = dataset_.tokenizer();
-  record_.record_lag = pipeline_.lag();
   return absl::OkStatus();
 }
 
@@ -182,10 +183,11 @@ absl::Status Trainer::TakeRecord() {
   const bool counts = std::isfinite(now.grad_norm);
   if (counts) {
     records_.Push(now);
+    averages_.Push(now);
     record_.step = step + 1;
     record_.total_tokens += report->tokens;
   }
-  report->loss_ema = records_.loss_ema();
+  report->loss_ema = averages_.loss();
   for (TrainObserver* observer : observers_) observer->OnStep(*report);
   if (counts) return CheckFinite(now);
   // Such a step changes no state and halts those after it (docs/contracts.md), so none of them
@@ -217,9 +219,7 @@ absl::Status Trainer::Save(int64_t keep) {
   if (saved_step_ == record_.step) return absl::OkStatus();
   // Records that no decision has looked at yet: a checkpoint never holds a broken state.
   HYDRA_RETURN_IF_ERROR(records_.CheckAllFinite());
-  record_.records.assign(records_.records().begin(), records_.records().end());
-  record_.loss_ema = records_.loss_ema();
-  record_.ce_ema = records_.ce_ema();
+  record_.host_state = SaveModules(modules());
   HYDRA_ASSIGN_OR_RETURN(const CheckpointStore::Saved saved,
                          store_.Save(engine_, record_, options_.attachments, keep));
   for (const std::string& warning : saved.warnings) Warn(warning);

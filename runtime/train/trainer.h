@@ -83,6 +83,8 @@ class Trainer {
   absl::Status SaveAtEnd(int64_t keep);
   absl::Status EndWith(const absl::Status& failure);
   void Warn(const std::string& message);
+  // Everything on the host that a checkpoint keeps beside step and settings.
+  std::vector<HostModule*> modules() { return {&records_, &averages_}; }
 
   TrainEngine& engine_;
   const data::Dataset& dataset_;
@@ -93,6 +95,7 @@ class Trainer {
   CheckpointSchedule saves_;
   StepPipeline pipeline_;
   StepRecords records_;
+  LossAverages averages_;
   RunRecord record_;
   // Once every step in flight was read, the device's state is that of record_.
   bool state_is_whole_ = true;

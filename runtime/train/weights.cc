@@ -137,7 +137,7 @@ absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTens
   std::vector<float> values;
   for (size_t i = 0; i < found.size(); ++i) {
     bytes.resize(found[i]->bytes.size());
-    HYDRA_RETURN_IF_ERROR(file.Read(*found[i], absl::MakeSpan(bytes)));
+    HYDRA_RETURN_IF_ERROR(found[i]->ReadBytes(absl::MakeSpan(bytes)));
     if (found[i]->dtype == tensors[i].dtype) {
       HYDRA_RETURN_IF_ERROR(write(i, bytes));
       continue;

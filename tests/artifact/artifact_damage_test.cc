@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <thread>
 
 #include "runtime/artifact/artifact.h"
 #include "runtime/artifact/format.h"
@@ -59,6 +63,42 @@ TEST(ArtifactDamageTest, TruncatedFilesAreRefused) {
     const auto opened = Artifact::Open(testing::WriteTestFile("truncated.hydra", part));
     EXPECT_EQ(KindOf(opened.status()), ErrorKind::kInput) << size;
   }
+}
+
+// What was opened stays what it was, and reading a page that is gone would end the program.
+TEST(ArtifactDamageTest, AFileThatShrinksAfterOpeningChangesNothing) {
+  const std::vector<uint8_t> file = SampleFile();
+  const std::string path = testing::WriteTestFile("shrinks.hydra", file);
+  const auto opened = Artifact::Open(path);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  std::filesystem::resize_file(path, 40);
+  const SectionInfo& last = (*opened)->info().sections.back();
+  const absl::Span<const uint8_t> bytes = (*opened)->Bytes(last);
+  EXPECT_TRUE(
+      std::equal(bytes.begin(), bytes.end(), file.begin() + static_cast<ptrdiff_t>(last.offset)));
+}
+
+// Another program writes the file while it is opened: whole or refused, never a crash.
+TEST(ArtifactDamageTest, AFileThatShrinksWhileItIsOpenedIsRefused) {
+  const std::vector<uint8_t> file = SampleFile();
+  const std::string path = testing::WriteTestFile("shrinking.hydra", file);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    while (!done) {
+      std::filesystem::resize_file(path, 40);
+      testing::WriteTestFile("shrinking.hydra", file);
+    }
+  });
+  int refused = 0;
+  // At least until the writer has had its turn.
+  for (int i = 0; i < 300 || refused == 0; ++i) {
+    const auto opened = Artifact::Open(path);
+    if (opened.ok()) continue;
+    ++refused;
+    EXPECT_EQ(KindOf(opened.status()), ErrorKind::kInput) << opened.status();
+  }
+  done = true;
+  writer.join();
 }
 
 TEST(ArtifactDamageTest, AppendedBytesAreRefused) {

@@ -19,7 +19,8 @@ hydra.param @router : tensor<4xf32> <constant 0.0 : f32>
 // CHECK-SAME: %[[DW:[a-z0-9]+]]: tensor<4x4xf32> {hydra.binding = #hydra.binding<gradient "w">}
 // CHECK-SAME: %[[DG:[a-z0-9]+]]: tensor<4xf32> {hydra.binding = #hydra.binding<gradient "g">}
 // CHECK-SAME: %[[PRESENT:[a-z0-9]+]]: tensor<4xi32> {hydra.binding = #hydra.binding<optimizer "present">})
-// CHECK-SAME: -> (tensor<f32> {hydra.binding = #hydra.binding<output "loss.total">}
+// A loss is a field of the step record.
+// CHECK-SAME: -> (tensor<f32> {hydra.binding = #hydra.binding<output "loss.total">, hydra.reduce = "mean"}
 // CHECK-SAME: tensor<8x4xf32> {hydra.binding = #hydra.binding<gradient "tok">}
 // CHECK-SAME: tensor<4x4xf32> {hydra.binding = #hydra.binding<gradient "w">}
 // CHECK-SAME: tensor<4xf32> {hydra.binding = #hydra.binding<gradient "g">}

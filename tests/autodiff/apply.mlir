@@ -50,12 +50,12 @@ func.func @train_1x2(
 // CHECK-SAME: #hydra.binding<control "spike_lr_factor">
 // CHECK-SAME: %[[EMA:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control_state "grad_norm_ema">}
 // CHECK-SAME: %[[HALTED:[a-z0-9]+]]: tensor<f32> {hydra.binding = #hydra.binding<control_state "halted">, hydra.initial = 0.000000e+00 : f64}
-// CHECK-SAME: #hydra.binding<output "grad_norm">
-// CHECK-SAME: #hydra.binding<output "clip_scale">
-// CHECK-SAME: #hydra.binding<output "lr">
-// CHECK-SAME: #hydra.binding<output "clip_limit">
-// CHECK-SAME: #hydra.binding<output "grad_norm_ema">
-// CHECK-SAME: #hydra.binding<output "halted">
+// CHECK-SAME: #hydra.binding<output "grad_norm">, hydra.reduce = "last"
+// CHECK-SAME: #hydra.binding<output "clip_scale">, hydra.reduce = "last"
+// CHECK-SAME: #hydra.binding<output "lr">, hydra.reduce = "last"
+// CHECK-SAME: #hydra.binding<output "clip_limit">, hydra.reduce = "last"
+// CHECK-SAME: #hydra.binding<output "grad_norm_ema">, hydra.reduce = "last"
+// CHECK-SAME: #hydra.binding<output "halted">, hydra.reduce = "last"
 // CHECK-SAME: hydra.entry = #hydra.entry<"apply", 0 x 0, "">
 // CHECK: %[[NORM:.*]] = hydra.global_norm %[[GA]], %[[GB]]
 // CHECK: %[[SCALED:.*]] = hydra.binary <mul> %[[FACTOR]], %[[EMA]]

@@ -158,7 +158,7 @@ void checkGradients(const GradientCase& gradientCase, uint32_t seed, int32_t row
 std::vector<GradientCase> allCases() {
   std::vector<GradientCase> all;
   for (const auto& cases : {elementwiseCases(), broadcastCases(), matmulCases(), rowCases(),
-                            sequenceCases(), moveCases(), compositeCases()})
+                            sequenceCases(), moveCases(), routingCases(), compositeCases()})
     all.insert(all.end(), cases.begin(), cases.end());
   return all;
 }

@@ -38,6 +38,7 @@ std::vector<GradientCase> matmulCases();
 std::vector<GradientCase> rowCases();
 std::vector<GradientCase> sequenceCases();
 std::vector<GradientCase> moveCases();
+std::vector<GradientCase> routingCases();
 std::vector<GradientCase> compositeCases();
 std::vector<GradientCase> allCases();
 

@@ -26,6 +26,7 @@ INSTANTIATE_TEST_SUITE_P(Matmul, GradientTest, ::testing::ValuesIn(matmulCases()
 INSTANTIATE_TEST_SUITE_P(Row, GradientTest, ::testing::ValuesIn(rowCases()), caseName);
 INSTANTIATE_TEST_SUITE_P(Sequence, GradientTest, ::testing::ValuesIn(sequenceCases()), caseName);
 INSTANTIATE_TEST_SUITE_P(Move, GradientTest, ::testing::ValuesIn(moveCases()), caseName);
+INSTANTIATE_TEST_SUITE_P(Routing, GradientTest, ::testing::ValuesIn(routingCases()), caseName);
 INSTANTIATE_TEST_SUITE_P(Composite, GradientTest, ::testing::ValuesIn(compositeCases()), caseName);
 
 bool isPrimitive(RegisteredOperationName name) { return name.hasTrait<PrimitiveTier>(); }

@@ -223,6 +223,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, OpTest, ::testing::ValuesIn(allOpCases()),
 const std::set<std::string> kWithoutKernel = {"hydra.constant", "hydra.rope_table",
                                               "hydra.reshape",  "hydra.stop",
                                               "hydra.matmul",   "hydra.causal_conv"};
+// Primitives of routing that are interpreted but not emitted yet; code generation refuses them.
+const std::set<std::string> kNotEmittedYet = {"hydra.top_k",          "hydra.counting_sort",
+                                              "hydra.nonzero",        "hydra.merge_rows",
+                                              "hydra.grouped_matmul", "hydra.grouped_weight_grad"};
 
 TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
   DialectRegistry registry;
@@ -245,7 +249,8 @@ TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
     bool hasKernel = name.hasInterface<KernelOpInterface>();
     bool hasBody = name.hasInterface<rows::RowBodyOpInterface>();
     EXPECT_FALSE(hasKernel && hasBody) << text << " has two emissions";
-    EXPECT_EQ(hasKernel || hasBody, kWithoutKernel.count(text) == 0) << text;
+    EXPECT_EQ(hasKernel || hasBody, kWithoutKernel.count(text) + kNotEmittedYet.count(text) == 0)
+        << text;
     EXPECT_EQ(hasKernel || hasBody, covered.count(text) == 1)
         << text << " has no case in OpCases.cpp";
   }

@@ -162,7 +162,8 @@ absl::StatusOr<NamedTensors> CpuProgram::run(const std::string& entry, int64_t b
   }
   HYDRA_RETURN_IF_ERROR(launch->Run());
   NamedTensors results;
-  for (const auto& buffer : found->outputs) {
+  for (const auto* result : found->Results()) {
+    const auto& buffer = *result;
     if (isInteger(buffer)) {
       HYDRA_ASSIGN_OR_RETURN(auto values, launch->ReadOutput<int32_t>(buffer.name));
       results.emplace("output/" + buffer.name, tensorOf(buffer, values));

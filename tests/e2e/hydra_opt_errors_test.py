@@ -29,7 +29,7 @@ SPECS = {
     "our prefix": ("max_seq_len = 8", "max_seq_len = 8, hydra.rooting = \"fixed\"", 1,
                    ["did you mean 'hydra.routing'?"]),
     "routing of the model": ("max_seq_len = 8", "max_seq_len = 8, hydra.routing = \"fast\"", 1,
-                             ["expected hydra.routing = \"fixed\"", "found \"fast\""]),
+                             ["expected hydra.routing = one of fixed, static, dynamic", "found \"fast\""]),
     "exponent without a point": ("1.0e-5", "1e-5", 4, ["needs a point: write 1.0e-5"]),
     "colon": ("hidden = 8", "hidden: 8", 7, ["NAME = VALUE: hidden = 8"]),
     "no comma": ("heads = 2,", "heads = 2", 5, ["{NAME = VALUE, NAME = VALUE}"]),

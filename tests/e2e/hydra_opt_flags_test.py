@@ -1,4 +1,5 @@
 """Every flag of hydra-opt acts or is refused; the lists come from the program's own registry."""
+import json
 import re
 
 import support
@@ -144,6 +145,17 @@ class FlagsTest(support.EndToEndTest):
         self.opt(*common, path, "--interpret-as=f64")
         self.assertEqual(support.Safetensors.load(path).tensors["output/result0"][0], "F64")
 
+    def flag_facts(self):
+        facts = json.loads(self.opt(self.tiny, "--facts").out)
+        self.assertEqual(facts, {"models": [{"name": "tiny", "vocab_size": 256, "dim": 16,
+                                             "max_seq_len": 64, "rules": "pytorch"}],
+                                 "functions": []})
+        self.opt(self.functions, "--facts", "-o", self.path("facts.json"))
+        facts = json.loads(support.read(self.path("facts.json")))
+        self.assertEqual(facts, {"models": [], "functions": ["one", "two"]})
+        # Warnings are the compilation's, which comes after.
+        self.assertEqual(self.opt(self.routed, "--facts").err, "")
+
     def flag_help(self):
         self.assertIn("hydra-opt MODEL", self.opt("--help").out)
 
@@ -189,7 +201,11 @@ class FlagsTest(support.EndToEndTest):
                  "expected one value of cache, found --cache with '8' and --set cache with '9'"),
                 ([self.tiny, "--routing=fixed", "--routing=fixed"], "expected one value of routing"),
                 ([self.tiny, "-o", self.path("x.hydra"), "--stop-after=model"],
-                 "an artifact needs all stages; drop --stop-after")):
+                 "an artifact needs all stages; drop --stop-after"),
+                ([self.tiny, "--facts", EVAL], "--entry has no effect beside --facts"),
+                ([self.tiny, "--facts", "--set=cache=8"], "--set cache has no effect beside --facts"),
+                ([self.tiny, "--facts", "--stop-after=model"], "--stop-after has no effect beside"),
+                ([self.tiny, "--facts", "-o", self.path("x.hydra")], "x.hydra has no effect beside")):
             with self.subTest(arguments=arguments):
                 result = self.fails(2, *arguments, program="hydra-opt", says=[says])
                 self.assertEqual(result.out, "")

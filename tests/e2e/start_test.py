@@ -106,6 +106,33 @@ class StartTest(support.EndToEndTest):
                       [same, *shape]):
             self.run_ok("train", *model, "--out", out, "--resume-from", 4)
 
+    def test_the_shape_that_auto_stood_for_stays(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        record = json.loads(self.checkpoint("whole")["run.json"])
+        self.assertEqual(record["settings"]["batch"], "auto")
+        self.assertEqual(record["shape"], {"batch": 2, "seq": 32})
+        spec, out = self.source("tests", "e2e", "tiny.mlir"), self.copy("shape")
+        # A spec is compiled for it, and of an artifact's shapes it is taken, not the largest.
+        several = self.path("several.hydra")
+        self.assertEqual(self.call("hydra-opt", spec, "-o", several, "--entry=train@4x32",
+                                   "--entry=train@2x32", "--entry=eval@2x32").status, 0)
+        for model in (spec, several):
+            result = self.run_ok("train", model, "--out", out, "--resume-from", 8)
+            self.assertNotIn("micro-batches", result.err)
+            self.assertEqual(json.loads(self.checkpoint("shape")["run.json"])["shape"],
+                             record["shape"])
+            self.assertEqual(self.checkpoint("shape")["weights.safetensors"],
+                             self.checkpoint("whole")["weights.safetensors"])
+        # Another one is possible, and said.
+        result = self.run_ok("train", several, "--out", out, "--resume-from", 8, "--batch", 4)
+        self.assertIn("micro-batches of 2x32 become 4x32", result.err)
+        # None is taken instead.
+        other = self.path("other-shape.hydra")
+        self.assertEqual(self.call("hydra-opt", spec, "-o", other, "--entry=train@4x32").status, 0)
+        self.fails(2, "train", other, "--out", out, "--resume-from", 4,
+                   says=["expected an entry train@2x32", "found train@4x32"])
+
     # Starting from weights.
 
     def test_a_checkpoint_as_model_starts_from_its_weights(self):

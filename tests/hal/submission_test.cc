@@ -109,22 +109,24 @@ TEST_P(SubmissionTest, ARepeatedRecordingMovesInputsAndOutputs) {
   constexpr uint64_t kStride = 128;
   const BufferRef in = world_->Reserve(Region::kInputs, 16);
   const BufferRef out = world_->Reserve(Region::kOutputs, 16);
+  const BufferRef record = world_->Reserve(Region::kRecord, 16);
   const BufferRef sum = world_->Put<int32_t>({0}, Region::kGradients);
   const CommandSequence body = {{KernelCommand{kDoubleKernel, {in, out}, {}, 4, 2}, 0},
                                 {KernelCommand{kCountKernel, {sum}, {1}, 1, 1}, 0},
-                                {CaptureCommand{{{CopyCommand{in, in}, 0}}}, 0}};
+                                {CaptureCommand{{{CopyCommand{in, record}, 0}}}, 0}};
   const CommandSequence end = {{KernelCommand{kCountKernel, {sum}, {100}, 1, 1}, 0}};
   std::vector<Recording> recordings(2);
   recordings[0].commands = &body;
   recordings[1].commands = &end;
   recordings[0].regions = recordings[1].regions = world_->bindings;
-  for (Region region : {Region::kInputs, Region::kOutputs}) {
+  for (Region region : {Region::kInputs, Region::kOutputs, Region::kRecord}) {
     recordings[0].regions[static_cast<int>(region)].bytes = kStride;
   }
   recordings[0].repeat = kRuns;
-  recordings[0].input_stride = recordings[0].output_stride = kStride;
+  recordings[0].input_stride = recordings[0].output_stride = recordings[0].record_stride = kStride;
   std::vector<Slot> slots = {world_->SlotOf(in, SlotDirection::kIn),
-                             world_->SlotOf(out, SlotDirection::kOut)};
+                             world_->SlotOf(out, SlotDirection::kOut),
+                             world_->SlotOf(record, SlotDirection::kOut)};
   for (Slot& slot : slots) {
     slot.pieces = kRuns;
     slot.stride = kStride;
@@ -147,6 +149,9 @@ TEST_P(SubmissionTest, ARepeatedRecordingMovesInputsAndOutputs) {
       auto fetched = (*list)->Fetch(*ticket, 1, piece);
       ASSERT_TRUE(fetched.ok()) << fetched.status();
       EXPECT_EQ(Values<float>(*fetched), std::vector<float>(4, value));
+      auto recorded = (*list)->Fetch(*ticket, 2, piece);
+      ASSERT_TRUE(recorded.ok()) << recorded.status();
+      EXPECT_EQ(Values<float>(*recorded), std::vector<float>(4, value / 2));
     }
     EXPECT_EQ(world_->Get<int32_t>(sum)[0], (submission + 1) * (100 + int32_t{kRuns}));
   }
@@ -155,6 +160,13 @@ TEST_P(SubmissionTest, ARepeatedRecordingMovesInputsAndOutputs) {
       std::string(
           world_->device->Record(*world_->executable, recordings, slots, {}).status().message()),
       HasSubstr("region inputs"));
+  recordings[0].input_stride = kStride;
+  recordings[0].record_stride = World::kRegionBytes;
+  EXPECT_THAT(
+      std::string(
+          world_->device->Record(*world_->executable, recordings, slots, {}).status().message()),
+      HasSubstr("region record"));
+  recordings[0].record_stride = kStride;
   recordings[0].input_stride = World::kRegionBytes / 2;
   EXPECT_EQ(KindOf(world_->device->Record(*world_->executable, recordings, slots, {}).status()),
             ErrorKind::kFailure);

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/artifact/features.h"
 #include "runtime/artifact/format.h"
 #include "tests/artifact/artifact_builder.h"
 
@@ -61,23 +62,25 @@ std::vector<NamedBuffer> Ids() {
 EntryInfo Accumulate() {
   EntryInfo entry = Entry("accumulate", kBatch, kSeq, "fixed");
   entry.inputs = Ids();
-  entry.outputs = {MakeBuffer("loss.total", Region::kOutputs, 0, ElementType::kF32, {}),
-                   MakeBuffer("loss.ce", Region::kOutputs, 64, ElementType::kF32, {})};
-  const BufferRef loss{Region::kOutputs, 0, 4};
+  entry.record = {MakeBuffer("loss.total", Region::kRecord, 0, ElementType::kF32, {}),
+                  MakeBuffer("loss.ce", Region::kRecord, 64, ElementType::kF32, {})};
+  const BufferRef loss{Region::kRecord, 0, 4};
   entry.body = {
       {Matmul({Region::kParameters, 0, kDim * 4}, {Region::kConstants, kOnesOffset, kDim * 4}, loss,
               1, 1, kDim),
        0},
-      {hal::CopyCommand{loss, {Region::kOutputs, 64, 4}}, 0},
+      {hal::CopyCommand{loss, {Region::kRecord, 64, 4}}, 0},
       {hal::CopyCommand{{Region::kInputs, 0, kIdsBytes}, {Region::kGradients, 0, kIdsBytes}}, 0}};
+  entry.record[0].reduce = entry.record[1].reduce = artifact::Reduce::kMean;
+  entry.record_bytes = 128;
   entry.flops = 2 * kDim;
   return entry;
 }
 
 EntryInfo Apply() {
   EntryInfo entry = Entry("apply", 0, 0, "");
-  entry.outputs = {MakeBuffer("grad_norm", Region::kOutputs, 0, ElementType::kF32, {}),
-                   MakeBuffer("clip_scale", Region::kOutputs, 64, ElementType::kF32, {})};
+  entry.record = {MakeBuffer("grad_norm", Region::kRecord, 0, ElementType::kF32, {}),
+                  MakeBuffer("clip_scale", Region::kRecord, 64, ElementType::kF32, {})};
   const BufferRef copy{Region::kArena, 0, kWeightBytes};
   hal::MatmulCommand decay =
       Matmul({Region::kConstants, kDecayOffset, kDecayBytes}, copy, kWeights, kVocab, kDim, kVocab);
@@ -87,8 +90,9 @@ EntryInfo Apply() {
                 {decay, 0},
                 {hal::CopyCommand{kGradients, {Region::kOptimizer, 0, kWeightBytes}}, 0},
                 {hal::FillCommand{kGradients, 0}, 0},
-                {hal::FillCommand{{Region::kOutputs, 0, 4}, one}, 0},
-                {hal::FillCommand{{Region::kOutputs, 64, 4}, one}, 0}};
+                {hal::FillCommand{{Region::kRecord, 0, 4}, one}, 0},
+                {hal::FillCommand{{Region::kRecord, 64, 4}, one}, 0}};
+  entry.record_bytes = 128;
   entry.arena_bytes = kWeightBytes;
   return entry;
 }
@@ -180,9 +184,11 @@ std::vector<uint8_t> CommandModel() {
   plan(Region::kCache, 64);
   plan(Region::kInputs, 320);
   plan(Region::kOutputs, 4 * kLogitsBytes);
+  plan(Region::kRecord, 128);
   plan(Region::kConstants, kConstantBytes);
   info.entries = {Accumulate(), Apply(), Eval(), Extend(4), Extend(1)};
   info.scopes = {"model"};
+  info.required_features = artifact::FeaturesOf(info);
   return artifact::testing::BuildArtifact(
       info, {{artifact::SectionKind::kConstants, "", Constants()},
              {artifact::SectionKind::kSpec, "model.mlir", {'/', '/', ' ', 's', 'p', 'e', 'c'}}});

@@ -1,6 +1,9 @@
 // safetensors: each way a file can be wrong, with the message that names it.
+#include <atomic>
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -153,6 +156,55 @@ TEST(SafetensorsDamageTest, OpenNamesTheFile) {
   EXPECT_EQ(KindOf(status), ErrorKind::kInput);
   EXPECT_THAT(std::string(status.message()), HasSubstr("torn.safetensors: byte 0"));
   EXPECT_EQ(KindOf(SafetensorsFile::Open(directory.File("none")).status()), ErrorKind::kInput);
+}
+
+// A file whose header takes up many pages.
+std::string ManyTensors() {
+  std::string header = "{";
+  constexpr int kTensors = 3000;
+  for (int i = 0; i < kTensors; ++i) {
+    absl::StrAppend(&header, i == 0 ? "" : ",", R"("tensor)", i,
+                    R"(":{"dtype":"U8","shape":[1],"data_offsets":[)", i, ",", i + 1, "]}");
+  }
+  return Assemble(header + "}", kTensors);
+}
+
+// Reading a page that is gone would end the program.
+TEST(SafetensorsDamageTest, AFileThatShrinksAfterOpeningIsAnError) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("shrinks.safetensors");
+  WriteFileForTest(path, ManyTensors());
+  const auto file = SafetensorsFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::filesystem::resize_file(path, 100);
+  EXPECT_EQ(KindOf(file->tensors().back().Copy<uint8_t>().status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(WriteSafetensors(directory.File("copy"), {}, file->tensors())),
+            ErrorKind::kInput);
+}
+
+// Another program writes the file while it is opened: whole or refused, never a crash.
+TEST(SafetensorsDamageTest, AFileThatShrinksWhileItIsOpenedIsRefused) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("shrinking.safetensors");
+  const std::string contents = ManyTensors();
+  WriteFileForTest(path, contents);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    while (!done) {
+      std::filesystem::resize_file(path, 100);
+      WriteFileForTest(path, contents);
+    }
+  });
+  int refused = 0;
+  // At least until the writer has had its turn.
+  for (int i = 0; i < 100 || refused == 0; ++i) {
+    const auto file = SafetensorsFile::Open(path);
+    if (file.ok()) continue;
+    ++refused;
+    EXPECT_EQ(KindOf(file.status()), ErrorKind::kInput) << file.status();
+  }
+  done = true;
+  writer.join();
 }
 
 }  // namespace

@@ -9,12 +9,13 @@
 // CHECK: %[[A:.*]] = rows.read %{{.*}} <same> <same>
 // CHECK: %[[B:.*]] = rows.read %{{.*}} <same> <same>
 // CHECK: %[[S:.*]] = arith.addf %[[A]], %[[B]] : f32
-// CHECK: rows.write %[[S]] to 0 <same>
 // One square for both readers of the sum.
 // CHECK: rows.reduce <dot> <row> %[[S]], %[[S]]
 // CHECK: rows.scalar 1 "eps" 1.000000e+00 : f64 : f32
 // CHECK: rows.read %{{.*}} <none> <same>
-// CHECK: rows.write %{{.*}} to 1 <same>
+// Writes stand last, in whichever sweep they happen.
+// CHECK: rows.write %[[S]] to 0 <same>
+// CHECK-NEXT: rows.write %{{.*}} to 1 <same>
 // CHECK: hydra.yield %[[P]]#0, %[[P]]#1
 // The sum over x, its norm over y: x is not read after sweep 0, y not after the sum either.
 // CHECK-LABEL: plan.entry @add_norm

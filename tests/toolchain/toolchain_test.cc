@@ -4,10 +4,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/base/status.h"
+#include "runtime/io/temporary.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/process.h"
 #include "tests/data/temporary_directory.h"
@@ -102,6 +104,28 @@ TEST_F(CompileTest, ADamagedCacheIsMadeAgain) {
   EXPECT_FALSE(again->cached);
   EXPECT_EQ(again->artifact, artifact);
   EXPECT_TRUE(CompileModel(Request())->cached);
+}
+
+// Process ids come back, and are the same in two containers: nothing is named after them. What a
+// killed program left is cleared away, what a live one is writing is not.
+TEST_F(CompileTest, TemporariesAreNobodyElsesAndNeverStay) {
+  const std::string artifact = CompileModel(Request())->artifact;
+  const std::string first = ReadFile(artifact);
+  std::filesystem::remove(artifact);
+  const std::string left = artifact + ".tmp-0123456789abcdef";
+  std::filesystem::create_directory(left);
+  WriteFile(left + "/model.hydra", "torn");
+  absl::StatusOr<Temporary> live = CreateTemporaryDirectory(artifact);
+  ASSERT_TRUE(live.ok()) << live.status();
+  ASSERT_TRUE(CompileModel(Request()).ok());
+  EXPECT_NE(ReadFile(artifact), first);  // it lists its arguments, and so where it was made
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(std::filesystem::exists(live->path));
+  std::filesystem::remove(live->path);
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ / "cache/hydra"))
+    names.push_back(entry.path().string());
+  EXPECT_THAT(names, testing::UnorderedElementsAre(artifact, artifact + ".hash"));
 }
 
 TEST_F(CompileTest, TheCompilersFailureIsOurs) {

@@ -21,16 +21,16 @@ class CheckpointFixture : public testing::Test {
     record.run_id = "r";
     record.step = step;
     record.total_tokens = 77;
-    record.settings = {{"seed", "1"}};
+    record.settings = {{"seed", "1"}, {"batch", "auto"}};
+    record.batch = 3;
+    record.seq = 5;
     record.facts = engine_.facts();
     record.facts.library_versions = {{"hydra", "1"}};
     record.facts.runtime = {{"oneDNN", "2.6.3"}, {"processor", "A (family 6)"}};
     record.data_fingerprint = "abc";
     record.tokenizer = "byte";
     record.initial_weights = "def";
-    record.record_lag = 2;
-    record.records = {{step - 2, 0.1, 0.2, 0.3}, {step - 1, 1.0 / 3, 1e-300, 5}};
-    record.loss_ema = 0.1 + 0.2;
+    record.host_state["averages"] = {{"loss", 0.1 + 0.2}, {"ce", 1e-300}, {"version", 1}};
     return record;
   }
 

@@ -111,12 +111,6 @@ TEST(Recipe, AShortRunIsToldThatItStaysInTheWarmUp) {
                           "decay 0.1"));
 }
 
-TEST(Recipe, TheEffectiveRateKnowsSpikes) {
-  const Recipe recipe = Make({"lr=1", "warmup_steps=0", "spike_norm=10", "spike_lr_factor=0.25"});
-  EXPECT_EQ(recipe.EffectiveLearningRate(0, 10), 1);
-  EXPECT_EQ(recipe.EffectiveLearningRate(0, 10.5), 0.25);
-}
-
 TEST(Recipe, RefusesSettingsThatContradict) {
   const absl::Status status = TryMake({"clip_min=9", "clip_max=8"}, {}).status();
   EXPECT_EQ(ExitCodeFor(status), 2);

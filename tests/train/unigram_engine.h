@@ -88,7 +88,7 @@ class UnigramEngine final : public TrainEngine {
     results_.push_back(Step());
     return static_cast<int64_t>(results_.size()) - 1;
   }
-  absl::Span<const std::string> loss_terms() const override { return terms_; }
+  absl::Span<const StepField> record_fields() const override { return fields_; }
   int64_t steps_in_flight() const override { return steps_in_flight_; }
   absl::Status ReadStep(int64_t number, StepResults& results) override {
     EXPECT_GE(number + steps_in_flight_, static_cast<int64_t>(results_.size()));
@@ -143,23 +143,24 @@ class UnigramEngine final : public TrainEngine {
       }
       sum += loss / static_cast<double>(batch_ * seq_);
     }
-    results.losses.assign(2, sum / static_cast<double>(targets_.size()));
+    const double loss = sum / static_cast<double>(targets_.size());
     if (steps_[0] == poison_step_) gradient[7] = std::nanf("");
     double square = 0;
     for (const float g : gradient) square += double(g) * g;
-    results.grad_norm = std::sqrt(square);
+    const double norm = std::sqrt(square);
+    const float lr = static_cast<float>(control("lr"));
+    results.values = {loss, loss, norm, lr};
     results.seconds = 1e-3;
     const bool latches = control_state_.size() == 2;
-    if (!std::isfinite(results.grad_norm) && latches) halted_[0] = 1;
-    if (!std::isfinite(results.grad_norm) || halted_[0] != 0) return results;
-    const float lr = static_cast<float>(control("lr"));
+    if (!std::isfinite(norm) && latches) halted_[0] = 1;
+    if (!std::isfinite(norm) || halted_[0] != 0) return results;
     ++steps_[0];
     for (int64_t i = 0; i < kVocab; ++i) {
       m_[i] = 0.9f * m_[i] + 0.1f * gradient[i];
       v_[i] = 0.95f * v_[i] + 0.05f * gradient[i] * gradient[i];
       logits_[i] -= lr * m_[i] / (std::sqrt(v_[i]) + 1e-8f);
     }
-    grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(results.grad_norm);
+    grad_norm_ema_[0] = 0.95f * grad_norm_ema_[0] + 0.05f * static_cast<float>(norm);
     if (steps_[0] == broken_step_) logits_[3] = std::nanf("");
     return results;
   }
@@ -197,7 +198,8 @@ class UnigramEngine final : public TrainEngine {
   std::vector<int32_t> steps_ = {0};
   std::vector<float> grad_norm_ema_ = {0.0f};
   std::vector<float> halted_ = {0.0f};
-  std::vector<std::string> terms_ = {"total", "ce"};
+  std::vector<StepField> fields_ = {
+      {"loss.total", {}, 0, 1}, {"loss.ce", {}, 1, 1}, {"grad_norm", {}, 2, 1}, {"lr", {}, 3, 1}};
   std::vector<StateTensor> parameters_ = {{"head.bias", DType::kF32, {kVocab}}};
   std::vector<StateTensor> optimizer_ = {{"m/head.bias", DType::kF32, {kVocab}},
                                          {"v/head.bias", DType::kF32, {kVocab}},

@@ -43,6 +43,8 @@ CommandLine::CommandLine()
       interpret(claim("interpret"),
                 cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
                 cl::cat(resultCategory)),
+      facts(claim("facts"), cl::desc("the model's sizes as JSON; reads MODEL and compiles nothing"),
+            cl::cat(resultCategory)),
       inputFiles(cl::Positional, cl::value_desc("MODEL"), cl::cat(resultCategory)) {
   std::vector<StringRef> names;
   for (const StageInfo &info : allStages())
@@ -126,7 +128,7 @@ void CommandLine::printHelp(raw_ostream &stream) const {
   print(set);
   stream << "\nWhat comes out:\n";
   for (const cl::Option *flag : std::initializer_list<const cl::Option *>{
-           &outputFile, &stopAfter, &interpret, &inputs, &interpretAs})
+           &outputFile, &stopAfter, &interpret, &inputs, &interpretAs, &facts})
     print(*flag);
   stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
             "  --version             the build id, which every artifact carries\n"
@@ -141,8 +143,8 @@ bool CommandLine::compiles() const {
   auto isGiven = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
   return llvm::any_of(settingFlags, [&](const auto &flag) { return isGiven(*flag); }) ||
          isGiven(set) || isGiven(stopAfter) || isGiven(inputs) || isGiven(interpretAs) ||
-         isGiven(interpret) || toArtifact() || StringRef(input()).ends_with(".json") ||
-         StringRef(input()).ends_with(".hydra");
+         isGiven(interpret) || isGiven(facts) || toArtifact() ||
+         StringRef(input()).ends_with(".json") || StringRef(input()).ends_with(".hydra");
 }
 
 bool CommandLine::toArtifact() const { return StringRef(outputFile).ends_with(".hydra"); }
@@ -205,6 +207,19 @@ Expected<Stage> CommandLine::lastStage() const {
 
 Error CommandLine::checkEffects() const {
   bool stops = stopAfter.getNumOccurrences() > 0;
+  Expected<std::vector<Assignment>> all = assignments();
+  if (!all)
+    return all.takeError();
+  if (facts) {
+    std::string other = stops          ? "--stop-after"
+                        : interpret    ? "--interpret"
+                        : toArtifact() ? "-o " + outputFile
+                        : all->empty() ? ""
+                                       : all->front().flag;
+    if (!other.empty())
+      return createStringError(other + " has no effect beside --facts, which compiles nothing; "
+                                       "drop one of the two");
+  }
   if (toArtifact() && (stops || interpret))
     return createStringError("-o " + outputFile + ": an artifact needs all stages; drop " +
                              (stops ? "--stop-after" : "--interpret") + ", or write another file");
@@ -224,9 +239,6 @@ Error CommandLine::checkEffects() const {
   Expected<Stage> last = lastStage();
   if (!last)
     return last.takeError();
-  Expected<std::vector<Assignment>> all = assignments();
-  if (!all)
-    return all.takeError();
   for (const Assignment &one : *all) {
     const CompileSetting &setting = *cantFail(findCompileSetting(one.key));
     // An entry says how the interpreter runs the model tier, too.

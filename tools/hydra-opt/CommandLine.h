@@ -35,6 +35,7 @@ public:
   std::string input() const { return inputFiles.empty() ? "-" : inputFiles.front(); }
   const std::string &output() const { return outputFile; }
   bool interprets() const { return interpret; }
+  bool printsFacts() const { return facts; }
   const std::string &interpretInputs() const { return inputs; }
   bool interpretsAsDouble() const { return interpretAs == "f64"; }
 
@@ -49,7 +50,7 @@ private:
   std::vector<std::unique_ptr<llvm::cl::list<std::string>>> settingFlags;
   llvm::cl::list<std::string> set;
   llvm::cl::opt<std::string> outputFile, stopAfter, inputs, interpretAs;
-  llvm::cl::opt<bool> interpret;
+  llvm::cl::opt<bool> interpret, facts;
   llvm::cl::list<std::string> inputFiles;
 };
 

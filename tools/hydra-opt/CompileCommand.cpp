@@ -16,6 +16,7 @@
 #include "tools/hydra-opt/ExitCode.h"
 #include "tools/hydra-opt/Progress.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -71,12 +72,14 @@ static int interpret(const CommandLine &flags, const CompileOptions &options, Mo
   return written.ok() ? int(kSuccess) : report(kFailure, std::string(written.message()));
 }
 
-static int printModule(ModuleOp module, const std::string &output) {
+// Writes text to a file or, for "-", to standard output.
+static int writeText(const std::string &output,
+                     llvm::function_ref<void(llvm::raw_ostream &)> write) {
   std::string error;
   auto file = openOutputFile(output, &error);
   if (!file)
     return report(kFailure, "-o " + output + ": " + error);
-  module.print(file->os());
+  write(file->os());
   file->os().flush();
   if (std::error_code problem = file->os().error()) {
     file->os().clear_error();
@@ -85,6 +88,28 @@ static int printModule(ModuleOp module, const std::string &output) {
   }
   file->keep();
   return kSuccess;
+}
+
+// What --facts prints: for programs that must know a model before they have it compiled.
+static void printFacts(ModuleOp module, llvm::raw_ostream &stream) {
+  llvm::json::OStream json(stream, /*IndentSize=*/2);
+  json.object([&] {
+    json.attributeArray("models", [&] {
+      for (auto model : module.getOps<LanguageModelOp>())
+        json.object([&] {
+          json.attribute("name", model.getSymName());
+          json.attribute("vocab_size", model.getVocabSize());
+          json.attribute("dim", model.getDim());
+          json.attribute("max_seq_len", model.getMaxSeqLen());
+          json.attribute("rules", model.getRules());
+        });
+    });
+    json.attributeArray("functions", [&] {
+      for (auto function : module.getOps<func::FuncOp>())
+        json.value(function.getSymName());
+    });
+  });
+  stream << "\n";
 }
 
 // Keeps only the function called `name`; false if there is none.
@@ -155,6 +180,8 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   FailureOr<OwningOpRef<ModuleOp>> module = loadSpec(flags.input(), context);
   if (failed(module))
     return kBadInput;
+  if (flags.printsFacts())
+    return writeText(flags.output(), [&](auto &stream) { printFacts(**module, stream); });
   if (int code = fitFlagsToSpec(flags, *options, **module))
     return code;
   std::string specText = printed(**module);
@@ -165,7 +192,7 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   if (flags.interprets())
     return interpret(flags, resolved, **module);
   if (!flags.toArtifact())
-    return printModule(**module, flags.output());
+    return writeText(flags.output(), [&](auto &stream) { module->get().print(stream); });
   return succeeded(emitArtifact(**module, resolved, specText, compilerBuildId(), flags.output()))
              ? kSuccess
              : kFailure;

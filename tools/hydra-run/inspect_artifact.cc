@@ -1,5 +1,6 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -13,7 +14,7 @@ namespace hydra::tools {
 namespace {
 
 struct Counts {
-  int64_t commands = 0, kernels = 0, matmuls = 0;
+  int64_t commands = 0, kernels = 0, matmuls = 0, collectives = 0;
 };
 
 void Count(const hal::CommandSequence& commands, Counts& counts) {
@@ -21,6 +22,7 @@ void Count(const hal::CommandSequence& commands, Counts& counts) {
     ++counts.commands;
     if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
     if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
+    if (std::holds_alternative<hal::CollectiveCommand>(command.body)) ++counts.collectives;
   });
 }
 
@@ -28,14 +30,28 @@ std::string Shape(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
+Json RecordJson(const artifact::EntryInfo& entry) {
+  Json fields = Json::array();
+  for (const artifact::NamedBuffer& field : entry.record) {
+    fields.push_back({{"name", field.name},
+                      {"type", hal::ElementTypeName(field.type)},
+                      {"shape", field.shape},
+                      {"reduce", artifact::ReduceName(field.reduce)}});
+  }
+  return fields;
+}
+
 std::string EntriesText(const artifact::ArtifactInfo& info, Json& json) {
-  Table table({"entry", "variant", "commands", "kernels", "matmuls", "arena", "GFLOP"}, "llrrrrr");
+  Table table(
+      {"entry", "variant", "commands", "kernels", "matmuls", "collectives", "arena", "GFLOP"},
+      "llrrrrrr");
   for (const artifact::EntryInfo& entry : info.entries) {
     Counts counts;
     Count(entry.body, counts);
     const std::string label = absl::StrCat(entry.name, "@", entry.batch, "x", entry.seq);
     table.Add({label, entry.variant, absl::StrCat(counts.commands), absl::StrCat(counts.kernels),
-               absl::StrCat(counts.matmuls), HumanBytes(entry.arena_bytes),
+               absl::StrCat(counts.matmuls), absl::StrCat(counts.collectives),
+               HumanBytes(entry.arena_bytes),
                absl::StrFormat("%.3f", static_cast<double>(entry.flops) / 1e9)});
     Json inputs = Json::array(), outputs = Json::array();
     for (const artifact::NamedBuffer& buffer : entry.inputs) inputs.push_back(buffer.name);
@@ -47,12 +63,30 @@ std::string EntriesText(const artifact::ArtifactInfo& info, Json& json) {
                     {"commands", counts.commands},
                     {"kernel_commands", counts.kernels},
                     {"matmul_commands", counts.matmuls},
+                    {"collective_commands", counts.collectives},
                     {"arena_bytes", entry.arena_bytes},
                     {"flops", entry.flops},
                     {"inputs", std::move(inputs)},
-                    {"outputs", std::move(outputs)}});
+                    {"outputs", std::move(outputs)},
+                    {"record", RecordJson(entry)}});
   }
   return table.Text();
+}
+
+// The fields of the step record, those of all variants of an entry in one line each; "" if there
+// are none.
+std::string RecordText(const artifact::ArtifactInfo& info) {
+  Table table({"record field", "of", "type", "shape", "micro-batches"}, "lllll");
+  std::set<std::vector<std::string>> seen;
+  for (const artifact::EntryInfo& entry : info.entries) {
+    for (const artifact::NamedBuffer& field : entry.record) {
+      const std::vector<std::string> row = {
+          field.name, entry.name, std::string(hal::ElementTypeName(field.type)), Shape(field.shape),
+          std::string(artifact::ReduceName(field.reduce))};
+      if (seen.insert(row).second) table.Add(row);
+    }
+  }
+  return seen.empty() ? "" : absl::StrCat(table.Text(), "\n");
 }
 
 std::string RegionsText(const artifact::ArtifactInfo& info, Json& json) {
@@ -103,39 +137,6 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
                     {"bytes", section.bytes}});
   }
   return table.Text();
-}
-
-// What was read, to be printed again.
-Json ToJson(const JsonView& view) {
-  switch (view.kind()) {
-    case JsonKind::kBool:
-      return view.Bool().value_or(false);
-    case JsonKind::kInteger:
-      return view.Int().value_or(0);
-    case JsonKind::kUnsigned:
-      return view.Uint().value_or(0);
-    case JsonKind::kNumber:
-      return view.Double().value_or(0);
-    case JsonKind::kString:
-      return view.String().value_or("");
-    case JsonKind::kArray: {
-      Json list = Json::array();
-      if (const auto elements = view.Array(); elements.ok()) {
-        for (const JsonView& element : *elements) list.push_back(ToJson(element));
-      }
-      return list;
-    }
-    case JsonKind::kObject: {
-      Json object = Json::object();
-      if (const auto members = view.Object(); members.ok()) {
-        for (const auto& [key, value] : *members) object[key] = ToJson(value);
-      }
-      return object;
-    }
-    case JsonKind::kNull:
-      break;
-  }
-  return nullptr;
 }
 
 // How the compiler was told to compile: the settings section; nothing if there is none.
@@ -189,8 +190,9 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
                   " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
                   "\n");
-  absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RegionsText(info, regions), "\n",
-                  parameter_text, "\n", SectionsText(info, sections));
+  absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
+                  RegionsText(info, regions), "\n", parameter_text, "\n",
+                  SectionsText(info, sections));
   result.json = {{"kind", "artifact"},
                  {"path", path},
                  {"bytes", artifact->file_bytes()},
@@ -199,7 +201,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
-                 {"settings", settings ? ToJson(settings->root()) : Json(nullptr)},
+                 {"settings", settings ? CopyOf(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},
                  {"vocab_size", info.vocab_size},

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/io/posix_file.h"
+#include "runtime/toolchain/compile.h"
 #include "runtime/train/checkpoint_start.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/metrics_observer.h"
@@ -134,6 +135,20 @@ absl::StatusOr<data::Dataset> OpenData(const TrainFlags& flags, bool resumed, st
   return dataset;
 }
 
+// A micro-batch; 0 is whatever the model has.
+struct Shape {
+  int64_t batch = 0, seq = 0;
+};
+
+// That of the settings. What they leave open is as it was when the run began (`saved`; null for a
+// new run), whatever other shapes the model has by now.
+Shape ShapeOf(const train::Settings& settings, const train::RunRecord* saved) {
+  Shape shape{settings.Integer("batch"), settings.Integer("seq")};
+  if (saved != nullptr && settings.automatic("batch")) shape.batch = saved->batch;
+  if (saved != nullptr && settings.automatic("seq")) shape.seq = saved->seq;
+  return shape;
+}
+
 // What this run will go without, if the model or the data lack something.
 absl::Status CheckEvaluation(const train::ExecutorEngine& engine, const data::Dataset& dataset,
                              const train::Settings& settings, const std::string& model) {
@@ -208,13 +223,18 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
                                    settings.Integer("steps"), ", found ", *flags.stop_at,
                                    "; lower it or raise --steps"));
   }
-  request.entries = DefaultEntries(settings.Integer("batch"), settings.Integer("seq"));
+  const Shape shape = ShapeOf(settings, resumed ? &start->checkpoint->run() : nullptr);
+  // A spec is compiled for the run's shape. What is compiled already may have other shapes beside
+  // it, for evaluation say, and stays as it is.
+  request.entries = toolchain::IsModelSpec(request.model)
+                        ? DefaultEntries(shape.batch, shape.seq)
+                        : DefaultEntries(settings.Integer("batch"), settings.Integer("seq"));
   request.micro_batches = settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(
-                             model.executor(), {.batch = settings.Integer("batch"),
-                                                .seq = settings.Integer("seq"),
+                             model.executor(), {.batch = shape.batch,
+                                                .seq = shape.seq,
                                                 .micro_batches = request.micro_batches,
                                                 .variant = settings.Text("variant"),
                                                 .steps_in_flight = train::RecordLag(

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "runtime/base/cpu_level.h"
 #include "runtime/io/posix_file.h"
+#include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/process.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
@@ -135,9 +136,12 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   CatchStopSignals();
   bool all_pass = true;
   Json list = Json::array();
+  std::string compiler;  // looked for once; a file that is no golden is the first thing to be said
   for (const std::string& file : flags.files) {
     HYDRA_ASSIGN_OR_RETURN(Golden golden, Golden::Open(file));
-    HYDRA_ASSIGN_OR_RETURN(const std::string compiler, toolchain::FindProgram("hydra-opt"));
+    if (compiler.empty()) {
+      HYDRA_ASSIGN_OR_RETURN(compiler, toolchain::FindProgram(toolchain::kCompiler));
+    }
     HYDRA_ASSIGN_OR_RETURN(WorkDirectory directory, WorkDirectory::Create());
     VerifyOptions options;
     options.target = flags.target;

@@ -1,0 +1,47 @@
+#include "runtime/train/phase.h"
+
+#include <algorithm>
+
+namespace hydra::train {
+namespace {
+
+// min(1, step / max(1, length)).
+double Ramp(int64_t step, int64_t length) {
+  return std::min(1.0,
+                  static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, length)));
+}
+
+std::string VariantName(double blend, bool selects, bool forced) {
+  std::string name = blend <= 0 ? "fixed" : blend < 1 ? "blend" : "adaptive";
+  if (selects) name += "_mod";
+  if (forced) name += "_forced";
+  return name;
+}
+
+}  // namespace
+
+std::vector<std::pair<const char*, double>> Phase::Controls(double advantage_multiplier) const {
+  return {{"mor_blend", mor_blend},
+          {"mor_ponder_warmup", ponder_warmup},
+          {"advantage_weight", advantage_ramp * advantage_multiplier},
+          {"moe_ramp", expert_ramp}};
+}
+
+Phase PhaseAt(const PhaseModel& model, const PhaseCurriculum& curriculum, int64_t step,
+              int64_t ponder_step, std::optional<double> lowest_loss) {
+  Phase phase;
+  if (model.adaptive) phase.mor_blend = RecursionBlend(curriculum.recursion, step);
+  phase.ponder_warmup = Ramp(ponder_step, model.mor_warmup);
+  phase.advantage_ramp = AdvantageRamp(curriculum.recursion, step);
+  if (model.experts && model.experts_start_silent)
+    phase.expert_ramp = Ramp(step, model.expert_warmup);
+  phase.teacher =
+      model.experts && (model.teacher_until_step <= 0 || step < model.teacher_until_step);
+  phase.variant =
+      VariantName(phase.mor_blend,
+                  model.depth_selection && DepthRoutingEnabled(curriculum.depth, step, lowest_loss),
+                  model.experts && step < model.forced_routing_steps);
+  return phase;
+}
+
+}  // namespace hydra::train
