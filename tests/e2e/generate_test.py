@@ -134,11 +134,9 @@ class GenerateTest(support.EndToEndTest):
 
     def test_repeat_penalty(self):
         greedy = ["--temperature", 0, "--tokens", 24]
-        self.assertEqual(self.tokens(*greedy), self.tokens(*greedy, "--repeat-penalty", 1))
-        # What the text has already is as good as excluded: no token comes twice.
-        tokens = self.tokens(*greedy, "--repeat-penalty", 1e30)
-        self.assertEqual(len(set(tokens)), len(tokens))
-        self.assertFalse(set(tokens) & set(PROMPT.encode()))
+        plain = self.tokens(*greedy)
+        self.assertEqual(plain, self.tokens(*greedy, "--repeat-penalty", 1))
+        self.assertGreater(len(set(self.tokens(*greedy, "--repeat-penalty", 3))), len(set(plain)))
 
     def test_several_prompts_each_as_if_alone(self):
         # More prompts than rows, of lengths around the chunk of 16.
