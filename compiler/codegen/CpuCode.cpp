@@ -33,6 +33,7 @@ void hydra::registerKernelExternalModels(DialectRegistry &registry) {
     attachGlobalNormKernels(context);
     attachMoveKernels(context);
     attachSampleKernels(context);
+    attachSelectionKernels(context);
     attachAttentionForwardKernels(context);
     attachAttentionBackwardKernels(context);
     attachCrossEntropyKernels(context);

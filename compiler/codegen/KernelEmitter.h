@@ -169,6 +169,7 @@ void attachKernel(MLIRContext *context) {
 void attachGlobalNormKernels(MLIRContext *context);
 void attachSampleKernels(MLIRContext *context);
 void attachMoveKernels(MLIRContext *context);
+void attachSelectionKernels(MLIRContext *context);
 void attachAttentionForwardKernels(MLIRContext *context);
 void attachAttentionBackwardKernels(MLIRContext *context);
 void attachCrossEntropyKernels(MLIRContext *context);

@@ -1,8 +1,10 @@
-// Kind `move`: rows written by index. cache_update works on sequences, scatter_rows on column
-// tiles, so that duplicates are added in ascending order by one item.
+// Kind `move`: rows written by index or count. cache_update works on sequences, merge_rows on row
+// tiles; scatter_rows on column tiles, so that duplicates are added in ascending order by one item,
+// and with unique targets on row tiles of the result, each of which looks up the row that belongs
+// there.
 //
-// In place: scatter_rows over its accumulator (each element starts from its own value), and
-// cache_update over the cache (a row is replaced or left alone).
+// In place: scatter_rows over its accumulator (each element starts from its own value),
+// cache_update over the cache and merge_rows over the base (a row is replaced or left alone).
 #include "compiler/codegen/KernelEmitter.h"
 
 using namespace mlir;
@@ -16,7 +18,81 @@ Value clampedIndex(KernelEmitter &e, Value indices, Value position, int64_t coun
   return e.max(e.min(index, e.index(count - 1)), e.index(0));
 }
 
+Value negated(KernelEmitter &e, Value condition) {
+  return arith::XOrIOp::create(e.b, condition,
+                               arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
+}
+
+// Stage 0 finds the source of every row of the result, or none; stage 1 writes the rows.
+LogicalResult emitUniqueScatter(ScatterRowsOp op, KernelEmitter &e) {
+  Matrix x = matrixOf(op.getX()), result = matrixOf(op.getResult());
+  Value sources = e.partial();
+  if (e.stage() == 0) {
+    e.loop(e.begin(), e.end(), 1, [&](Value) {
+      e.columns(result.rows, [&](Value row, Value mask) {
+        e.store(e.splat(e.integer(-1)), sources, row, mask);
+      });
+      e.loop(e.index(0), e.rowLimit(x.rows, op.getRows()), 1, [&](Value row) {
+        e.storeScalar(arith::TruncIOp::create(e.b, e.i32(), row), sources,
+                      clampedIndex(e, op.getIndex(), row, result.rows));
+      });
+    });
+    return success();
+  }
+  Value scale = e.splat(e.scalar(op, "scale")), target = e.pointer(op.getResult());
+  Value old = op.getAccumulator() ? e.pointer(op.getAccumulator()) : Value();
+  e.rows(result.rows, Value(), [&](Value row) {
+    Value start = e.mul(row, result.columns);
+    Value source = e.toIndex(e.loadScalar(e.i32(), sources, row));
+    Value written = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, source, e.index(0));
+    e.ifThen(written, [&] {
+      Value from = e.mul(source, result.columns);
+      e.columns(result.columns, [&](Value column, Value mask) {
+        Value value = e.load(e.pointer(op.getX()), e.add(from, column), mask);
+        Value place = e.add(start, column);
+        Value sum = e.fma(value, scale, old ? e.load(old, place, mask) : e.splat(0.0));
+        e.store(sum, target, place, mask);
+      });
+    });
+    if (!old) {
+      e.ifThen(negated(e, written), [&] { e.fill(target, start, result.columns, e.splat(0.0)); });
+      return;
+    }
+    Value kept = arith::OrIOp::create(e.b, written, e.samePointer(old, target));
+    e.ifThen(negated(e, kept), [&] { e.copy(old, start, target, start, result.columns, e.f32()); });
+  });
+  return success();
+}
+
+// In place, rows at or beyond the count are not even visited.
+LogicalResult emitMergeRows(MergeRowsOp op, KernelEmitter &e) {
+  Matrix x = matrixOf(op.getX());
+  Value base = e.pointer(op.getBase()), from = e.pointer(op.getX());
+  Value target = e.pointer(op.getResult());
+  Value limit = e.rowLimit(x.rows, op.getRows());
+  auto [first, last] = e.rowRange(x.rows, Value());
+  Value middle = e.max(e.min(last, limit), first);
+  e.loop(first, middle, 1, [&](Value row) {
+    Value start = e.mul(row, x.columns);
+    if (!op.getAccumulate())
+      return e.copy(from, start, target, start, x.columns, e.f32());
+    e.columns(x.columns, [&](Value column, Value mask) {
+      Value place = e.add(start, column);
+      e.store(e.addf(e.load(base, place, mask), e.load(from, place, mask)), target, place, mask);
+    });
+  });
+  e.ifThen(negated(e, e.samePointer(base, target)), [&] {
+    e.loop(middle, last, 1, [&](Value row) {
+      Value start = e.mul(row, x.columns);
+      e.copy(base, start, target, start, x.columns, e.f32());
+    });
+  });
+  return success();
+}
+
 LogicalResult emitScatterRows(ScatterRowsOp op, KernelEmitter &e) {
+  if (op.getUnique())
+    return emitUniqueScatter(op, e);
   Matrix x = matrixOf(op.getX()), result = matrixOf(op.getResult());
   Value scale = e.splat(e.scalar(op, "scale")), target = e.pointer(op.getResult());
   Value limit = e.rowLimit(x.rows, op.getRows());
@@ -35,9 +111,7 @@ LogicalResult emitScatterRows(ScatterRowsOp op, KernelEmitter &e) {
       initialize([&](Value, Value) { return e.splat(0.0); });
     } else {
       Value accumulator = e.pointer(op.getAccumulator());
-      Value elsewhere =
-          arith::XOrIOp::create(e.b, e.samePointer(accumulator, target),
-                                arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
+      Value elsewhere = negated(e, e.samePointer(accumulator, target));
       e.ifThen(elsewhere, [&] {
         initialize([&](Value position, Value mask) { return e.load(accumulator, position, mask); });
       });
@@ -85,4 +159,5 @@ LogicalResult emitCacheUpdate(CacheUpdateOp op, KernelEmitter &e) {
 void hydra::attachMoveKernels(MLIRContext *context) {
   attachKernel<ScatterRowsOp, emitScatterRows>(context);
   attachKernel<CacheUpdateOp, emitCacheUpdate>(context);
+  attachKernel<MergeRowsOp, emitMergeRows>(context);
 }

@@ -15,6 +15,7 @@ struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
   std::string routing;                          // fixed, static, dynamic; empty: nobody said
+  llvm::SmallVector<std::string> variants;      // of every entry; empty: all that the mode has
   std::string precision = "f32";
   llvm::SmallVector<EntryRequest> entries; // empty: defaultEntries()
   int64_t cacheLength = 0;                 // 0: the model's max_seq_len, at most 2048

@@ -98,12 +98,18 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        /*repeatable=*/true, std::nullopt, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed; static and dynamic where the model has nothing to route", false,
+      {"routing", "MODE", "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
        },
        [](const CompileOptions &options) { return json::Value(options.routing); }},
+      {"variant", "NAME", "program of a phase, e.g. adaptive_mod (default: all of the mode)",
+       /*repeatable=*/true, Stage::routing,
+       [](StringRef text, CompileOptions &options) {
+         return readText(text, "the name of a variant", options.variants.emplace_back());
+       },
+       [](const CompileOptions &options) { return list(options.variants); }},
       {"precision", "TYPE", "f32 (default)", false, Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
       {"probe", "GLOB", "named intermediates (block.0) and gradient.NAME become outputs",

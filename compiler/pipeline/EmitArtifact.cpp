@@ -27,6 +27,7 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
   ArtifactMetadata metadata;
   metadata.model = plan.getSymName().value_or("module").str();
   metadata.target = options.target;
+  metadata.precision = options.precision;
   metadata.cacheLength = options.cacheLength;
   if (auto info = plan->getAttrOfType<DictionaryAttr>(kModelInfoAttrName)) {
     auto integer = [&](StringRef name) {

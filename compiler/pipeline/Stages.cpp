@@ -25,6 +25,13 @@ static void appendModel(OpPassManager &manager, const CompileOptions &) {
 static void appendRouting(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createWarnUnused());
   manager.addPass(createDecideRouting({options.routing}));
+  if (options.routing == "dynamic")
+    manager.addPass(createRouteDynamic({options.variants}));
+  else if (options.routing == "static")
+    manager.addPass(createRouteStatic({options.variants}));
+  else
+    manager.addPass(createRouteFixed({options.variants}));
+  manager.addPass(createVerifyRouting());
   LowerModelOptions lowering;
   for (const EntryRequest &entry : options.entries)
     lowering.entries.push_back(entry.str());

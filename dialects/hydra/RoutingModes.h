@@ -1,5 +1,6 @@
 // What `hydra.routing` may say on a routed op: which of its definitions an op is lowered by. The
-// passes of passes/routing write it, passes/lowering reads it. Absent means not routed: fixed depth.
+// passes of passes/routing write it, passes/lowering reads it. Absent means not routed: fixed
+// depth.
 #ifndef HYDRA_DIALECTS_HYDRA_ROUTINGMODES_H
 #define HYDRA_DIALECTS_HYDRA_ROUTINGMODES_H
 

@@ -50,6 +50,7 @@ static KernelWork twoStages(int64_t pieces) {
 }
 
 constexpr int64_t kFloatBytes = 4;
+constexpr int64_t kWordBytes = 4;
 // Kernels read keys in whole vectors.
 static int64_t paddedKeys(Value k) { return llvm::alignTo(typeOf(k).getShape()[1], kLanes); }
 static int64_t headWidth(Value k, int64_t kvHeads) { return typeOf(k).getShape()[2] / kvHeads; }
@@ -70,7 +71,27 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
     return work;
   }
   return llvm::TypeSwitch<Operation *, KernelWork>(op)
+      .Case([](TopKOp top) {
+        RankedTensorType score = typeOf(top.getScore());
+        int64_t items = std::max<int64_t>(rowsOf(score), 1);
+        return oneStage(items, grainOf(score.getShape().back(), items));
+      })
+      // Every position depends on all before it.
+      .Case([](CountingSortOp sort) {
+        KernelWork work = oneStage(1);
+        work.scratchBytes = static_cast<int64_t>(sort.getClasses()) * kWordBytes;
+        return work;
+      })
+      .Case([](NonzeroOp) { return oneStage(1); })
       .Case([](ScatterRowsOp scatter) {
+        if (scatter.getUnique()) {
+          // Where each row of the result comes from, then the rows.
+          KernelWork work = rowWork(scatter);
+          work.items.insert(work.items.begin(), 1);
+          work.grain.insert(work.grain.begin(), 1);
+          work.partialBytes = llvm::alignTo(rowsOf(typeOf(scatter.getResult())) * kWordBytes, 8);
+          return work;
+        }
         return oneStage(
             llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
       })
@@ -155,6 +176,7 @@ static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned resu
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();
       })
+      .Case([&](MergeRowsOp merge) { return operand == 0 && value != merge.getX(); })
       // A row of the result is a row of x or the same row of the cache.
       .Case([&](CacheUpdateOp update) { return operand == 0 && value != update.getX(); })
       .Default([](Operation *) { return false; });

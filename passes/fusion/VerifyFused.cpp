@@ -27,10 +27,8 @@ LogicalResult verifyOp(Operation &op) {
         "has no kernel of its own; hydra-decompose-causal-conv turns it into a matmul");
   if (isa<RopeTableOp>(op))
     return op.emitOpError("is known at compile time; hydra-fold-constants evaluates it");
-  if (isa<GroupedMatmulOp, GroupedWeightGradOp>(op))
-    return op.emitOpError("has no command in the plan yet, so that routed experts cannot be "
-                          "compiled; compile another mode, or stop after an earlier stage");
-  if (!isa<FusionOp, MatmulOp, ConstantOp, ReshapeOp, StopOp, func::ReturnOp>(op))
+  if (!isa<FusionOp, MatmulOp, GroupedMatmulOp, GroupedWeightGradOp, ConstantOp, ReshapeOp, StopOp,
+           func::ReturnOp>(op))
     return op.emitOpError(op.hasTrait<PrimitiveTier>()
                               ? "is outside of a fusion; hydra-form-fusions wraps it"
                               : "is not an op that the plan knows; expected hydra.fusion, "

@@ -1,4 +1,5 @@
-// hydra.depth_routing in its disabled mode: a dense MLP, and the balance loss (model.md 8).
+// hydra.depth_routing: every token (disabled), the k highest scores of each sequence (hard), or all
+// of them weighted (soft); and what its losses need (model.md 8).
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/Passes.h"
@@ -8,67 +9,174 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
+// k = max(1, min(S, trunc(S * min(max(c, 1e-4), 1)))), trunc of a product in double precision.
+int64_t hydra::selectedTokens(int64_t sequence, double capacity) {
+  double product = static_cast<double>(sequence) * std::min(std::max(capacity, 1e-4), 1.0);
+  return std::clamp<int64_t>(static_cast<int64_t>(product), 1, sequence);
+}
+
 FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place &place) {
   Value x = lowered(op.getX());
+  DepthRoutingMode mode = modeOf(op);
   // Only the latest call counts, which is the last pass (Q10).
-  if (hasDepthRouter(place.block, place.count) && request.balanceLosses && place.lastPass &&
-      failed(addBalanceLoss(op, x, place)))
-    return failure();
-  return lowerBody(op.getBody().front(), x, place);
-}
+  bool losses = request.training && place.lastPass;
+  auto body = [&](Value input, Value rows) {
+    PrimitiveEmitter::Rows bound(emit, rows);
+    return lowerBody(op.getBody().front(), input, place);
+  };
+  if (!hasDepthRouter(place.block, place.count) || (mode == DepthRoutingMode::disabled && !losses))
+    return body(x, place.active.rows);
 
-FailureOr<Value> ModelLowering::balanceWeight(DepthRoutingOp op, double initial) {
-  constexpr StringLiteral name = "mod_aux_weight";
-  FloatAttr value = emit.builder().getF64FloatAttr(initial);
-  if (Value present = function.argument(BindingKind::control, name)) {
-    unsigned index = cast<BlockArgument>(present).getArgNumber();
-    if (function.op().getArgAttr(index, kInitialAttrName) == value)
-      return present;
-    return op.emitOpError("expected the same aux_weight in all depth routing of a model, found ")
-           << initial << " after another value";
-  }
-  auto type = RankedTensorType::get({}, emit.builder().getF32Type());
-  return function.addArgument(op.getLoc(), type, BindingKind::control, name,
-                              emit.builder().getNamedAttr(kInitialAttrName, value));
-}
-
-// a_mod [ (mean(p) - c)^2 + 0.5 exp(-5 var(p) / max(0.5 c (1 - c), 0.01)) ], p over all tokens.
-LogicalResult ModelLowering::addBalanceLoss(DepthRoutingOp op, Value x, const Place &place) {
   ArrayRef<int64_t> shape = emit.shapeOf(x);
   int64_t width = shape.back();
-  double tokens = static_cast<double>(shape[0]) * static_cast<double>(shape[1]);
-  auto recursion = op->getParentOfType<RecursionOp>();
-  double initial =
-      op.getAuxWeight()
-          ? op.getAuxWeight()->convertToDouble()
-          : automaticBalanceWeight(place.count, recursion ? recursion.getRecursions() : 1, width);
-  // No loss at all, so that the router has no gradient rather than a zero one.
-  if (initial == 0)
-    return success();
-
-  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
   std::string scope = joinScope(place.scope, "mod_mlp_wrapper.mod_router.router");
   Value weight = parameters.get(op.getLoc(), scope + ".weight", {1, width});
   Value bias = parameters.get(op.getLoc(), scope + ".bias", {1});
   if (!weight || !bias)
     return failure();
-  FailureOr<Value> factor = balanceWeight(op, initial);
-  if (failed(factor))
+  Value score, probability;
+  {
+    // The router sees every token, also those that take no part in this pass.
+    PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
+    PrimitiveEmitter::Rows all(emit, Value());
+    score = emit.reshape(emit.add(emit.linear(x, weight), bias), shape.drop_back());
+    probability = emit.unary(UnaryKind::sigmoid, emit.clamp(score, -10, 10));
+  }
+  if (losses && failed(addDepthTerms(op, score, probability, place)))
     return failure();
 
-  Value score = emit.add(emit.linear(x, weight), bias);
-  Value clamped = emit.binary(
-      BinaryKind::min, emit.binary(BinaryKind::max, score, emit.scalar(-10)), emit.scalar(10));
-  Value p = emit.unary(UnaryKind::sigmoid, clamped);
-  Value mean = emit.binary(BinaryKind::div, emit.sum(p), emit.scalar(tokens));
-  Value squares = emit.sum(emit.unary(UnaryKind::square, emit.sub(p, mean)));
-  Value variance = emit.binary(BinaryKind::div, squares, emit.scalar(std::max(1.0, tokens - 1)));
+  switch (mode) {
+  case DepthRoutingMode::disabled:
+    return body(x, place.active.rows);
+  case DepthRoutingMode::hard:
+    return lowerSelected(op, x, score, place);
+  case DepthRoutingMode::soft:
+    break;
+  }
+  FailureOr<Value> y = body(x, place.active.rows);
+  if (failed(y))
+    return failure();
+  // p y + (1 - p) x: with its own normalised input, not with zero (Q5).
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
+  Value p = emit.reshape(probability, {shape[0], shape[1], 1});
+  return emit.add(emit.mul(*y, p), emit.mul(x, emit.sub(emit.scalar(1), p)));
+}
 
+// The body on the rows that are both selected and active; zero elsewhere. Tokens that take no part
+// in the pass compete for the k places all the same (Q9).
+FailureOr<Value> ModelLowering::lowerSelected(DepthRoutingOp op, Value x, Value score,
+                                              const Place &place) {
+  ArrayRef<int64_t> shape = emit.shapeOf(x);
+  int64_t batch = shape[0], sequence = shape[1], width = shape[2], tokens = batch * sequence;
+  int64_t k = selectedTokens(sequence, op.getCapacity().convertToDouble());
+  OpBuilder &builder = emit.builder();
+  Value index, count, rows;
+  {
+    PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
+    PrimitiveEmitter::Rows all(emit, Value());
+    auto top = TopKOp::create(builder, op.getLoc(), score, builder.getI64IntegerAttr(k));
+    emit.probe(top.getIndex(), "route.mod." + Twine(place.block) + ".index." +
+                                   Twine(selectedRows[place.block].size()));
+    if (place.active.mask) {
+      Value both = emit.mul(top.getChosen(), place.active.mask);
+      auto kept =
+          NonzeroOp::create(builder, op.getLoc(), both, builder.getI64IntegerAttr(batch * k));
+      index = kept.getIndex();
+      count = kept.getCount();
+    } else {
+      SmallVector<int32_t> starts;
+      for (int64_t b = 0; b < batch; ++b)
+        starts.push_back(static_cast<int32_t>(b * sequence));
+      Value flat = emit.add(top.getIndex(), emit.integers(starts, {batch, 1}));
+      index = emit.reshape(flat, {batch * k});
+    }
+    rows = emit.gatherRows(emit.reshape(x, {tokens, width}), index, count, /*unique=*/true);
+    countSelected(op, count ? count : emit.integer(static_cast<int32_t>(batch * k)), place);
+  }
+  FailureOr<Value> y = failure();
+  {
+    PrimitiveEmitter::Rows bound(emit, count);
+    y = lowerBody(op.getBody().front(), rows, place);
+  }
+  if (failed(y))
+    return failure();
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
+  return emit.reshape(emit.scatterRows(*y, index, count, tokens, /*unique=*/true), shape);
+}
+
+// Counts one selection, and all of a path when it is the last of the first path.
+void ModelLowering::countSelected(DepthRoutingOp op, Value count, const Place &place) {
+  SmallVector<Value> &made = selectedRows[place.block];
+  made.push_back(emit.reshape(count, {1}));
+  auto recursion = op->getParentOfType<RecursionOp>();
+  size_t passes = recursion ? recursion.getRecursions() : 1;
+  if (request.decoding || made.size() != passes)
+    return;
+  Value all = passes == 1
+                  ? made.front()
+                  : ConcatOp::create(emit.builder(), op.getLoc(), made, Value()).getResult();
+  terms.counts.push_back({("route.mod." + Twine(place.block) + ".tokens").str(), all});
+}
+
+FailureOr<Value> ModelLowering::control(Operation *op, StringRef name, double initial) {
+  FloatAttr value = emit.builder().getF64FloatAttr(initial);
+  if (Value present = function.argument(BindingKind::control, name)) {
+    unsigned index = cast<BlockArgument>(present).getArgNumber();
+    if (function.op().getArgAttr(index, kInitialAttrName) == value)
+      return present;
+    return op->emitOpError("expected the same initial value of control '")
+           << name << "' in the whole model, found " << initial << " after another value";
+  }
+  auto type = RankedTensorType::get({}, emit.builder().getF32Type());
+  return function.addArgument(op->getLoc(), type, BindingKind::control, name,
+                              emit.builder().getNamedAttr(kInitialAttrName, value));
+}
+
+// Balance loss: a_mod [ (mean(p) - c)^2 + 0.5 exp(-5 var(p) / max(0.5 c (1 - c), 0.01)) ], p over
+// all tokens.
+LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value probability,
+                                           const Place &place) {
+  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
+  PrimitiveEmitter::Rows all(emit, Value());
+  auto [found, first] = terms.depths.try_emplace(place.block);
+  DepthTerms &depth = found->second;
   double capacity = op.getCapacity().convertToDouble();
-  double spread = std::max(0.5 * capacity * (1 - capacity), 0.01);
-  Value distance = emit.unary(UnaryKind::square, emit.sub(mean, emit.scalar(capacity)));
-  Value collapse =
-      emit.scaled(emit.unary(UnaryKind::exp, emit.scaled(variance, -5.0 / spread)), 0.5);
-  losses.push_back(emit.mul(emit.add(distance, collapse), *factor));
+  depth.capacity = capacity;
+
+  auto recursion = op->getParentOfType<RecursionOp>();
+  int64_t width = cast<RankedTensorType>(op.getX().getType()).getShape().back();
+  double weight =
+      op.getAuxWeight()
+          ? op.getAuxWeight()->convertToDouble()
+          : automaticBalanceWeight(place.count, recursion ? recursion.getRecursions() : 1, width);
+  // With weight 0 there is no loss at all, so that the router has no gradient rather than a zero
+  // one.
+  if (first && weight != 0) {
+    FailureOr<Value> factor = control(op, "mod_aux_weight", weight);
+    if (failed(factor))
+      return failure();
+    double spread = std::max(0.5 * capacity * (1 - capacity), 0.01);
+    Value distance =
+        emit.unary(UnaryKind::square, emit.sub(emit.mean(probability), emit.scalar(capacity)));
+    Value collapse = emit.scaled(
+        emit.unary(UnaryKind::exp, emit.scaled(emit.variance(probability), -5.0 / spread)), 0.5);
+    depth.balance = emit.mul(emit.add(distance, collapse), *factor);
+  }
+
+  double lossAware = op.getLossAwareWeight().convertToDouble();
+  if (!request.curriculum || lossAware == 0)
+    return success();
+  FailureOr<Value> factor = control(op, "mod_loss_aware_weight", lossAware);
+  if (failed(factor))
+    return failure();
+  depth.lossAwareWeight = *factor;
+  depth.scores = score;
+  if (place.active.order) {
+    ArrayRef<int64_t> shape = emit.shapeOf(score);
+    int64_t tokens = shape[0] * shape[1];
+    Value sorted = emit.reshape(score, {tokens, 1});
+    depth.scores = emit.reshape(
+        emit.scatterRows(sorted, place.active.order, Value(), tokens, /*unique=*/true), shape);
+  }
   return success();
 }

@@ -31,8 +31,12 @@ Value EntryFunction::argument(BindingKind kind, StringRef name) const {
   return arguments.lookup(keyOf(kind, name));
 }
 
-void EntryFunction::addResult(Value value, BindingKind kind, StringRef name) {
-  results.push_back({value, bindingOf(function.getContext(), kind, name)});
+void EntryFunction::addResult(Value value, BindingKind kind, StringRef name, StringRef reduce) {
+  results.push_back({value, bindingOf(function.getContext(), kind, name), reduce.str()});
+}
+
+void EntryFunction::setResult(size_t place, Value value, BindingKind kind, StringRef name) {
+  results[place] = {value, bindingOf(function.getContext(), kind, name), ""};
 }
 
 void EntryFunction::finish(OpBuilder &builder) {
@@ -42,6 +46,9 @@ void EntryFunction::finish(OpBuilder &builder) {
   func::ReturnOp::create(builder, function.getLoc(), values);
   function.setType(
       builder.getFunctionType(function.getArgumentTypes(), ValueRange(values).getTypes()));
-  for (auto [index, result] : llvm::enumerate(results))
+  for (auto [index, result] : llvm::enumerate(results)) {
     function.setResultAttr(index, kBindingAttrName, result.binding);
+    if (!result.reduce.empty())
+      function.setResultAttr(index, kReduceAttrName, builder.getStringAttr(result.reduce));
+  }
 }

@@ -22,8 +22,11 @@ public:
                     ArrayRef<NamedAttribute> attributes = {});
   // The argument bound to (kind, name), null if there is none.
   Value argument(BindingKind kind, StringRef name) const;
-  // Appends a result.
-  void addResult(Value value, BindingKind kind, StringRef name);
+  // Appends a result; with `reduce` it is a field of the step record (RecordField.h).
+  void addResult(Value value, BindingKind kind, StringRef name, StringRef reduce = "");
+  // A place among the results, to be set before finish().
+  size_t reserveResult() { return results.emplace_back(), results.size() - 1; }
+  void setResult(size_t place, Value value, BindingKind kind, StringRef name);
   // Returns the collected results from the body and settles the function's type.
   void finish(OpBuilder &builder);
 
@@ -31,6 +34,7 @@ private:
   struct Result {
     Value value;
     BindingAttr binding;
+    std::string reduce;
   };
 
   func::FuncOp function;

@@ -1,6 +1,7 @@
 // hydra-lower-model: reads the options, instantiates the entries, removes the model.
 #include "passes/lowering/EntryRequest.h"
 #include "passes/lowering/ModelLowering.h"
+#include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/Passes.h"
 
 namespace mlir::hydra {
@@ -30,23 +31,24 @@ private:
     SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
     if (failed(lowerFunctions()))
       return failure();
-    if (models.size() > 1)
-      return models[1].emitOpError("expected at most one hydra.model in a module");
     if (models.empty()) {
       if (llvm::all_of(entries, [](StringRef text) { return text.empty(); }))
         return success();
       return module.emitError("entries were requested, but the module holds no hydra.model");
     }
-    return lowerModel(models.front());
-  }
-
-  LogicalResult checkVariants(LanguageModelOp model) {
-    for (StringRef variant : variants)
-      if (variant != "fixed")
-        return model.emitOpError("variant '")
-               << variant
-               << "' is not lowered yet: only 'fixed' is, in which every token makes all "
-               << "recursion passes and depth routing is disabled";
+    if (models.size() > 1 && variantOf(models[1]).empty())
+      return models[1].emitOpError("expected at most one hydra.model in a module");
+    // Entries in the order of the request, each in all its variants.
+    if (entries.empty())
+      return models.front().emitOpError(
+          "no entry was requested; pass for example entries=train@8x512");
+    for (StringRef entry : entries)
+      for (LanguageModelOp model : models)
+        if (failed(lowerModel(model, entry)))
+          return failure();
+    describe(models.front());
+    for (LanguageModelOp model : models)
+      model.erase();
     return success();
   }
 
@@ -63,38 +65,58 @@ private:
            << decoding->str() << " and " << entry.str() << "; compile an artifact for each batch";
   }
 
-  LogicalResult lowerModel(LanguageModelOp model) {
-    if (failed(checkVariants(model)))
-      return failure();
+  // The variant that routing made the model for; empty if it was not routed.
+  static StringRef variantOf(LanguageModelOp model) {
+    auto entry = model->getAttrOfType<EntryAttr>(kEntryAttrName);
+    return entry ? entry.getVariant().getValue() : StringRef();
+  }
+
+  // Hard depth routing depends on later tokens (Q21), so that no cache reproduces it.
+  static bool selectsByDepth(LanguageModelOp model) {
+    return model
+        .walk([](DepthRoutingOp op) {
+          return modeOf(op) == DepthRoutingMode::hard && hasDepthRouterSomewhere(op)
+                     ? WalkResult::interrupt()
+                     : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
+  LogicalResult lowerModel(LanguageModelOp model, StringRef text) {
     // Better refused than silently compiled with the rules of the other.
     if (model.getRules() != "pytorch")
       return model.emitOpError("rules = \"")
              << model.getRules() << "\" is not lowered yet: only \"pytorch\" is";
-    if (entries.empty())
-      return model.emitOpError("no entry was requested; pass for example entries=train@8x512");
-    for (StringRef text : entries) {
-      llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
-      if (!entry)
-        return model.emitOpError(llvm::toString(entry.takeError()));
-      if (failed(checkRows(model, *entry)))
-        return failure();
-      int64_t created = 0;
-      if (failed(lowerEntry(model, *entry, "fixed", {cache, allLogits}, created)))
-        return failure();
-      ++functions;
-      primitives += created;
-    }
+    llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
+    if (!entry)
+      return model.emitOpError(llvm::toString(entry.takeError()));
+    if (entry->name == "extend" && selectsByDepth(model))
+      return success();
+    if (failed(checkRows(model, *entry)))
+      return failure();
+    int64_t created = 0;
+    StringRef variant = variantOf(model).empty() ? "fixed" : variantOf(model);
+    if (failed(lowerEntry(model, *entry, variant, {cache, allLogits}, created)))
+      return failure();
+    ++functions;
+    primitives += created;
+    return success();
+  }
+
+  // What stays of the model.
+  void describe(LanguageModelOp model) {
     Builder builder(model);
+    StringRef name = model.getSymName();
+    if (StringRef variant = variantOf(model); !variant.empty())
+      name = name.drop_back(variant.size() + 1);
     getOperation()->setAttr(
         kModelInfoAttrName,
         builder.getDictionaryAttr(
-            {builder.getNamedAttr("name", model.getSymNameAttr()),
+            {builder.getNamedAttr("name", builder.getStringAttr(name)),
              builder.getNamedAttr("vocab_size", model.getVocabSizeAttr()),
              builder.getNamedAttr("dim", model.getDimAttr()),
              builder.getNamedAttr("max_seq_len", model.getMaxSeqLenAttr()),
              builder.getNamedAttr("rules", builder.getStringAttr(model.getRules()))}));
-    model.erase();
-    return success();
   }
 
   LogicalResult lowerFunctions() {

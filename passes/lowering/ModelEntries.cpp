@@ -2,6 +2,7 @@
 #include "passes/lowering/EntryRequest.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/RoutingLosses.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -60,7 +61,7 @@ public:
 
 private:
   void addInputs(LoweringRequest &request, int64_t cache);
-  void addLosses(Value logits, ArrayRef<Value> balanceLosses);
+  void addLosses(Value logits, const RoutingTerms &terms, bool curriculum);
   void addEvaluation(Value logits);
   void addNextToken(Value logits, ModelLowering &lowering, bool allLogits);
   Value lastRows(Value x);
@@ -75,10 +76,6 @@ private:
     return op;
   }
 
-  LanguageModelOp model;
-  const EntryRequest &entry;
-  EntryFunction function;
-  PrimitiveEmitter emit;
   // The value of a scalar setting of the step, `initial` until the host writes one.
   Value control(StringRef name, Type type, double initial) {
     return function.addArgument(
@@ -92,6 +89,10 @@ private:
                               DenseElementsAttr::get(type, values));
   }
 
+  LanguageModelOp model;
+  const EntryRequest &entry;
+  EntryFunction function;
+  PrimitiveEmitter emit;
   Value tokens, targets;
   Value position, count, seed, sequence; // extend
 };
@@ -112,25 +113,19 @@ void EntryBuilder::addInputs(LoweringRequest &request, int64_t cache) {
                          BindingKind::parameter, param.getSymName());
 }
 
-// total = ce + min(aux, 100); a model without routing trains on ce alone (model.md 10).
-void EntryBuilder::addLosses(Value logits, ArrayRef<Value> balanceLosses) {
+void EntryBuilder::addLosses(Value logits, const RoutingTerms &terms, bool curriculum) {
   PrimitiveEmitter::Region region(emit, model.getLoc(), "loss");
-  Value ce = crossEntropy(logits).getLoss(), total = ce, aux;
-  for (Value loss : balanceLosses)
-    aux = aux ? emit.add(aux, loss) : loss;
-  bool routed = model.walk([](RecursionOp) { return WalkResult::interrupt(); }).wasInterrupted();
-  if (aux) {
-    emit.probe(aux, "loss.aux");
-    total = emit.add(ce, emit.binary(BinaryKind::min, aux, emit.scalar(100)));
-    emit.probe(total, "loss.total");
-  } else if (routed) {
-    aux = emit.scalar(0); // an empty sum
-    emit.probe(aux, "loss.aux");
-  }
-  function.addResult(total, BindingKind::output, "loss.total");
-  function.addResult(ce, BindingKind::output, "loss.ce");
-  if (aux)
-    function.addResult(aux, BindingKind::output, "loss.aux");
+  LossRequest request;
+  model.walk([&](Operation *op) {
+    if (auto recursion = dyn_cast<RecursionOp>(op)) {
+      request.routed = true;
+      request.baseline |= curriculum && recursion.getAdaptive();
+    } else if (auto routing = dyn_cast<DepthRoutingOp>(op)) {
+      request.baseline |=
+          curriculum && hasDepthRouterSomewhere(routing) && !routing.getLossAwareWeight().isZero();
+    }
+  });
+  RoutingLosses(emit, function, model.getLoc()).add(crossEntropy(logits), terms, request);
 }
 
 void EntryBuilder::addEvaluation(Value logits) {
@@ -181,7 +176,9 @@ void EntryBuilder::addNextToken(Value logits, ModelLowering &lowering, bool allL
 
 LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   LoweringRequest request;
-  request.balanceLosses = entry.name == "train";
+  request.training = entry.name == "train";
+  auto routing = model->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(kRoutingAttrName);
+  request.curriculum = routing && routing.getValue() != "fixed";
   request.ropePositions = model.getMaxSeqLen();
   addInputs(request, settings.cache);
 
@@ -194,10 +191,14 @@ LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   emit.probe(*logits, "logits");
 
   if (entry.name == "train") {
-    addLosses(*logits, lowering.balanceLosses());
+    addLosses(*logits, lowering.routingTerms(), request.curriculum);
   } else if (entry.name == "eval") {
     addEvaluation(*logits);
-  } else {
+  }
+  for (const RoutingCount &count : lowering.routingTerms().counts)
+    function.addResult(count.tokens, BindingKind::output, count.name,
+                       request.training ? "sum" : "");
+  if (entry.name == "extend") {
     addNextToken(*logits, lowering, settings.allLogits);
     for (const ModelLowering::NamedValue &state : lowering.updatedState())
       function.addResult(state.value, BindingKind::cache, state.name);

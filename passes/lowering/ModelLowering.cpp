@@ -20,7 +20,19 @@ static LogicalResult requireStatic(Operation *op, Value operand) {
 
 FailureOr<Value> ModelLowering::lowerBody(Block &body, ValueRange arguments, const Place &place) {
   mapping.map(body.getArguments(), arguments);
+  DenseSet<Operation *> done; // by a blend in front of them
   for (Operation &op : body.without_terminator()) {
+    auto recursion = dyn_cast<RecursionOp>(op);
+    if (recursion && (modeOf(recursion) == RecursionMode::blend_adaptive ||
+                      modeOf(recursion) == RecursionMode::blend_mixture)) {
+      FailureOr<Operation *> finished = lowerBlend(recursion, place);
+      if (failed(finished))
+        return failure();
+      done.insert(*finished);
+      continue;
+    }
+    if (done.contains(&op))
+      continue;
     FailureOr<Value> result = lowerOp(&op, place);
     if (failed(result))
       return failure();
@@ -109,7 +121,7 @@ FailureOr<Value> ModelLowering::lowerMlp(MlpOp op, const Place &place) {
   Value down = parameters.get(op.getLoc(), joinScope(scope, "down.weight"), {width, hidden});
   if (!gateUp || !down)
     return failure();
-  Value inner = SwigluOp::create(emit.builder(), op.getLoc(), emit.linear(x, gateUp), Value());
+  Value inner = SwigluOp::create(emit.builder(), op.getLoc(), emit.linear(x, gateUp), emit.rows());
   return emit.linear(inner, down);
 }
 
@@ -128,45 +140,9 @@ FailureOr<Value> ModelLowering::lowerBlocks(BlocksOp op, const Place &place) {
   return x;
 }
 
-SmallVector<Value> ModelLowering::rowsOf(Value parameter, int64_t passes, int64_t width) {
-  Value flat = emit.reshape(parameter, {1, passes * width});
-  if (passes == 1)
-    return {flat};
-  return emit.split(flat, SmallVector<int64_t>(passes, width));
-}
-
-// Fixed depth: s = s + body(s + bias[r] + embed[r]) for every pass (model.md 6).
-FailureOr<Value> ModelLowering::lowerRecursion(RecursionOp op, const Place &place) {
-  Value state = lowered(op.getX());
-  int64_t passes = op.getRecursions(), width = emit.shapeOf(state).back();
-  std::string executor = joinScope(place.scope, "mor_executor");
-  PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
-  Value bias = parameters.get(op.getLoc(), executor + ".recursion_bias", {passes, 1, 1, width});
-  Value embed = parameters.get(op.getLoc(), executor + ".recursion_embed.weight", {passes, width});
-  if (!bias || !embed)
-    return failure();
-  SmallVector<Value> biases = rowsOf(bias, passes, width);
-  SmallVector<Value> embeds = rowsOf(embed, passes, width);
-  for (int64_t r = 0; r < passes; ++r) {
-    Place inside = place;
-    inside.part = joinScope(place.part, "pass." + std::to_string(r));
-    inside.lastPass = place.lastPass && r == passes - 1;
-    PrimitiveEmitter::Region pass(emit, op.getLoc(), inside.part);
-    Value input = emit.add(emit.add(state, biases[r]), embeds[r]);
-    FailureOr<Value> delta = lowerBody(op.getBody().front(), input, inside);
-    if (failed(delta))
-      return failure();
-    state = emit.add(state, *delta);
-  }
-  return state;
-}
-
-FailureOr<Value> ModelLowering::lowerExperts(ExpertsOp op, const Place &place) {
-  if (!llvm::is_contained(expertPlacement(place.count, op.getLayers()), place.block))
-    return lowered(op.getX());
-  return op.emitOpError(
-      "is not lowered yet: mixtures of experts come with the routing modes; remove "
-      "the op or set its layers to 0 (moe_enabled = false in a config)");
+Value ModelLowering::input(Location location, StringRef name, RankedTensorType type) {
+  Value present = function.argument(BindingKind::input, name);
+  return present ? present : function.addArgument(location, type, BindingKind::input, name);
 }
 
 Value ModelLowering::ropeTable(int64_t positions, int64_t headDim) {

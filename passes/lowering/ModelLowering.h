@@ -1,10 +1,13 @@
-// Lowers structural ops to primitives at fixed depth. Private to this folder.
+// Lowers structural ops to primitives, in the modes that routing wrote on them. Private to this
+// folder.
 #ifndef HYDRA_PASSES_LOWERING_MODELLOWERING_H
 #define HYDRA_PASSES_LOWERING_MODELLOWERING_H
 
+#include "dialects/hydra/RoutingModes.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/lowering/EntryFunction.h"
 #include "passes/lowering/PrimitiveEmitter.h"
+#include "passes/lowering/RoutingTerms.h"
 
 #include <map>
 #include <optional>
@@ -28,13 +31,21 @@ struct Decoding {
 
 // What an entry asks of the lowering.
 struct LoweringRequest {
-  bool balanceLosses = false;       // train: collect the balance losses of depth routing
+  bool training = false;            // train: collect what the router losses need
+  bool curriculum = false;          // static and dynamic routing: losses that teach from results
   std::optional<Decoding> decoding; // extend
   int64_t ropePositions = 0;        // rows of the rotary table; 0: the sequence length at hand
 };
 
 class ModelLowering {
 public:
+  // Which tokens take part in a pass of a recursion.
+  struct ActiveTokens {
+    Value mask;  // i32 [B, S], zero where a token does not take part; null: all do
+    Value rows;  // how many take part, which come first: tokens are sorted; null: all do
+    Value order; // i32 [B S]: sorted token i is token order[i]; null: not sorted
+  };
+
   // Where an op stands.
   struct Place {
     std::string scope; // prefix of parameter names: layers.3
@@ -42,6 +53,7 @@ public:
     int64_t block = 0; // which of `count` blocks
     int64_t count = 1;
     bool lastPass = true; // of every enclosing recursion
+    ActiveTokens active = {};
   };
 
   struct NamedValue {
@@ -58,8 +70,8 @@ public:
   // Lowers one structural op; operands that were not lowered stand for themselves.
   FailureOr<Value> lowerOp(Operation *op, const Place &place);
 
-  // Balance losses of depth routing, weighted, in block order.
-  ArrayRef<Value> balanceLosses() const { return losses; }
+  // What the losses are made of, empty unless training; and the counts, empty in decoding.
+  const RoutingTerms &routingTerms() const { return terms; }
   // Updated decoding state, in the order of its arguments.
   ArrayRef<NamedValue> updatedState() const { return state; }
   // Writes the new rows of `value` [B, S, C] into the cache `name` [B, positions, C], which belongs to
@@ -78,9 +90,47 @@ private:
   FailureOr<Value> lowerExperts(ExpertsOp op, const Place &place);
   FailureOr<Value> lowerAttention(CcgqaOp op, const Place &place);
 
-  LogicalResult addBalanceLoss(DepthRoutingOp op, Value x, const Place &place);
-  // The control scalar a_mod with the spec's value as its initial one.
-  FailureOr<Value> balanceWeight(DepthRoutingOp op, double initial);
+  // RecursionLowering.cpp: the paths of a recursion, and the router of those that have one.
+  struct RoutedDepth {
+    Value probability; // [B, S]
+    Value scaled;      // p (R - 1)
+    Value logit;
+    Value depth; // i32: how many passes a token makes, less one
+  };
+  class Passes;
+  FailureOr<Value> lowerRecursion(RecursionOp op, RecursionMode mode, const Place &place);
+  FailureOr<Value> lowerFixed(RecursionOp op, const Place &place);
+  FailureOr<Value> lowerAdaptive(RecursionOp op, const Place &place);
+  FailureOr<Value> lowerMixture(RecursionOp op, const Place &place);
+  // Both paths of a blend, each followed by the norm that finishes it. Returns the op whose result
+  // it has mapped: that norm, or the recursion itself.
+  FailureOr<Operation *> lowerBlend(RecursionOp op, const Place &place);
+  FailureOr<RoutedDepth> routeDepth(RecursionOp op, Value h, const Place &place);
+  void countPasses(RecursionOp op, Value depth, const Place &place);
+  LogicalResult addPonder(RecursionOp op, const RoutedDepth &routed, const Place &place);
+  FailureOr<Value> sortedPasses(RecursionOp op, Value h, Value depth, const Place &place);
+  FailureOr<Value> maskedPasses(RecursionOp op, Value h, Value depth, const Place &place);
+
+  // DepthRoutingLowering.cpp
+  FailureOr<Value> lowerSelected(DepthRoutingOp op, Value x, Value score, const Place &place);
+  void countSelected(DepthRoutingOp op, Value count, const Place &place);
+  LogicalResult addDepthTerms(DepthRoutingOp op, Value score, Value probability,
+                              const Place &place);
+
+  // ExpertsLowering.cpp
+  struct Choice {
+    Value index;  // i32 [B, S, k]
+    Value weight; // [B, S, k]; null: 1 / k each
+  };
+  Choice chooseExperts(ExpertsOp op, Value logits);
+  Choice forceExperts(ExpertsOp op, ArrayRef<int64_t> shape);
+  LogicalResult addExpertTerms(ExpertsOp op, Value logits, Value index);
+  FailureOr<Value> runExperts(ExpertsOp op, Value x, const Choice &choice, int64_t layer);
+
+  // The control scalar `name`, whose initial value is `initial` for every op that asks for it.
+  FailureOr<Value> control(Operation *op, StringRef name, double initial);
+  // An input, added when first asked for.
+  Value input(Location location, StringRef name, RankedTensorType type);
   // Rows of a [passes, ..., D] parameter, each [1, D].
   SmallVector<Value> rowsOf(Value parameter, int64_t passes, int64_t width);
   Value ropeTable(int64_t positions, int64_t headDim);
@@ -97,7 +147,9 @@ private:
   LoweringRequest request;
   IRMapping mapping;
   std::map<std::pair<int64_t, int64_t>, Value> ropeTables;
-  SmallVector<Value> losses;
+  std::map<int64_t, SmallVector<Value>> selectedRows; // by block: i32 [1] per selection made
+  Value blend;                                        // of the recursion at hand; null: 1
+  RoutingTerms terms;
   SmallVector<NamedValue> state;
 };
 

@@ -16,6 +16,9 @@ namespace mlir::hydra {
 #define GEN_PASS_REGISTRATION
 #include "passes/lowering/Passes.h.inc"
 
+/// Tokens of a sequence that hard depth routing of this capacity selects (model.md 8).
+int64_t selectedTokens(int64_t sequence, double capacity);
+
 } // namespace mlir::hydra
 
 #endif // HYDRA_PASSES_LOWERING_PASSES_H

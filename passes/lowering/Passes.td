@@ -36,9 +36,11 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
     functions") and then removes the model; its facts stay as module attribute `hydra.model_info`. Structural
     ops in ordinary functions are lowered in place: their parameters become further arguments.
 
-    Fixed depth is what exists: every token makes every recursion pass, and the MLP under depth routing is
-    dense (model.md 8, disabled mode), with its balance loss in `train`; hydra-decide-routing refuses other modes.
-    Experts and other variants than `fixed` are refused with their location.
+    Routing ops are lowered in the mode that a routing pass wrote on them (`hydra.routing`); without one at fixed depth:
+    every token makes every recursion pass and the MLP under depth routing is dense. A model that routing copied
+    per variant gives one function per entry and copy. Adaptive recursions sort tokens by depth once and work on
+    prefixes; where hard depth routing selects inside, the rows of a pass are those selected and active. Hard depth
+    routing has no `extend`: it is not causal (Q21). Rules other than "pytorch" are refused with their location.
     Requires `hydra-materialize-params`.
   }];
   let options = [
@@ -46,9 +48,7 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
                "Entries as NAME@BxS; NAME is train, eval or extend">,
     Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
     Option<"allLogits", "all-logits", "bool", "false",
-           "Project every row of extend to the vocabulary, not only the last of a sequence">,
-    ListOption<"variants", "variants", "std::string",
-               "Variants of every entry; empty: fixed, the only one that is lowered yet">];
+           "Project every row of extend to the vocabulary, not only the last of a sequence">];
   let statistics = [
     Statistic<"functions", "functions", "Functions made or lowered">,
     Statistic<"primitives", "primitives", "Primitives created">];

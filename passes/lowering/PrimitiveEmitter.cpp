@@ -1,5 +1,7 @@
 #include "passes/lowering/PrimitiveEmitter.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace mlir::hydra;
 
@@ -36,7 +38,7 @@ Value PrimitiveEmitter::scalar(double value) {
 
 Value PrimitiveEmitter::binary(BinaryKind kind, Value a, Value b) {
   return BinaryOp::create(opBuilder, currentLocation,
-                          BinaryKindAttr::get(opBuilder.getContext(), kind), a, b, Value());
+                          BinaryKindAttr::get(opBuilder.getContext(), kind), a, b, currentRows);
 }
 
 Value PrimitiveEmitter::scaled(Value a, double factor) {
@@ -45,7 +47,80 @@ Value PrimitiveEmitter::scaled(Value a, double factor) {
 
 Value PrimitiveEmitter::unary(UnaryKind kind, Value x) {
   return UnaryOp::create(opBuilder, currentLocation,
-                         UnaryKindAttr::get(opBuilder.getContext(), kind), x, Value());
+                         UnaryKindAttr::get(opBuilder.getContext(), kind), x, currentRows);
+}
+
+Value PrimitiveEmitter::stop(Value x) { return StopOp::create(opBuilder, currentLocation, x); }
+
+Value PrimitiveEmitter::select(Value mask, Value a, Value b) {
+  return SelectOp::create(opBuilder, currentLocation, mask, a, b, currentRows);
+}
+
+Value PrimitiveEmitter::toFloat(Value x) {
+  return CastOp::create(opBuilder, currentLocation, x, TypeAttr::get(opBuilder.getF32Type()),
+                        currentRows);
+}
+
+Value PrimitiveEmitter::toInteger(Value x) {
+  return CastOp::create(opBuilder, currentLocation, x, TypeAttr::get(opBuilder.getI32Type()),
+                        currentRows);
+}
+
+Value PrimitiveEmitter::broadcast(Value x, ArrayRef<int64_t> shape) {
+  return BroadcastOp::create(opBuilder, currentLocation, x, opBuilder.getDenseI64ArrayAttr(shape),
+                             currentRows);
+}
+
+Value PrimitiveEmitter::clamp(Value x, double low, double high) {
+  return binary(BinaryKind::min, binary(BinaryKind::max, x, scalar(low)), scalar(high));
+}
+
+Value PrimitiveEmitter::softplus(Value x) {
+  return unary(UnaryKind::log, add(unary(UnaryKind::exp, x), scalar(1)));
+}
+
+static double elementsOf(Value x) {
+  return static_cast<double>(cast<RankedTensorType>(x.getType()).getNumElements());
+}
+
+Value PrimitiveEmitter::mean(Value x) {
+  return binary(BinaryKind::div, sum(x), scalar(elementsOf(x)));
+}
+
+Value PrimitiveEmitter::variance(Value x) {
+  Value squares = sum(unary(UnaryKind::square, sub(x, mean(x))));
+  return binary(BinaryKind::div, squares, scalar(std::max(1.0, elementsOf(x) - 1)));
+}
+
+Value PrimitiveEmitter::reduce(ReduceKind kind, ReduceAxes axes, Value x) {
+  MLIRContext *context = opBuilder.getContext();
+  return ReduceOp::create(opBuilder, currentLocation, ReduceKindAttr::get(context, kind),
+                          ReduceAxesAttr::get(context, axes), x, currentRows);
+}
+
+Value PrimitiveEmitter::sumLast(Value x) { return reduce(ReduceKind::sum, ReduceAxes::last, x); }
+
+Value PrimitiveEmitter::sumLeading(Value x) {
+  return reduce(ReduceKind::sum, ReduceAxes::leading, x);
+}
+
+Value PrimitiveEmitter::integer(int32_t value) { return integers(value, {}); }
+
+Value PrimitiveEmitter::integers(ArrayRef<int32_t> values, ArrayRef<int64_t> shape) {
+  auto type = RankedTensorType::get(shape, opBuilder.getI32Type());
+  return ConstantOp::create(opBuilder, currentLocation, DenseElementsAttr::get(type, values));
+}
+
+Value PrimitiveEmitter::gatherRows(Value x, Value index, Value rows, bool unique) {
+  return GatherRowsOp::create(opBuilder, currentLocation, x, index, rows,
+                              unique ? opBuilder.getUnitAttr() : UnitAttr());
+}
+
+Value PrimitiveEmitter::scatterRows(Value x, Value index, Value rows, int64_t size, bool unique,
+                                    double scale) {
+  return ScatterRowsOp::create(opBuilder, currentLocation, x, index, Value(), rows,
+                               opBuilder.getI64IntegerAttr(size), opBuilder.getF64FloatAttr(scale),
+                               unique ? opBuilder.getUnitAttr() : UnitAttr());
 }
 
 Value PrimitiveEmitter::sum(Value x) {
@@ -56,13 +131,13 @@ Value PrimitiveEmitter::sum(Value x) {
 
 Value PrimitiveEmitter::linear(Value x, Value weight) {
   return MatmulOp::create(opBuilder, currentLocation, x, weight, /*accumulator=*/Value(),
-                          /*rows=*/Value(), /*transpose_a=*/UnitAttr(),
+                          /*rows=*/currentRows, /*transpose_a=*/UnitAttr(),
                           /*transpose_b=*/opBuilder.getUnitAttr(),
                           /*groups=*/opBuilder.getI64IntegerAttr(1));
 }
 
 Value PrimitiveEmitter::rmsNorm(Value x, Value weight, double eps) {
-  return RmsNormOp::create(opBuilder, currentLocation, x, weight, Value(),
+  return RmsNormOp::create(opBuilder, currentLocation, x, weight, currentRows,
                            opBuilder.getF64FloatAttr(eps));
 }
 

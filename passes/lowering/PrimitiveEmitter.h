@@ -26,6 +26,22 @@ public:
     StringAttr scope;
   };
 
+  // Row-wise ops created while it lives compute the first `rows` rows only, all if it is null; the
+  // destructor restores the previous bound.
+  class Rows {
+  public:
+    Rows(PrimitiveEmitter &emitter, Value rows) : emitter(emitter), outer(emitter.currentRows) {
+      emitter.currentRows = rows;
+    }
+    ~Rows() { emitter.currentRows = outer; }
+    Rows(const Rows &) = delete;
+
+  private:
+    PrimitiveEmitter &emitter;
+    Value outer;
+  };
+
+  Value rows() const { return currentRows; }
   OpBuilder &builder() { return opBuilder; }
   Location location() const { return currentLocation; }
   int64_t created() const { return count; }
@@ -38,7 +54,28 @@ public:
   Value mul(Value a, Value b) { return binary(BinaryKind::mul, a, b); }
   Value scaled(Value a, double factor);
   Value unary(UnaryKind kind, Value x);
-  Value sum(Value x); // over all elements
+  Value stop(Value x);
+  Value select(Value mask, Value a, Value b);
+  Value toFloat(Value x);
+  Value toInteger(Value x); // truncates
+  Value broadcast(Value x, ArrayRef<int64_t> shape);
+  // min(max(x, low), high), which passes the gradient at its bounds.
+  Value clamp(Value x, double low, double high);
+  // log(1 + exp(x)) for x of moderate size.
+  Value softplus(Value x);
+  Value sum(Value x);      // over all elements
+  Value mean(Value x);     // over all elements
+  Value variance(Value x); // unbiased, over all elements
+  Value reduce(ReduceKind kind, ReduceAxes axes, Value x);
+  Value sumLast(Value x);    // [..., C] -> [..., 1]
+  Value sumLeading(Value x); // [..., C] -> [C]
+  // Integers known at compile time: a scalar, or a vector.
+  Value integer(int32_t value);
+  Value integers(ArrayRef<int32_t> values, ArrayRef<int64_t> shape);
+  // Rows of a matrix by index, and back; see the ops. `rows` bounds the index list.
+  Value gatherRows(Value x, Value index, Value rows, bool unique);
+  Value scatterRows(Value x, Value index, Value rows, int64_t size, bool unique,
+                    double scale = 1.0);
   // x [..., in] times weight [out, in] transposed.
   Value linear(Value x, Value weight);
   Value rmsNorm(Value x, Value weight, double eps);
@@ -57,6 +94,7 @@ private:
   OpBuilder opBuilder;
   Location currentLocation;
   StringAttr currentScope;
+  Value currentRows;
   int64_t count = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "passes/plan/CheckAssignment.h"
 
 #include "passes/plan/InPlace.h"
+#include "passes/plan/MatmulPlan.h"
 #include "passes/plan/PlanChecks.h"
 
 #include <map>
@@ -108,14 +109,12 @@ private:
     // Written while operands are still being read.
     if (RefAttr partial = assignment.partialOf(op))
       contents.write(partial, Value());
-    Value accumulator;
-    if (auto matmul = dyn_cast<hydra::MatmulOp>(op)) {
-      accumulator = matmul.getAccumulator();
-      if (accumulator && failed(checkOperand(op, accumulator)))
+    Value accumulator = accumulatorOf(op);
+    if (accumulator) {
+      if (failed(checkOperand(op, accumulator)))
         return failure();
       // Copied into the result first.
-      if (accumulator)
-        contents.write(assignment.placeOf(matmul.getResult()), rootOf(accumulator));
+      contents.write(assignment.placeOf(op->getResult(0)), rootOf(accumulator));
     }
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
       if (operand != accumulator && failed(checkOperand(op, operand)))

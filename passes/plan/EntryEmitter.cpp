@@ -1,5 +1,6 @@
 #include "passes/plan/EntryEmitter.h"
 
+#include "passes/plan/GroupedMatmulPlan.h"
 #include "passes/plan/MatmulPlan.h"
 
 using namespace mlir;
@@ -72,7 +73,12 @@ public:
 
   void emitStep(Operation *op) {
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
-      emitFusion(fusion);
+      return emitFusion(fusion);
+    copyAccumulator(op);
+    if (auto grouped = dyn_cast<hydra::GroupedMatmulOp>(op))
+      emitGroupedMatmul(builder, grouped, storage, scopeOf(op).getValue());
+    else if (auto grad = dyn_cast<hydra::GroupedWeightGradOp>(op))
+      emitGroupedWeightGrad(builder, grad, storage, scopeOf(op).getValue());
     else
       emitMatmul(cast<hydra::MatmulOp>(op));
   }
@@ -119,18 +125,23 @@ private:
     }
   }
 
+  // A product adds to what its result's place holds.
+  void copyAccumulator(Operation *product) {
+    Value accumulator = accumulatorOf(product);
+    if (!accumulator)
+      return;
+    RefAttr place = storage.placeOf(accumulator), result = storage.placeOf(product->getResult(0));
+    if (place == result)
+      return;
+    CopyOp::create(builder, product->getLoc(), place, result, scopeOf(product));
+    ++counts.copies;
+  }
+
   void emitMatmul(hydra::MatmulOp op) {
     MatmulShape shape = matmulShape(op);
     const hydra::MatmulLibrary &library = hydra::cpuMatmulLibrary();
     Tile tile = chooseTile(shape, library);
     RefAttr result = storage.placeOf(op.getResult());
-    if (Value accumulator = op.getAccumulator()) {
-      RefAttr place = storage.placeOf(accumulator);
-      if (place != result) {
-        CopyOp::create(builder, op.getLoc(), place, result, scopeOf(op));
-        ++counts.copies;
-      }
-    }
     RefAttr rows = op.getRows() ? storage.placeOf(op.getRows()) : RefAttr();
     auto element = [](Value value) {
       return cast<RankedTensorType>(value.getType()).getElementType();

@@ -1,5 +1,7 @@
 #include "passes/plan/InPlace.h"
 
+#include "passes/plan/MatmulPlan.h"
+
 using namespace mlir;
 using namespace mlir::plan;
 
@@ -7,8 +9,8 @@ bool mlir::plan::mayOverwrite(Operation *op, unsigned operand, unsigned result,
                               const KernelTable &kernels) {
   if (auto fusion = dyn_cast<hydra::FusionOp>(op))
     return mayOverwrite(kernels.lookup(fusion).kernel, operand, result);
-  auto matmul = cast<hydra::MatmulOp>(op);
+  // The accumulator, unless it is a factor too.
   Value value = op->getOperand(operand);
-  return value == matmul.getAccumulator() && value != matmul.getA() && value != matmul.getB() &&
-         value.getType() == matmul.getResult().getType();
+  return value == accumulatorOf(op) && llvm::count(op->getOperands(), value) == 1 &&
+         value.getType() == op->getResult(result).getType();
 }

@@ -47,6 +47,14 @@ MatmulShape mlir::plan::matmulShape(hydra::MatmulOp op) {
   return shape;
 }
 
+Value mlir::plan::accumulatorOf(Operation *product) {
+  if (auto matmul = dyn_cast<hydra::MatmulOp>(product))
+    return matmul.getAccumulator();
+  if (auto grad = dyn_cast<hydra::GroupedWeightGradOp>(product))
+    return grad.getAccumulator();
+  return Value();
+}
+
 Tile mlir::plan::chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library) {
   auto candidates = [&](int64_t extent) {
     SmallVector<int64_t> sizes = {extent};

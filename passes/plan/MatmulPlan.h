@@ -16,6 +16,13 @@ struct MatmulShape {
 
 MatmulShape matmulShape(hydra::MatmulOp op);
 
+// Whether the op becomes matmul commands instead of a kernel.
+inline bool isProduct(Operation *op) {
+  return isa<hydra::MatmulOp, hydra::GroupedMatmulOp, hydra::GroupedWeightGradOp>(op);
+}
+// What a product adds to; null if it adds to nothing.
+Value accumulatorOf(Operation *product);
+
 struct Tile {
   int64_t m = 0, n = 0;
 };

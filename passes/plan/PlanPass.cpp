@@ -3,6 +3,7 @@
 
 #include "passes/plan/CheckAssignment.h"
 #include "passes/plan/EntryEmitter.h"
+#include "passes/plan/MatmulPlan.h"
 
 namespace mlir::plan {
 #define GEN_PASS_DEF_PLANPASS
@@ -88,8 +89,9 @@ private:
       return function.emitOpError("has several blocks; hydra-plan expects what "
                                   "hydra-verify-fused accepts");
     for (Operation &op : function.getBody().front())
-      if (!isa<hydra::FusionOp, hydra::MatmulOp, hydra::ConstantOp, hydra::ReshapeOp, hydra::StopOp,
-               func::ReturnOp>(op))
+      if (!isProduct(&op) &&
+          !isa<hydra::FusionOp, hydra::ConstantOp, hydra::ReshapeOp, hydra::StopOp, func::ReturnOp>(
+              op))
         return op.emitOpError("cannot be planned; run hydra-fusion-pipeline first");
     return success();
   }

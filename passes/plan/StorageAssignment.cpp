@@ -2,6 +2,7 @@
 
 #include "passes/plan/ArenaAllocator.h"
 #include "passes/plan/InPlace.h"
+#include "passes/plan/MatmulPlan.h"
 #include "passes/plan/PlanChecks.h"
 
 #include "dialects/hydra/RecordField.h"
@@ -39,7 +40,7 @@ StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
 void StorageAssignment::findLastUses() {
   Block &block = function.getBody().front();
   for (Operation &op : block) {
-    if (!isa<hydra::FusionOp, hydra::MatmulOp>(op))
+    if (!isa<hydra::FusionOp>(op) && !isProduct(&op))
       continue;
     for (Value operand : op.getOperands())
       lastUses[rootOf(operand)] = end();

@@ -1,4 +1,4 @@
-// hydra-decide-routing: which mode a module is compiled with; what is not lowered yet is refused.
+// hydra-decide-routing: which mode a module is compiled with.
 #include "passes/lowering/ParameterTable.h"
 #include "passes/routing/Passes.h"
 
@@ -19,7 +19,7 @@ namespace {
 std::string atFixedDepth(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case([](RecursionOp recursion) -> std::string {
-        if (!recursion.getAdaptive() || recursion.getRecursions() < 2)
+        if (!recursion.getAdaptive())
           return "";
         return "adaptive recursion: every token makes all " +
                std::to_string(recursion.getRecursions()) + " passes";
@@ -48,17 +48,11 @@ public:
     routedOps += routed.size();
     if (routed.empty())
       return markAllAnalysesPreserved();
-    if (StringRef(mode) == "static" || StringRef(mode) == "dynamic") {
-      for (auto &[op, effect] : routed)
-        op->emitOpError("cannot be compiled with ")
-            << StringRef(mode)
-            << " routing: that is not lowered yet; compile at fixed depth instead, with "
-            << "the routing mode fixed (" << effect << ")";
-      return signalPassFailure();
-    }
     if (mode.empty())
       warn(routed);
-    getOperation()->setAttr(kRoutingAttrName, StringAttr::get(&getContext(), "fixed"));
+    getOperation()->setAttr(
+        kRoutingAttrName,
+        StringAttr::get(&getContext(), mode.empty() ? StringRef("fixed") : StringRef(mode)));
   }
 
 private:
@@ -66,12 +60,13 @@ private:
     auto model = routed.front().first->getParentOfType<LanguageModelOp>();
     auto wanted = model ? model->getAttrOfType<StringAttr>(kRoutingAttrName) : StringAttr();
     InFlightDiagnostic warning = routed.front().first->emitWarning(
-        "compiled at fixed depth, since routing modes are not lowered yet");
+        "compiled at fixed depth, since no routing mode was chosen");
     if (wanted && wanted.getValue() != "fixed")
       warning << " (the model asks for hydra.routing = " << wanted << ")";
     for (auto &[op, effect] : routed)
       warning.attachNote(op->getLoc()) << effect;
-    warning.attachNote() << "the routing mode fixed compiles the same without this warning";
+    warning.attachNote() << "the routing mode fixed compiles the same without this warning; "
+                            "dynamic and static route";
   }
 };
 

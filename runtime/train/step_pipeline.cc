@@ -65,9 +65,12 @@ absl::Status StepPipeline::ResolveFields() {
   return absl::OkStatus();
 }
 
-absl::Status StepPipeline::Submit(int64_t step) {
+void StepPipeline::SetControls(int64_t step) {
   for (const Control& control : constants_) engine_->SetControl(control.index, control.value);
   if (learning_rate_) engine_->SetControl(*learning_rate_, recipe_.schedule().LearningRate(step));
+}
+
+absl::Status StepPipeline::Submit(int64_t step) {
   for (int64_t micro = 0; micro < engine_->micro_batches(); ++micro) {
     HYDRA_ASSIGN_OR_RETURN(const TrainEngine::BatchMemory memory, engine_->StageBatch(micro));
     HYDRA_RETURN_IF_ERROR(batches_.Fill(step, micro, memory.tokens, memory.targets));
@@ -89,6 +92,7 @@ absl::StatusOr<StepReport*> StepPipeline::ReadOldest() {
   report_.seconds =
       std::chrono::duration<double>(now - std::max(oldest.submitted, last_read_)).count();
   last_read_ = now;
+  report_.device_seconds = results_.seconds;
   report_.step = oldest.step + 1;
   const std::vector<double>& values = results_.values;
   report_.lr =

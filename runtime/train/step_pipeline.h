@@ -36,7 +36,10 @@ class StepPipeline {
   // Steps that were submitted and not read, at most `lag`.
   int64_t pending() const { return submitted_ - read_; }
 
-  // Starts step `step` of the run (from 0) and returns. Fewer than `lag` are pending.
+  // The recipe's control values of a step, for the next Submit.
+  void SetControls(int64_t step);
+  // Starts step `step` of the run (from 0) with the engine's control values and variant, and
+  // returns; waits for none of those before it. Fewer than `lag` are pending.
   absl::Status Submit(int64_t step);
   // Waits for the oldest pending step alone. The report, without averages, is valid until the next
   // call.

@@ -171,7 +171,21 @@ void Trainer::Warn(const std::string& message) {
 absl::Status Trainer::Step() {
   // Decisions about this step use the record of exactly L steps ago, never a newer one.
   if (pipeline_.pending() == pipeline_.lag()) HYDRA_RETURN_IF_ERROR(TakeRecord());
-  return pipeline_.Submit(next_step());
+  const int64_t step = next_step();
+  pipeline_.SetControls(step);
+  if (options_.policy != nullptr) {
+    HYDRA_RETURN_IF_ERROR(options_.policy->Prepare(step, records_.VisibleAt(step), engine_));
+  }
+  return pipeline_.Submit(step);
+}
+
+std::vector<HostModule*> Trainer::modules() {
+  std::vector<HostModule*> all = {&records_, &averages_};
+  if (options_.policy != nullptr) {
+    const std::vector<HostModule*> more = options_.policy->modules();
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 absl::Status Trainer::TakeRecord() {

@@ -22,6 +22,7 @@
 #include "runtime/train/records.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_pipeline.h"
+#include "runtime/train/step_policy.h"
 
 namespace hydra::train {
 
@@ -32,6 +33,8 @@ struct TrainerOptions {
   CheckpointAttachments attachments = {};
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
+  // Asked before every step; nullptr: the same variant throughout. Must outlive the trainer.
+  StepPolicy* policy = nullptr;
   // Before the last checkpoint of a run is tried again.
   std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
 };
@@ -84,7 +87,7 @@ class Trainer {
   absl::Status EndWith(const absl::Status& failure);
   void Warn(const std::string& message);
   // Everything on the host that a checkpoint keeps beside step and settings.
-  std::vector<HostModule*> modules() { return {&records_, &averages_}; }
+  std::vector<HostModule*> modules();
 
   TrainEngine& engine_;
   const data::Dataset& dataset_;

@@ -9,11 +9,11 @@ hydra.param @idle : tensor<2xf32> #hydra.init<constant 1.0>
 // CHECK-LABEL: func.func @accumulate_1x3
 // CHECK: hydra.grouped_weight_grad {{.*}} {group = 0 : i64}
 // CHECK: hydra.grouped_weight_grad {{.*}} {group = 1 : i64}
-// CHECK: %[[HEAD:.*]] = hydra.constant dense<1> : tensor<1xi32>
-// CHECK: %[[A0:.*]] = hydra.binary <gt>
+// CHECK: %[[A0:.*]] = hydra.binary <gt> %{{.*}}#1, %{{.*}}#0
 // CHECK: %[[A1:.*]] = hydra.reshape %[[A0]]
+// CHECK: %[[HEAD:.*]] = hydra.constant dense<1> : tensor<1xi32>
 // CHECK: %[[A2:.*]] = hydra.reshape %[[A1]]
-// CHECK: %[[B0:.*]] = hydra.binary <gt>
+// CHECK: %[[B0:.*]] = hydra.binary <gt> %{{.*}}#2, %{{.*}}#1
 // CHECK: %[[B1:.*]] = hydra.reshape %[[B0]]
 // CHECK: %[[B2:.*]] = hydra.reshape %[[B1]]
 // CHECK: %[[IDLE:.*]] = hydra.constant dense<0> : tensor<1xi32>

@@ -326,6 +326,76 @@ std::vector<OpCase> mlir::hydra::testing::moveCases() {
   return cases;
 }
 
+std::vector<OpCase> mlir::hydra::testing::selectionCases() {
+  std::vector<OpCase> cases;
+  for (int64_t c : kExtents) {
+    std::string suffix = "_" + number(c), score = tensor({3, 7, c});
+    for (int64_t k : std::set<int64_t>{1, (c + 1) / 2, c})
+      for (bool byValue : {false, true})
+        for (bool ties : {false, true}) {
+          std::string attributes = "{k = " + number(k) + " : i64" + (byValue ? ", by_value}" : "}");
+          cases.push_back(make(
+              "top_k_" + number(k) + (byValue ? "_by_value" : "") + (ties ? "_ties" : "") + suffix,
+              function("top_k", {score}, attributes,
+                       {tensor({3, 7, k}, "i32"), tensor({3, 7, c}, "i32")})));
+          cases.back().ties = ties;
+        }
+    // Rows at or beyond the count come from the base, whatever x holds there.
+    std::string rows = tensor({21, c});
+    for (int32_t count : {0, 1, 8, 9, 21, 40})
+      for (bool accumulate : {false, true}) {
+        cases.push_back(
+            make((accumulate ? "merge_rows_accumulate_" : "merge_rows_") + number(count) + suffix,
+                 function("merge_rows", {rows, rows, kScalarInt}, accumulate ? "{accumulate}" : "",
+                          {rows})));
+        cases.back().integers = {{count, count}};
+        cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
+      }
+    std::string index = tensor({21}, "i32"), scatter = "{size = 25, scale = 0.5 : f64, unique}";
+    std::string table = tensor({25, c});
+    cases.push_back(make("scatter_rows_unique" + suffix,
+                         function("scatter_rows", {rows, index}, scatter, {table}, "%a0, %a1")));
+    cases.back().distinct = true;
+    cases.back().integers = {{0, 24}};
+    for (int32_t count : kRowCounts) {
+      cases.push_back(make("scatter_rows_unique_rows_" + number(count) + suffix,
+                           function("scatter_rows", {rows, index, kScalarInt}, scatter, {table},
+                                    "%a0, %a1 rows %a2")));
+      cases.back().distinct = true;
+      cases.back().integers = {{0, 24}};
+      cases.back().rows = count;
+    }
+    cases.push_back(make("scatter_rows_unique_accumulate" + suffix,
+                         function("scatter_rows", {rows, index, table}, scatter, {table},
+                                  "%a0, %a1 accumulate %a2")));
+    cases.back().distinct = true;
+    cases.back().integers = {{0, 24}};
+    cases.back().inPlaceResult = 0;
+    cases.back().inPlaceOperand = 2;
+  }
+  std::string keys = tensor({21}, "i32");
+  for (int64_t classes : {1, 4, 17}) {
+    std::string attributes = "{classes = " + number(classes) + " : i64}";
+    std::vector<std::string> results = {keys, tensor({classes + 1}, "i32")};
+    // Keys beyond both ends are clamped; with 17 classes some are empty.
+    std::pair<int32_t, int32_t> range = {-2, static_cast<int32_t>(classes) + 1};
+    cases.push_back(make("counting_sort_" + number(classes),
+                         function("counting_sort", {keys}, attributes, results)));
+    cases.back().integers = {range};
+    addRows(1, cases, "counting_sort_" + number(classes), "counting_sort", {keys}, attributes,
+            results, "", {range});
+  }
+  for (int64_t capacity : {1, 7, 21})
+    for (const char* element : {"i32", "f32"}) {
+      cases.push_back(make("nonzero_" + number(capacity) + "_" + element,
+                           function("nonzero", {tensor({3, 7}, element)},
+                                    "{capacity = " + number(capacity) + " : i64}",
+                                    {tensor({capacity}, "i32"), kScalarInt})));
+      cases.back().integers = {{-1, 1}};
+    }
+  return cases;
+}
+
 std::vector<OpCase> mlir::hydra::testing::attentionCases() {
   std::vector<OpCase> cases;
   struct Shape {
@@ -420,28 +490,10 @@ std::vector<OpCase> mlir::hydra::testing::lossCases() {
   return cases;
 }
 
-// Inputs that matter are those of sample_test; here every id is as likely as the next.
-std::vector<OpCase> mlir::hydra::testing::samplingCases() {
-  std::vector<OpCase> cases;
-  for (int64_t ids : {1, 16, 33, 1001}) {
-    std::string each = tensor({5}, "i32");
-    cases.push_back(make("sample_" + number(ids),
-                         function("sample",
-                                  {tensor({5, ids}), tensor({5, 7, 1}, "i32"), each, each,
-                                   tensor({5, 2}, "i32"), each, kScalar, kScalarInt, kScalar,
-                                   kScalar, kScalarInt},
-                                  "", {each})));
-    cases.back().low = 0.05f;
-    cases.back().integers = {{-2, 40}, {0, 9}, {0, 3}, {-9, 9}, {-9, 9}, {0, 20}, {1, 1100}};
-    cases.back().tolerance = 0;
-  }
-  return cases;
-}
-
 std::vector<OpCase> mlir::hydra::testing::allOpCases() {
   std::vector<OpCase> cases;
-  for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), attentionCases(),
-                    lossCases(), samplingCases(), fusedCases()})
+  for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), selectionCases(),
+                    attentionCases(), lossCases(), samplingCases(), fusedCases()})
     cases.insert(cases.end(), part.begin(), part.end());
   return cases;
 }

@@ -16,8 +16,12 @@ struct OpCase {
   std::string text;
   // Ranges of the i32 arguments, in order.
   std::vector<std::pair<int32_t, int32_t>> integers;
+  // The i32 arguments of more than one element hold no number twice; their ranges are large enough.
+  bool distinct = false;
   // Range of the float arguments.
   float low = -2, high = 2;
+  // Floats are multiples of 0.5 with zeros of both signs, infinities and NaN among them.
+  bool ties = false;
   // |computed - expected| <= tolerance * max(1, |expected|).
   double tolerance = 2e-6;
   // Value of the last argument, a `rows` operand: rows of the float arguments beyond it hold NaN.
@@ -37,6 +41,7 @@ std::vector<OpCase> elementwiseCases();
 std::vector<OpCase> rowCases();
 std::vector<OpCase> sequenceCases();
 std::vector<OpCase> moveCases();
+std::vector<OpCase> selectionCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> lossCases();
 std::vector<OpCase> samplingCases();

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/base/cpu_detection.h"
 #include "tests/codegen/KernelHarness.h"
+#include "tests/codegen/OpCases.h"
 
 namespace mlir::hydra::testing {
 namespace {
@@ -140,4 +141,20 @@ TEST_P(SampleTest, ChoosesWhatTheInterpreterChooses) {
 INSTANTIATE_TEST_SUITE_P(Vocabularies, SampleTest, ::testing::Values(1, 5, 16, 100, 1003));
 
 }  // namespace
+
+// Inputs that matter are those above; here every id is as likely as the next.
+std::vector<OpCase> samplingCases() {
+  std::vector<OpCase> cases;
+  for (int64_t ids : {1, 16, 33, 1001}) {
+    OpCase item;
+    item.name = "sample_" + std::to_string(ids);
+    item.text = sampleOf(ids);
+    item.low = 0.05f;
+    item.integers = {{-2, 40}, {0, 9}, {0, 3}, {-9, 9}, {-9, 9}, {0, 20}, {1, 1100}};
+    item.tolerance = 0;
+    cases.push_back(item);
+  }
+  return cases;
+}
+
 }  // namespace mlir::hydra::testing

@@ -84,16 +84,26 @@ class FlagsTest(support.EndToEndTest):
         self.assertIn("x86-64-v3", self.inspect(path)["isa_levels"])
 
     def flag_routing(self):
-        for mode in ("static", "dynamic"):
+        for mode, sign in (("static", "hydra.unary <exp>"), ("dynamic", "hydra.counting_sort")):
             self.opt(self.tiny, EVAL, f"--routing={mode}", "--stop-after=routing")
-            self.fails(1, self.routed, EVAL, f"--routing={mode}", "--stop-after=routing",
-                       program="hydra-opt",
-                       says=["routed.mlir:", "'hydra.recursion' op cannot be compiled with " + mode])
+            out = self.opt(self.routed, EVAL, f"--routing={mode}", "--stop-after=routing").out
+            for variant in ("fixed", "blend", "adaptive"):
+                self.assertIn("@eval_1x8_" + variant + "(", out)
+            self.assertIn(sign, out)
         given = self.opt(self.routed, EVAL, "--routing=fixed", "--stop-after=routing")
         self.assertEqual(given.err, "")
         silent = self.opt(self.routed, EVAL, "--stop-after=routing")
         self.assertIn("compiled at fixed depth", silent.err)
         self.assertEqual(given.out, silent.out)
+
+    def flag_variant(self):
+        out = self.opt(self.routed, EVAL, "--routing=dynamic", "--variant=adaptive",
+                       "--stop-after=routing").out
+        self.assertIn("@eval_1x8_adaptive(", out)
+        self.assertNotIn("@eval_1x8_fixed(", out)
+        self.fails(1, self.routed, EVAL, "--routing=dynamic", "--variant=adaptiv",
+                   "--stop-after=routing", program="hydra-opt",
+                   says=["has no variant 'adaptiv'", "fixed, blend, adaptive"])
 
     def flag_precision(self):
         self.opt(self.functions, "--precision=f32")

@@ -32,7 +32,8 @@ class LateList;
 // What runs later, in order.
 class Worker {
  public:
-  explicit Worker(Device& device) : device_(device), thread_([this] { Loop(); }) {}
+  Worker(Device& device, Permits* permits)
+      : device_(device), permits_(permits), thread_([this] { Loop(); }) {}
   ~Worker() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -76,6 +77,7 @@ class Worker {
   void Loop();
 
   Device& device_;
+  Permits* permits_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Item> waiting_;
@@ -164,6 +166,7 @@ void Worker::Loop() {
       item = waiting_.front();
       waiting_.pop_front();
     }
+    if (permits_ != nullptr) permits_->acquire();
     std::this_thread::sleep_for(Delay(item.sequence));
     absl::StatusOr<double> seconds =
         failed_ == 0 ? item.list->Run(device_, item.entry) : absl::StatusOr<double>(0.0);
@@ -183,10 +186,10 @@ void Worker::Loop() {
 
 class LateDevice final : public Device {
  public:
-  explicit LateDevice(std::unique_ptr<Device> inner)
+  LateDevice(std::unique_ptr<Device> inner, Permits* permits)
       : inner_(std::move(inner)),
         capabilities_(inner_->capabilities()),
-        worker_(std::make_shared<Worker>(*inner_)) {
+        worker_(std::make_shared<Worker>(*inner_, permits)) {
     capabilities_.asynchronous_host = true;
   }
 
@@ -281,8 +284,8 @@ class LateDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> MakeLateDevice(std::unique_ptr<Device> inner) {
-  return std::make_unique<LateDevice>(std::move(inner));
+std::unique_ptr<Device> MakeLateDevice(std::unique_ptr<Device> inner, Permits* permits) {
+  return std::make_unique<LateDevice>(std::move(inner), permits);
 }
 
 }  // namespace hydra::hal

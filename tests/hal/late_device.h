@@ -4,13 +4,19 @@
 #ifndef HYDRA_TESTS_HAL_LATE_DEVICE_H_
 #define HYDRA_TESTS_HAL_LATE_DEVICE_H_
 
+#include <cstddef>
 #include <memory>
+#include <semaphore>
 
 #include "runtime/hal/device.h"
 
 namespace hydra::hal {
 
-std::unique_ptr<Device> MakeLateDevice(std::unique_ptr<Device> inner);
+// Each submission takes one before it starts: whoever holds them back sees what waits for what.
+using Permits = std::counting_semaphore<>;
+
+// `permits`: null for as many as are wanted; must outlive the device otherwise.
+std::unique_ptr<Device> MakeLateDevice(std::unique_ptr<Device> inner, Permits* permits = nullptr);
 
 }  // namespace hydra::hal
 

@@ -72,7 +72,10 @@ EntryInfo Accumulate() {
       {hal::CopyCommand{loss, {Region::kRecord, 64, 4}}, 0},
       {hal::CopyCommand{{Region::kInputs, 0, kIdsBytes}, {Region::kGradients, 0, kIdsBytes}}, 0}};
   entry.record[0].reduce = entry.record[1].reduce = artifact::Reduce::kMean;
-  entry.record_bytes = 128;
+  entry.record.push_back(MakeBuffer("counts", Region::kRecord, 128, ElementType::kI32, {2, 3}));
+  entry.record[2].reduce = artifact::Reduce::kSum;
+  entry.body.push_back({hal::CopyCommand{{Region::kInputs, 0, 24}, {Region::kRecord, 128, 24}}, 0});
+  entry.record_bytes = 192;
   entry.flops = 2 * kDim;
   return entry;
 }
@@ -86,12 +89,15 @@ EntryInfo Apply() {
       Matmul({Region::kConstants, kDecayOffset, kDecayBytes}, copy, kWeights, kVocab, kDim, kVocab);
   decay.accumulate = true;
   const uint32_t one = std::bit_cast<uint32_t>(1.0f);
-  entry.body = {{hal::CopyCommand{kWeights, copy}, 0},
-                {decay, 0},
-                {hal::CopyCommand{kGradients, {Region::kOptimizer, 0, kWeightBytes}}, 0},
-                {hal::FillCommand{kGradients, 0}, 0},
-                {hal::FillCommand{{Region::kRecord, 0, 4}, one}, 0},
-                {hal::FillCommand{{Region::kRecord, 64, 4}, one}, 0}};
+  entry.body = {
+      {hal::CollectiveCommand{hal::CollectiveKind::kAllReduceSum, kGradients, ElementType::kF32},
+       0},
+      {hal::CopyCommand{kWeights, copy}, 0},
+      {decay, 0},
+      {hal::CopyCommand{kGradients, {Region::kOptimizer, 0, kWeightBytes}}, 0},
+      {hal::FillCommand{kGradients, 0}, 0},
+      {hal::FillCommand{{Region::kRecord, 0, 4}, one}, 0},
+      {hal::FillCommand{{Region::kRecord, 64, 4}, one}, 0}};
   entry.record_bytes = 128;
   entry.arena_bytes = kWeightBytes;
   return entry;
@@ -146,6 +152,7 @@ std::vector<uint8_t> CommandModel() {
   info.target = "cpu";
   info.compiler_build = "test";
   info.rules = "pytorch";
+  info.precision = "f32";
   info.vocab_size = kVocab;
   info.dim = kDim;
   info.max_seq_len = 64;
@@ -184,7 +191,7 @@ std::vector<uint8_t> CommandModel() {
   plan(Region::kCache, 64);
   plan(Region::kInputs, 320);
   plan(Region::kOutputs, 4 * kLogitsBytes);
-  plan(Region::kRecord, 128);
+  plan(Region::kRecord, 192);
   plan(Region::kConstants, kConstantBytes);
   info.entries = {Accumulate(), Apply(), Eval(), Extend(4), Extend(1)};
   info.scopes = {"model"};

@@ -78,6 +78,9 @@ TEST_F(HydraRunTest, TrainsResumesAndWritesTheSameBytes) {
                            "control_state.safetensors", "model.mlir", "model.hydra"}) {
     EXPECT_TRUE(files.contains(name)) << name;
   }
+  ASSERT_EQ(Run(train + "--out $D/share --json"), 0) << errors_;
+  EXPECT_GE(Json::parse(output_)["host_share"], 0.0);
+  EXPECT_LT(Json::parse(output_)["host_share"], 1.0);
   std::string other = train;
   other.replace(other.find("--seed 5"), 8, "--seed 6");
   ASSERT_EQ(Run(other + "--out $D/other"), 0) << errors_;
@@ -157,10 +160,30 @@ TEST_F(HydraRunTest, EvaluatesInspectsMeasures) {
   ASSERT_EQ(Run("inspect $D/m.hydra --json"), 0) << errors_;
   EXPECT_EQ(Json::parse(output_)["parameter_count"], 4096);
   EXPECT_EQ(Json::parse(output_)["entries"].size(), 5u);
+  EXPECT_EQ(Json::parse(output_)["precision"], "f32");
+  const Json accumulate = Json::parse(output_)["entries"][0],
+             apply = Json::parse(output_)["entries"][1];
+  EXPECT_EQ(apply["collective_commands"], 1);
+  ASSERT_EQ(accumulate["record"].size(), 3u);
+  EXPECT_EQ(
+      accumulate["record"][0],
+      Json(
+          {{"name", "loss.total"}, {"type", "f32"}, {"shape", Json::array()}, {"reduce", "mean"}}));
+  EXPECT_EQ(accumulate["record"][2]["shape"], Json({2, 3}));
   ASSERT_EQ(Run("inspect $D/m.hydra"), 0);
   EXPECT_THAT(output_, HasSubstr("accumulate@2x8"));
+  EXPECT_THAT(output_, HasSubstr("counts        accumulate  i32   [2, 3]  sum"));
   ASSERT_EQ(Run("bench $D/m.hydra --steps 3 --json"), 0) << errors_;
   EXPECT_EQ(Json::parse(output_)["entries"].size(), 4u);
+  // In a world of one a collective does nothing, and that is counted.
+  ASSERT_EQ(Run("bench $D/m.hydra --entry train@2x8 --steps 3 --warmup 1 --profile --json"), 0)
+      << errors_;
+  uint64_t collectives = 0;
+  const Json bench = Json::parse(output_);
+  for (const Json& row : bench["entries"][0]["profile"]) {
+    if (row["kind"] == "collective") collectives += row["runs"].get<uint64_t>();
+  }
+  EXPECT_EQ(collectives, 5u);  // one run before those
   ASSERT_EQ(Run("train $D/m.hydra --dry-run --accum 3 --json"), 0) << errors_;
   EXPECT_EQ(Json::parse(output_)["accum"], 3);
   EXPECT_GT(Json::parse(output_)["tokens_per_second"], 0);

@@ -71,10 +71,11 @@ hydra.model @experts attributes {vocab_size = 8, dim = 4, max_seq_len = 8} {
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
   %1 = hydra.blocks %0 count 3 as "layers" : tensor<?x?x4xf32> {
   ^bb0(%x: tensor<?x?x4xf32>):
-    // expected-error@+1 {{'hydra.experts' op is not lowered yet: mixtures of experts come with the routing modes}}
+    // expected-error@+1 {{'hydra.experts' op expected one hydra.mlp as the body of an expert}}
     %2 = hydra.experts %x experts 2 layers 1 : tensor<?x?x4xf32> {
     ^bb0(%y: tensor<?x?x4xf32>):
-      %m = hydra.mlp %y {name = "", hidden = 3} : tensor<?x?x4xf32>
+      %n = hydra.norm %y "inner" : tensor<?x?x4xf32>
+      %m = hydra.mlp %n {name = "", hidden = 3} : tensor<?x?x4xf32>
       hydra.yield %m : tensor<?x?x4xf32>
     }
     hydra.yield %2 : tensor<?x?x4xf32>

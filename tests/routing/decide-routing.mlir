@@ -1,21 +1,22 @@
-// Which mode a module gets: nobody asked, fixed, and modes that are not lowered yet.
+// Which mode a module gets: nobody asked, or one of the three.
 // RUN: hydra-opt %s --hydra-decide-routing 2>&1 | FileCheck %s
 // RUN: hydra-opt %s --hydra-decide-routing=mode=fixed 2>&1 | FileCheck %s --check-prefix=FIXED
-// RUN: not hydra-opt %s --hydra-decide-routing=mode=dynamic 2>&1 | FileCheck %s --check-prefix=REFUSED
-// RUN: not hydra-opt %s --hydra-decide-routing=mode=static 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: hydra-opt %s --hydra-decide-routing=mode=dynamic 2>&1 | FileCheck %s --check-prefix=DYNAMIC
+// RUN: hydra-opt %s --hydra-decide-routing=mode=static 2>&1 | FileCheck %s --check-prefix=STATIC
 // RUN: not hydra-opt %s --hydra-decide-routing=mode=fast 2>&1 | FileCheck %s --check-prefix=MODE
 
-// CHECK: decide-routing.mlir:27:{{.*}} warning: compiled at fixed depth, since routing modes are not lowered yet (the model asks for hydra.routing = "static")
+// CHECK: decide-routing.mlir:28:{{.*}} warning: compiled at fixed depth, since no routing mode was chosen (the model asks for hydra.routing = "static")
 // CHECK: note: adaptive recursion: every token makes all 2 passes
-// CHECK: decide-routing.mlir:29:{{.*}} note: depth routing: every token takes part
+// CHECK: decide-routing.mlir:30:{{.*}} note: depth routing: every token takes part
 // CHECK: note: the routing mode fixed compiles the same without this warning
 // CHECK: module attributes {hydra.routing = "fixed"}
 
 // FIXED-NOT: warning
 // FIXED: module attributes {hydra.routing = "fixed"}
-
-// REFUSED: decide-routing.mlir:27:{{.*}} error: 'hydra.recursion' op cannot be compiled with {{static|dynamic}} routing: that is not lowered yet; compile at fixed depth instead
-// REFUSED: decide-routing.mlir:29:{{.*}} error: 'hydra.depth_routing' op cannot be compiled with
+// DYNAMIC-NOT: warning
+// DYNAMIC: module attributes {hydra.routing = "dynamic"}
+// STATIC-NOT: warning
+// STATIC: module attributes {hydra.routing = "static"}
 
 // MODE: expected the routing mode fixed, static or dynamic, found 'fast'
 

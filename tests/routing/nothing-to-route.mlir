@@ -1,5 +1,5 @@
 // What does not depend on the mode compiles under every mode, without an attribute or a warning: fixed
-// recursion, one pass, and depth routing in blocks of which none has a router.
+// recursion, and depth routing in blocks of which none has a router.
 // RUN: hydra-opt %s --hydra-decide-routing=mode=dynamic 2>&1 | FileCheck %s
 // RUN: hydra-opt %s --hydra-decide-routing 2>&1 | FileCheck %s
 
@@ -17,7 +17,7 @@ func.func @f(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
       }
       hydra.yield %d : tensor<?x?x4xf32>
     }
-    %o = hydra.recursion %r passes 1 : tensor<?x?x4xf32> {
+    %o = hydra.recursion %r passes 1 {adaptive = false} : tensor<?x?x4xf32> {
     ^bb1(%s: tensor<?x?x4xf32>):
       hydra.yield %s : tensor<?x?x4xf32>
     }

@@ -91,6 +91,34 @@ class IncludeTest(unittest.TestCase):
             self.assertEqual(run("check_includes.py", root)[0], 1)
 
 
+class DeviceMemoryTest(unittest.TestCase):
+    DEVICE = ("// D.\nclass Buffer {\n public:\n  virtual ~Buffer() = default;\n"
+              "  virtual uint64_t bytes() const = 0;\n};\n")
+
+    def check(self, files, *expected):
+        with Tree({"runtime/hal/device.h": self.DEVICE, "tools/hydra-run/main.cc": "// M.\n",
+                   "runtime/hal/cpu/memory.cc": "// M.\nHostBuffer b; b.host_data();\n",
+                   **files}) as root:
+            code, output = run("check_device_memory.py", root)
+        self.assertEqual(code, 1 if expected else 0, output)
+        for text in expected:
+            self.assertIn(text, output)
+
+    def test_drivers_may(self):
+        self.check({})
+
+    def test_nobody_above_may(self):
+        self.check({"runtime/exec/e.cc": "// E.\nreturn buffer.host_data();\n"},
+                   "runtime/exec/e.cc:2: ", "host_data")
+        self.check({"tools/hydra-run/t.cc": "// T.\nauto& b = static_cast<hal::cpu::HostBuffer&>(x);\n"},
+                   "tools/hydra-run/t.cc:2: ")
+
+    def test_the_interface_has_no_address(self):
+        self.check({"runtime/hal/device.h": self.DEVICE.replace("bytes()", "*data()")},
+                   "runtime/hal/device.h:1: Buffer hands out an address")
+        self.check({"runtime/hal/device.h": "// D.\n"}, "expected class Buffer")
+
+
 class FileTest(unittest.TestCase):
     def check(self, files, *expected):
         with Tree(files) as root:

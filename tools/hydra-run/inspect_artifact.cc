@@ -186,10 +186,10 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
                   info.parameters.size(), " tensors, rules ", info.rules, "\nformat      ",
                   info.version_major, ".", info.version_minor, "\ntarget      ", info.target, " (",
-                  absl::StrJoin(info.isa_levels, ", "), ")\ncompiler    ", info.compiler_build,
-                  "\nvocabulary  ", info.vocab_size, "\ncache       ", info.cache_len,
-                  " positions\nkernels     ", info.kernels.size(), "\n", RoutingText(settings),
-                  "\n");
+                  absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
+                  "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
+                  "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
+                  "\n", RoutingText(settings), "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));
@@ -201,6 +201,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"model", info.model},
                  {"rules", info.rules},
                  {"target", info.target},
+                 {"precision", info.precision},
                  {"settings", settings ? CopyOf(settings->root()) : Json(nullptr)},
                  {"isa_levels", info.isa_levels},
                  {"compiler", info.compiler_build},

@@ -47,6 +47,11 @@ std::string Progress::Describe(const train::StepReport& report) const {
 }
 
 void Progress::OnStep(const train::StepReport& report) {
+  if (warm_) {
+    seconds_ += report.seconds;
+    device_seconds_ += report.device_seconds;
+  }
+  warm_ = true;
   seconds_per_step_ =
       seconds_per_step_ == 0 ? report.seconds : 0.9 * seconds_per_step_ + 0.1 * report.seconds;
   // The lines stay, on a terminal too: the bar only shows what is between them.

@@ -23,6 +23,10 @@ class Progress final : public train::TrainObserver {
   void OnWarning(const std::string& message) override;
   void OnEnd() override;
 
+  // Share of the steps' time in which the device had nothing to do: what the host costs. 0 before
+  // there were two steps.
+  double host_share() const { return seconds_ > 0 ? 1 - device_seconds_ / seconds_ : 0; }
+
  private:
   void Line(const std::string& text);
   std::string Describe(const train::StepReport& report) const;
@@ -31,7 +35,9 @@ class Progress final : public train::TrainObserver {
   const int64_t stop_step_;
   const int64_t log_interval_;
   int64_t total_steps_ = 0;
-  double seconds_per_step_ = 0;  // moving average
+  double seconds_per_step_ = 0;              // moving average
+  double seconds_ = 0, device_seconds_ = 0;  // of all steps but the first, which is cold
+  bool warm_ = false;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point last_drawn_;
 };

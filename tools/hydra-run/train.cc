@@ -170,7 +170,7 @@ absl::Status CheckEvaluation(const train::ExecutorEngine& engine, const data::Da
 }
 
 Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const std::string& out,
-             const train::MetricsObserver& metrics) {
+             const train::MetricsObserver& metrics, const Progress& progress) {
   const char* name = outcome == train::TrainOutcome::kFinished  ? "finished"
                      : outcome == train::TrainOutcome::kStopped ? "stopped"
                                                                 : "interrupted";
@@ -179,6 +179,7 @@ Json Summary(const train::Trainer& trainer, train::TrainOutcome outcome, const s
             {"checkpoint", trainer.last_checkpoint()},
             {"metrics", metrics.database_path()},
             {"journal", metrics.journal_path()},
+            {"host_share", progress.host_share()},
             {"out", out}};
   // An interrupted run has no result of its last step: what was measured earlier stands apart.
   const auto& evaluation = trainer.last_evaluation();
@@ -285,7 +286,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
     PrintWarning(absl::StrCat("--resume will need --data: ", written.message()));
   }
   HYDRA_ASSIGN_OR_RETURN(const train::TrainOutcome outcome, trainer.Run());
-  const Json summary = Summary(trainer, outcome, flags.out, metrics);
+  const Json summary = Summary(trainer, outcome, flags.out, metrics, progress);
   if (json) {
     PrintJson(summary);
   } else {

@@ -1,0 +1,155 @@
+#include "passes/lowering/RoutingLosses.h"
+
+#include "passes/lowering/Passes.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+static constexpr double kBaselineDecay = 0.99;
+static constexpr double kBaselineWarmup = 1000; // updates before the baseline is used
+
+Value RoutingLosses::control(StringRef name, double initial) {
+  auto type = RankedTensorType::get({}, emit.builder().getF32Type());
+  return function.addArgument(
+      location, type, BindingKind::control, name,
+      emit.builder().getNamedAttr(kInitialAttrName, emit.builder().getF64FloatAttr(initial)));
+}
+
+Value RoutingLosses::controlState(StringRef name, double initial) {
+  auto type = RankedTensorType::get({}, emit.builder().getF32Type());
+  return function.addArgument(
+      location, type, BindingKind::control_state, name,
+      emit.builder().getNamedAttr(kInitialAttrName, emit.builder().getF64FloatAttr(initial)));
+}
+
+void RoutingLosses::addToTotal(Value term, double cap, Value weight) {
+  term = emit.binary(BinaryKind::min, term, emit.scalar(cap));
+  total = emit.add(total, weight ? emit.mul(term, weight) : term);
+}
+
+Value RoutingLosses::addSum(ArrayRef<Value> values, StringRef name) {
+  Value sum;
+  for (Value value : values)
+    sum = sum ? emit.add(sum, value) : value;
+  if (!sum)
+    return sum;
+  emit.probe(sum, "loss." + name);
+  function.addResult(sum, BindingKind::output, ("loss." + name).str());
+  return sum;
+}
+
+Value RoutingLosses::updateBaseline(Value tokenLoss, Value valid) {
+  Value ema = controlState("loss_ema", 0), variance = controlState("loss_variance", 1);
+  Value steps = controlState("loss_steps", 0), known = controlState("loss_initialized", 0);
+  Value halted = controlState("halted", 0), one = emit.scalar(1);
+  auto div = [&](Value a, Value b) { return emit.binary(BinaryKind::div, a, b); };
+  auto max = [&](Value a, Value b) { return emit.binary(BinaryKind::max, a, b); };
+
+  Value count = emit.sum(valid);
+  Value mean = div(emit.sum(tokenLoss), max(count, one));
+  Value distance = emit.mul(emit.sub(tokenLoss, mean), valid);
+  Value spread =
+      div(emit.sum(emit.unary(UnaryKind::square, distance)), max(emit.sub(count, one), one));
+  // Not by a micro-batch without targets or with losses that are not finite, nor while halted.
+  Value finite = emit.binary(BinaryKind::eq, emit.sub(spread, spread), emit.scalar(0));
+  Value usable =
+      emit.mul(emit.mul(emit.binary(BinaryKind::ge, count, one), finite), emit.sub(one, halted));
+  auto moved = [&](Value old, Value sample) {
+    Value average =
+        emit.add(emit.scaled(old, kBaselineDecay), emit.scaled(sample, 1 - kBaselineDecay));
+    return emit.select(usable, emit.select(known, average, sample), old);
+  };
+  ema = moved(ema, mean);
+  variance = moved(variance, spread);
+  steps = emit.add(steps, usable);
+  function.addResult(ema, BindingKind::control_state, "loss_ema");
+  function.addResult(variance, BindingKind::control_state, "loss_variance");
+  function.addResult(steps, BindingKind::control_state, "loss_steps");
+  function.addResult(max(known, usable), BindingKind::control_state, "loss_initialized");
+
+  Value deviation = max(emit.scalar(0.01), emit.unary(UnaryKind::sqrt, variance));
+  Value edge = emit.unary(UnaryKind::tanh, div(emit.sub(tokenLoss, ema), deviation));
+  Value warm = emit.binary(BinaryKind::ge, steps, emit.scalar(kBaselineWarmup));
+  return emit.mul(edge, warm);
+}
+
+// weight * mean over valid of [ -beta label log sigmoid(s) - (1 - label) log(1 - sigmoid(s)) ],
+// label 1 at the tokens of greatest loss in each sequence.
+Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value valid) {
+  OpBuilder &builder = emit.builder();
+  int64_t sequence = emit.shapeOf(tokenLoss).back();
+  int64_t k = std::clamp<int64_t>(
+      static_cast<int64_t>(static_cast<double>(sequence) * depth.capacity), 1, sequence);
+  auto type = cast<RankedTensorType>(tokenLoss.getType());
+  Value lowest = emit.broadcast(emit.scalar(std::numeric_limits<float>::lowest()), type.getShape());
+  auto top = TopKOp::create(builder, location, emit.select(valid, tokenLoss, lowest),
+                            builder.getI64IntegerAttr(k));
+  Value label = emit.toFloat(top.getChosen());
+  double beta = std::max(1.0, static_cast<double>(sequence - k) / static_cast<double>(k));
+  Value score = emit.clamp(depth.scores, -10, 10);
+  Value missed =
+      emit.scaled(emit.mul(label, emit.softplus(emit.unary(UnaryKind::neg, score))), beta);
+  Value wrong = emit.mul(emit.sub(emit.scalar(1), label), emit.softplus(score));
+  Value sum = emit.sum(emit.mul(emit.add(missed, wrong), valid));
+  Value count = emit.binary(BinaryKind::max, emit.sum(valid), emit.scalar(1));
+  return emit.mul(emit.binary(BinaryKind::div, sum, count), depth.lossAwareWeight);
+}
+
+Value RoutingLosses::addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms) {
+  Value targets = crossEntropy.getTargets(), tokenLoss = crossEntropy.getTokenLoss();
+  Value ignored = emit.binary(BinaryKind::eq, targets, emit.integer(kIgnoredTarget));
+  Value valid = emit.sub(emit.scalar(1), emit.toFloat(ignored));
+  Value edge = updateBaseline(tokenLoss, valid);
+  SmallVector<Value> advantages;
+  for (const RecursionTerms &recursion : terms.recursions)
+    advantages.push_back(
+        emit.scaled(emit.mean(emit.mul(edge, recursion.depth)), -recursion.advantageScale));
+  for (const auto &[block, depth] : terms.depths)
+    if (depth.lossAwareWeight)
+      advantages.push_back(lossAware(depth, tokenLoss, valid));
+  return addSum(advantages, "advantage_raw");
+}
+
+void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
+                        const LossRequest &request) {
+  Value ce = crossEntropy.getLoss();
+  total = ce;
+  SmallVector<Value> balance, ponder, expertBalance, teacher;
+  for (const auto &[block, depth] : terms.depths)
+    if (depth.balance)
+      balance.push_back(depth.balance);
+  for (const RecursionTerms &recursion : terms.recursions)
+    ponder.push_back(recursion.ponder);
+  for (const ExpertTerms &layer : terms.experts) {
+    if (layer.balance)
+      expertBalance.push_back(layer.balance);
+    teacher.push_back(layer.teacher);
+  }
+  // The total comes first, though it is known last.
+  size_t totalAt = function.reserveResult();
+  function.addResult(ce, BindingKind::output, "loss.ce");
+  if (Value aux = addSum(balance, "aux"))
+    addToTotal(aux, 100, Value());
+  else if (request.routed)
+    addSum(emit.scalar(0), "aux"); // an empty sum
+  if (Value sum = addSum(ponder, "ponder"))
+    addToTotal(sum, 100, control("ponder_weight", 0.01));
+  if (Value sum = addSum(expertBalance, "moe_aux"))
+    addToTotal(sum, 100, Value());
+  if (Value sum = addSum(teacher, "moe_teacher"))
+    addToTotal(sum, 100, control("moe_teacher_weight", 0));
+  if (request.baseline)
+    if (Value raw = addAdvantage(crossEntropy, terms)) {
+      Value advantage = emit.binary(BinaryKind::min, emit.mul(raw, control("advantage_weight", 1)),
+                                    emit.scalar(10));
+      emit.probe(advantage, "loss.advantage");
+      function.addResult(advantage, BindingKind::output, "loss.advantage");
+      total = emit.add(total, advantage);
+    }
+  if (total != ce)
+    emit.probe(total, "loss.total");
+  function.setResult(totalAt, total, BindingKind::output, "loss.total");
+}

@@ -1,0 +1,49 @@
+// What routers leave for the losses of a training step (model.md 7-10) and for the host. Private to
+// this folder.
+#ifndef HYDRA_PASSES_LOWERING_ROUTINGTERMS_H
+#define HYDRA_PASSES_LOWERING_ROUTINGTERMS_H
+
+#include "dialects/hydra/HydraDialect.h"
+
+#include <map>
+#include <string>
+
+namespace mlir::hydra {
+
+// Of the depth router of one block.
+struct DepthTerms {
+  Value balance; // weighted loss; null if its weight is 0. Of the path that came first (Q10)
+  Value scores;  // [B, S] of the latest call, in the order of tokens
+  double capacity = 1.0;
+  Value lossAwareWeight; // null: the loss-aware term is off
+};
+
+// Of one adaptive recursion.
+struct RecursionTerms {
+  Value depth;  // [B, S]: p (R - 1)
+  Value ponder; // times the blend
+  double advantageScale = 0.1;
+};
+
+// Of one expert layer.
+struct ExpertTerms {
+  Value balance; // weighted loss; null if its weight is 0
+  Value teacher;
+};
+
+// What the host wants to know of the routing: i32, one number per pass or expert.
+struct RoutingCount {
+  std::string name; // of the output, e.g. route.mor.0.tokens
+  Value tokens;
+};
+
+struct RoutingTerms {
+  std::map<int64_t, DepthTerms> depths; // by block
+  SmallVector<RecursionTerms> recursions;
+  SmallVector<ExpertTerms> experts;
+  SmallVector<RoutingCount> counts;
+};
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_PASSES_LOWERING_ROUTINGTERMS_H
