@@ -19,8 +19,7 @@ LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
   Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
 
   auto emitItem = [&](const AttentionItem &item) {
-    Value position =
-        e.scalarOperand(op.getPosition(), shape.keys - shape.queries, item.batch);
+    Value position = e.scalarOperand(op.getPosition(), shape.keys - shape.queries, item.batch);
     // Keys that query row t sees.
     auto visible = [&](Value t) {
       Value last = e.min(e.max(e.add(position, t), e.index(0)), e.index(shape.keys - 1));

@@ -138,8 +138,7 @@ LogicalResult emitCacheUpdate(CacheUpdateOp op, KernelEmitter &e) {
                                           arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
   e.loop(e.begin(), e.end(), 1, [&](Value b) {
     Value start = e.mul(b, positions * width);
-    e.ifThen(elsewhere,
-             [&] { e.copy(old, start, result, start, positions * width, e.f32()); });
+    e.ifThen(elsewhere, [&] { e.copy(old, start, result, start, positions * width, e.f32()); });
     // Tokens that stand at positions 0 .. P-1.
     Value position = e.scalarOperand(op.getPosition(), 0, b);
     Value count = e.min(e.scalarOperand(op.getCount(), 0, b), e.index(sequence));

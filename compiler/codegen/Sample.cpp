@@ -1,8 +1,9 @@
-// hydra.sample: one item is a sequence. Nothing is sorted: the least likely id that is kept is found
-// by searching its score bit by bit, and sums are of integers, so that their order does not matter.
+// hydra.sample: one item is a sequence. Nothing is sorted: the least likely id that is kept is
+// found by searching its score bit by bit, and sums are of integers, so that their order does not
+// matter.
 //
-// Scratch: a weight (i64) per id, a score (f32), later its ordered key (i32), per id, both padded to
-// whole vectors with -infinity, and the weight of all.
+// Scratch: a weight (i64) per id, a score (f32), later its ordered key (i32), per id, both padded
+// to whole vectors with -infinity, and the weight of all.
 #include "compiler/codegen/KernelEmitter.h"
 #include "dialects/hydra/SamplingWeights.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -83,8 +84,8 @@ void SampleEmitter::emitScores(Value sequence, Value length, Value ids) {
     int64_t places = tensorType(op.getHistory()).getShape()[1];
     Value history = e.mul(sequence, places);
     e.loop(e.index(0), e.min(length, e.index(places)), 1, [&](Value place) {
-      Value id = e.toIndex(
-          e.loadScalar(e.i32(), e.pointer(op.getHistory()), e.add(history, place)));
+      Value id =
+          e.toIndex(e.loadScalar(e.i32(), e.pointer(op.getHistory()), e.add(history, place)));
       Value known = both(compare(arith::CmpIPredicate::sge, id, e.index(0)), e.less(id, ids));
       e.ifThen(known, [&] {
         Value score = e.addf(e.loadScalar(e.f32(), logits, e.add(first, id)), e.real(0.0));
@@ -115,8 +116,8 @@ Value SampleEmitter::weightOf(Value scores, Value highest, Value scale) {
   Value exponent = arith::FPToSIOp::create(b, e.vector(e.i32()), n);
   exponent = arith::ExtSIOp::create(b, e.vector(e.i64()), exponent);
   constexpr int64_t kBias = 1023, kMantissa = 52;
-  Value power = arith::ShLIOp::create(b, e.add(exponent, wide(kBias + kWeightBits)),
-                                      wide(kMantissa));
+  Value power =
+      arith::ShLIOp::create(b, e.add(exponent, wide(kBias + kWeightBits)), wide(kMantissa));
   power = arith::BitcastOp::create(b, e.vector(e.f64()), power);
   Value rounded = math::RoundEvenOp::create(b, e.mulf(p, power));
   return arith::FPToSIOp::create(b, e.vector(e.i64()), rounded);
@@ -139,9 +140,7 @@ void SampleEmitter::emitWeights(Value highest) {
 void SampleEmitter::emitRestriction(Value goal, bool byWeight) {
   Value zero = wide(0), one = wide(1);
   auto measure = [&](Value block) { return byWeight ? weightsAt(block) : one; };
-  auto measured = [&](Value block, Value chosen) {
-    return e.select(chosen, measure(block), zero);
-  };
+  auto measured = [&](Value block, Value chosen) { return e.select(chosen, measure(block), zero); };
   // The largest key that reaches the goal with all above it, from its highest bit down; bits are
   // those of an unsigned number, whose order the flipped sign makes that of the keys.
   Value flip = e.integer(std::numeric_limits<int32_t>::min());
@@ -149,8 +148,7 @@ void SampleEmitter::emitRestriction(Value goal, bool byWeight) {
     return arith::ShRUIOp::create(b, e.integer(first), integer(round));
   };
   Value found = e.fold(e.index(0), e.index(32), 1, e.integer(0), [&](Value round, ValueRange t) {
-    Value candidate =
-        either(t[0], bit(round, std::numeric_limits<int32_t>::min()));
+    Value candidate = either(t[0], bit(round, std::numeric_limits<int32_t>::min()));
     Value key = e.splat(arith::XOrIOp::create(b, candidate, flip));
     Value reached = sum(overIds(zero, [&](Value block, ValueRange carried) {
       Value above = compare(arith::CmpIPredicate::sge, keysAt(block), key);
@@ -217,9 +215,7 @@ Value SampleEmitter::randomBits(Value sequence, Value length) {
   auto word = [&](Value tensor, Value offset) {
     return arith::ExtUIOp::create(b, e.i64(), e.loadScalar(e.i32(), e.pointer(tensor), offset));
   };
-  auto high = [&](Value value) -> Value {
-    return arith::ShRUIOp::create(b, value, e.index(32));
-  };
+  auto high = [&](Value value) -> Value { return arith::ShRUIOp::create(b, value, e.index(32)); };
   auto mix = [&](Value a, Value c, Value d) -> Value {
     return arith::XOrIOp::create(b, arith::XOrIOp::create(b, a, c), d);
   };
@@ -245,19 +241,21 @@ Value SampleEmitter::pick(Value random) {
   Value target = arith::MulUIExtendedOp::create(b, random, all).getHigh();
   auto passes = [&](Value sum) { return compare(arith::CmpIPredicate::sgt, sum, target); };
   // The block, then the id within it.
-  SmallVector<Value> found = overIds({e.index(0), e.index(0), e.index(0)}, [&](Value block, ValueRange carried) {
-    Value before = carried[0], after = e.add(before, sum(weightsAt(block)));
-    Value here = both(passes(after), compare(arith::CmpIPredicate::sle, before, target));
-    return SmallVector<Value>{after, e.select(here, block, carried[1]),
-                              e.select(here, before, carried[2])};
-  });
+  SmallVector<Value> found =
+      overIds({e.index(0), e.index(0), e.index(0)}, [&](Value block, ValueRange carried) {
+        Value before = carried[0], after = e.add(before, sum(weightsAt(block)));
+        Value here = both(passes(after), compare(arith::CmpIPredicate::sle, before, target));
+        return SmallVector<Value>{after, e.select(here, block, carried[1]),
+                                  e.select(here, before, carried[2])};
+      });
   Value block = found[1];
-  return e.fold(e.index(0), e.index(kLanes), 1, {found[2], block}, [&](Value lane, ValueRange carried) {
-    Value before = carried[0], id = e.add(block, lane);
-    Value after = e.add(before, e.loadScalar(e.i64(), weights, id));
-    Value here = both(passes(after), compare(arith::CmpIPredicate::sle, before, target));
-    return SmallVector<Value>{after, e.select(here, id, carried[1])};
-  })[1];
+  return e.fold(
+      e.index(0), e.index(kLanes), 1, {found[2], block}, [&](Value lane, ValueRange carried) {
+        Value before = carried[0], id = e.add(block, lane);
+        Value after = e.add(before, e.loadScalar(e.i64(), weights, id));
+        Value here = both(passes(after), compare(arith::CmpIPredicate::sle, before, target));
+        return SmallVector<Value>{after, e.select(here, id, carried[1])};
+      })[1];
 }
 
 void SampleEmitter::emitSequence(Value sequence) {
@@ -274,8 +272,8 @@ void SampleEmitter::emitSequence(Value sequence) {
     // The highest score, and whether one is NaN or +infinity.
     double infinity = std::numeric_limits<double>::infinity();
     Value none = e.splat(e.integer(0)), some = e.splat(e.integer(1));
-    SmallVector<Value> lanes = overIds(
-        {e.splat(e.real(-infinity)), none}, [&](Value block, ValueRange carried) {
+    SmallVector<Value> lanes =
+        overIds({e.splat(e.real(-infinity)), none}, [&](Value block, ValueRange carried) {
           Value scores = e.load(keys, block);
           Value bad = compare(arith::CmpFPredicate::UGE, scores, e.splat(e.real(infinity)));
           return SmallVector<Value>{e.larger(scores, carried[0]),

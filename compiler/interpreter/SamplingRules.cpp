@@ -94,14 +94,12 @@ LogicalResult interpretSample(SampleOp op, InterpreterFrame &frame) {
       if (id >= 0 && id < ids)
         scores[id] = scores[id] < 0 ? scores[id] * settings.repeatPenalty
                                     : scores[id] / settings.repeatPenalty;
-    auto word = [](double value) {
-      return static_cast<uint32_t>(static_cast<int64_t>(value));
-    };
+    auto word = [](double value) { return static_cast<uint32_t>(static_cast<int64_t>(value)); };
     ::hydra::PhiloxBlock random = ::hydra::Philox4x32(
         {0, word(static_cast<double>(length)), word(frame.get(op.getSequence())[b]), kSampleStream},
         {word(seed[2 * b]), word(seed[2 * b + 1])});
-    result[b] = static_cast<double>(
-        choose(scores, settings, (uint64_t{random[0]} << 32) | random[1]));
+    result[b] =
+        static_cast<double>(choose(scores, settings, (uint64_t{random[0]} << 32) | random[1]));
   }
   frame.set(op.getResult(), std::move(result));
   return success();

@@ -105,8 +105,7 @@ static LogicalResult interpretWindowTail(WindowTailOp op, InterpreterFrame &fram
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t batch = result.shape()[0], before = result.shape()[1];
   int64_t length = frame.get(op.getX()).shape()[1];
-  TensorValue joined =
-      withHistory(frame, op.getX(), op.getHistory(), op.getPosition(), before);
+  TensorValue joined = withHistory(frame, op.getX(), op.getHistory(), op.getPosition(), before);
   for (int64_t b = 0; b < batch; ++b) {
     int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), length, b), 0, length);
     const double *from = count == 0 ? frame.get(op.getHistory()).row(b * before)

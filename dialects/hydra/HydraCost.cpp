@@ -89,9 +89,7 @@ struct CausalConvCost : CostOpInterface::ExternalModel<CausalConvCost, CausalCon
 
 // Every logit: its weight, and what one search of the threshold looks at.
 struct SampleCost : CostOpInterface::ExternalModel<SampleCost, SampleOp> {
-  int64_t getFlops(Operation *op) const {
-    return 16 * elements(cast<SampleOp>(op).getLogits());
-  }
+  int64_t getFlops(Operation *op) const { return 16 * elements(cast<SampleOp>(op).getLogits()); }
   FusionKind getFusionKind(Operation *) const { return FusionKind::sample; }
 };
 

@@ -102,9 +102,9 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         ArrayRef<int64_t> logits = typeOf(sample.getLogits()).getShape();
         KernelWork work = oneStage(logits[0]);
         // An ordered key and a weight per id; the weight of all.
-        work.scratchBytes =
-            llvm::alignTo(logits[1], kLanes) * static_cast<int64_t>(sizeof(int32_t) + sizeof(int64_t)) +
-            static_cast<int64_t>(sizeof(int64_t));
+        work.scratchBytes = llvm::alignTo(logits[1], kLanes) *
+                                static_cast<int64_t>(sizeof(int32_t) + sizeof(int64_t)) +
+                            static_cast<int64_t>(sizeof(int64_t));
         return work;
       })
       .Case([](AttentionOp attention) {

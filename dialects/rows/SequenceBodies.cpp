@@ -25,7 +25,8 @@ Value perSequence(RowBuilder &r, Value tensor, int64_t sequence) {
 Value before(RowBuilder &r, Value old, Value position, int64_t sequence) {
   if (!position)
     return old;
-  Value begun = r.compare(arith::CmpIPredicate::sgt, perSequence(r, position, sequence), r.integer(0));
+  Value begun =
+      r.compare(arith::CmpIPredicate::sgt, perSequence(r, position, sequence), r.integer(0));
   return r.select(begun, old, r.real(0.0));
 }
 

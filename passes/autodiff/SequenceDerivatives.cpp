@@ -44,7 +44,8 @@ struct CausalConvDerivative : Derivative<CausalConvDerivative, CausalConvOp> {
       result[0] = FoldOp::create(builder, b.getLoc(), windows, width);
     }
     if (needed[1]) {
-      Value windows = UnfoldOp::create(builder, b.getLoc(), x, op.getHistory(), op.getPosition(), width);
+      Value windows =
+          UnfoldOp::create(builder, b.getLoc(), x, op.getHistory(), op.getPosition(), width);
       Value matrix = MatmulOp::create(builder, b.getLoc(), dy, windows, Value(), Value(),
                                       /*transpose_a=*/true, false, groups);
       result[1] = b.reshape(matrix, shape);
@@ -66,7 +67,8 @@ struct UnfoldDerivative : Derivative<UnfoldDerivative, UnfoldOp> {
 struct FoldDerivative : Derivative<FoldDerivative, FoldOp> {
   LogicalResult adjoint(FoldOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool>,
                         MutableArrayRef<Value> result) const {
-    result[0] = UnfoldOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(), Value(), op.getWidth());
+    result[0] =
+        UnfoldOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(), Value(), op.getWidth());
     return success();
   }
 };
@@ -83,7 +85,8 @@ struct AttentionDerivative : Derivative<AttentionDerivative, AttentionOp> {
       return op.emitOpError("has a derivative only for a whole sequence, as many queries as keys "
                             "and neither position nor count; found ")
              << queries << " queries, " << keys << " keys"
-             << (op.getPosition() ? " and a position" : "") << (op.getCount() ? " and a count" : "");
+             << (op.getPosition() ? " and a position" : "")
+             << (op.getCount() ? " and a count" : "");
     auto grad = AttentionGradOp::create(b.getBuilder(), b.getLoc(), gradients[0], op.getQ(),
                                         op.getK(), op.getV(), op.getResult(), op.getLse(),
                                         op.getHeads(), op.getKvHeads(), op.getScale());

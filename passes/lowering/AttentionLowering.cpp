@@ -56,8 +56,8 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
       std::string name = joinScope(scope, (stage + "_history_" + side).str());
       Value history = s.window > 1 ? stateArgument(name, {batch, s.window - 1, channels}) : Value();
       keepTail(name, history, value);
-      value = CausalConvOp::create(builder, loc, value, filter, history,
-                                   history ? position : Value());
+      value =
+          CausalConvOp::create(builder, loc, value, filter, history, history ? position : Value());
     }
     return value;
   };
@@ -100,8 +100,8 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
     v = cached(joinScope(scope, "value_cache"), v);
   }
 
-  auto attention =
-      AttentionOp::create(builder, loc, q, k, v, position, count, integer(s.heads), integer(s.kvHeads),
-                          number(1.0 / std::sqrt(static_cast<double>(s.headDim))));
+  auto attention = AttentionOp::create(builder, loc, q, k, v, position, count, integer(s.heads),
+                                       integer(s.kvHeads),
+                                       number(1.0 / std::sqrt(static_cast<double>(s.headDim))));
   return emit.linear(attention.getResult(), output);
 }

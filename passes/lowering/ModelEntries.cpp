@@ -83,8 +83,8 @@ private:
         emit.builder().getNamedAttr(kInitialAttrName, emit.builder().getF64FloatAttr(initial)));
   }
   Value numbers(ArrayRef<int32_t> values) {
-    auto type = RankedTensorType::get(static_cast<int64_t>(values.size()),
-                                      emit.builder().getI32Type());
+    auto type =
+        RankedTensorType::get(static_cast<int64_t>(values.size()), emit.builder().getI32Type());
     return ConstantOp::create(emit.builder(), emit.location(),
                               DenseElementsAttr::get(type, values));
   }
@@ -154,22 +154,20 @@ Value EntryBuilder::lastRows(Value x) {
                               emit.add(last, numbers(firsts)), Value());
 }
 
-// Where the projection to the vocabulary is the last op, only the last row of a sequence is projected,
-// unless all are wanted: the projection of all rows is dead then.
+// Where the projection to the vocabulary is the last op, only the last row of a sequence is
+// projected, unless all are wanted: the projection of all rows is dead then.
 void EntryBuilder::addNextToken(Value logits, ModelLowering &lowering, bool allLogits) {
   PrimitiveEmitter::Region region(emit, model.getLoc(), "sample");
   auto head = logits.getDefiningOp<MatmulOp>();
   Value last = head && entry.seq > 1 && !allLogits ? emit.linear(lastRows(head.getA()), head.getB())
-                                     : lastRows(logits);
+                                                   : lastRows(logits);
   Value history = lowering.cached("tokens", emit.reshape(tokens, {entry.batch, entry.seq, 1}));
   Type real = emit.builder().getF32Type(), integer = emit.builder().getI32Type();
   Value temperature = control("temperature", real, 0), topK = control("top_k", integer, 0),
         topP = control("top_p", real, 1), repeatPenalty = control("repeat_penalty", real, 1),
-        vocabulary =
-            control("vocabulary", integer, static_cast<double>(model.getVocabSize()));
-  Value next =
-      SampleOp::create(emit.builder(), emit.location(), last, history, position, count, seed,
-                       sequence, temperature, topK, topP, repeatPenalty, vocabulary);
+        vocabulary = control("vocabulary", integer, static_cast<double>(model.getVocabSize()));
+  Value next = SampleOp::create(emit.builder(), emit.location(), last, history, position, count,
+                                seed, sequence, temperature, topK, topP, repeatPenalty, vocabulary);
   function.addResult(next, BindingKind::output, "next_token");
   function.addResult(last, BindingKind::output, "last_logits");
 }

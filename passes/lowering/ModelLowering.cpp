@@ -168,7 +168,8 @@ Value ModelLowering::stateArgument(StringRef name, ArrayRef<int64_t> shape) {
 Value ModelLowering::cached(StringRef name, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
   ArrayRef<int64_t> shape = type.getShape();
-  type = RankedTensorType::get({shape[0], request.decoding->cache, shape[2]}, type.getElementType());
+  type =
+      RankedTensorType::get({shape[0], request.decoding->cache, shape[2]}, type.getElementType());
   Value cache = function.addArgument(emit.location(), type, BindingKind::cache, name);
   Value updated = CacheUpdateOp::create(emit.builder(), emit.location(), cache, value,
                                         request.decoding->position, request.decoding->count);

@@ -74,8 +74,8 @@ public:
   const RoutingTerms &routingTerms() const { return terms; }
   // Updated decoding state, in the order of its arguments.
   ArrayRef<NamedValue> updatedState() const { return state; }
-  // Writes the new rows of `value` [B, S, C] into the cache `name` [B, positions, C], which belongs to
-  // the decoding state.
+  // Writes the new rows of `value` [B, S, C] into the cache `name` [B, positions, C], which belongs
+  // to the decoding state.
   Value cached(StringRef name, Value value);
 
 private:

@@ -13,11 +13,11 @@ namespace hydra::generate {
 
 // The next tokens of one sequence.
 struct SequenceStep {
-  int64_t row = 0;                      // 0 .. rows() - 1; each at most once in an Extend
-  absl::Span<const int32_t> tokens;     // 1 .. largest_chunk()
-  int64_t position = 0;                 // tokens of the sequence so far; 0 begins another one
-  uint64_t seed = 0;                    // random numbers are keyed by seed,
-  uint32_t sequence = 0;                // sequence and position, not by row
+  int64_t row = 0;                   // 0 .. rows() - 1; each at most once in an Extend
+  absl::Span<const int32_t> tokens;  // 1 .. largest_chunk()
+  int64_t position = 0;              // tokens of the sequence so far; 0 begins another one
+  uint64_t seed = 0;                 // random numbers are keyed by seed,
+  uint32_t sequence = 0;             // sequence and position, not by row
 };
 
 // rows() sequences and their state (model.md 16). Not thread-safe.
@@ -39,8 +39,8 @@ class DecodeEngine {
   virtual absl::Status SetSampling(const SamplingOptions& options, int64_t vocabulary) = 0;
 
   // Appends to every sequence of `steps` and writes the token that is chosen to follow it to
-  // `next`, of as many elements. What a sequence gets does not depend on its row nor on the others. A
-  // numerical error if the logits of one are not numbers.
+  // `next`, of as many elements. What a sequence gets does not depend on its row nor on the others.
+  // A numerical error if the logits of one are not numbers.
   virtual absl::Status Extend(absl::Span<const SequenceStep> steps, absl::Span<int32_t> next) = 0;
 };
 

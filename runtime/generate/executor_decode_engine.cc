@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/match.h"
 
 namespace hydra::generate {
 namespace {
@@ -18,6 +22,14 @@ absl::Status CheckEntry(const Executor& executor, const artifact::EntryInfo& ent
                                  "an older compiler; compile the model again"));
 }
 
+// How much of the model a variant switches on (docs/contracts.md, Phases): what a model does at the
+// end of its training ranks highest.
+int Maturity(absl::string_view variant) {
+  if (absl::EndsWith(variant, "_forced")) return 0;
+  if (absl::StartsWith(variant, "adaptive")) return 3;
+  return absl::StartsWith(variant, "blend") ? 2 : 1;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Create(
@@ -26,6 +38,11 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
   for (const artifact::EntryInfo& entry : executor.info().entries) {
     if (entry.name != "extend") continue;
     HYDRA_RETURN_IF_ERROR(CheckEntry(executor, entry));
+    if (!engine->chunks_.empty()) {
+      const std::string& present = engine->chunks_.front().entry->variant;
+      if (Maturity(entry.variant) < Maturity(present)) continue;
+      if (Maturity(entry.variant) > Maturity(present)) engine->chunks_.clear();
+    }
     engine->chunks_.push_back({.entry = &entry});
   }
   if (engine->chunks_.empty()) {
@@ -66,16 +83,15 @@ absl::Status ExecutorDecodeEngine::CheckSteps(absl::Span<const SequenceStep> ste
                                        rows(), " rows"));
     }
     if (step.position + count > cache_len()) {
-      return UsageError(absl::StrCat("position ", step.position + count,
-                                     " is beyond the cache of ", cache_len(),
-                                     " positions; compile with a larger --cache"));
+      return UsageError(absl::StrCat("position ", step.position + count, " is beyond the cache of ",
+                                     cache_len(), " positions; compile with a larger --cache"));
     }
   }
   return absl::OkStatus();
 }
 
-// The smallest that takes the step, whatever the other sequences take: a matmul's bits may depend on
-// the number of its rows.
+// The smallest that takes the step, whatever the other sequences take: a matmul's bits may depend
+// on the number of its rows.
 size_t ExecutorDecodeEngine::ChunkOf(const SequenceStep& step) const {
   const auto fits = [&](const Chunk& chunk) {
     return chunk.entry->seq >= static_cast<int64_t>(step.tokens.size());
@@ -85,9 +101,8 @@ size_t ExecutorDecodeEngine::ChunkOf(const SequenceStep& step) const {
 
 absl::Status ExecutorDecodeEngine::Submit(size_t index, absl::Span<const SequenceStep> steps) {
   Chunk& chunk = chunks_[index];
-  chunk.submitted = std::any_of(steps.begin(), steps.end(), [&](const SequenceStep& step) {
-    return ChunkOf(step) == index;
-  });
+  chunk.submitted = std::any_of(steps.begin(), steps.end(),
+                                [&](const SequenceStep& step) { return ChunkOf(step) == index; });
   if (!chunk.submitted) return absl::OkStatus();
   if (chunk.launch == nullptr) HYDRA_RETURN_IF_ERROR(Prepare(chunk));
   Launch& launch = *chunk.launch;
@@ -101,8 +116,7 @@ absl::Status ExecutorDecodeEngine::Submit(size_t index, absl::Span<const Sequenc
   }
   for (const SequenceStep& step : steps) {
     if (ChunkOf(step) != index) continue;
-    std::copy(step.tokens.begin(), step.tokens.end(),
-              tokens.begin() + step.row * chunk.entry->seq);
+    std::copy(step.tokens.begin(), step.tokens.end(), tokens.begin() + step.row * chunk.entry->seq);
     position[step.row] = static_cast<int32_t>(step.position);
     count[step.row] = static_cast<int32_t>(step.tokens.size());
     seed[2 * step.row] = static_cast<int32_t>(step.seed);
@@ -150,8 +164,7 @@ absl::Status ExecutorDecodeEngine::DescribeLogits(Chunk& chunk, const SequenceSt
 }
 
 absl::Status ExecutorDecodeEngine::Prepare(Chunk& chunk) {
-  HYDRA_ASSIGN_OR_RETURN(chunk.launch,
-                         executor_.Prepare(*chunk.entry, {.fetch = {"next_token"}}));
+  HYDRA_ASSIGN_OR_RETURN(chunk.launch, executor_.Prepare(*chunk.entry, {.fetch = {"next_token"}}));
   HYDRA_ASSIGN_OR_RETURN(chunk.tokens, chunk.launch->FindInput<int32_t>("tokens"));
   HYDRA_ASSIGN_OR_RETURN(chunk.position, chunk.launch->FindInput<int32_t>("position"));
   HYDRA_ASSIGN_OR_RETURN(chunk.count, chunk.launch->FindInput<int32_t>("count"));

@@ -42,8 +42,8 @@ absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine&
 // One prompt on its way.
 class Sequence {
  public:
-  // `tokens` are those of `prompt`, the number-th. Random numbers are the prompt's own, so that prompts draw
-  // independently of each other and the same whatever stands beside them.
+  // `tokens` are those of `prompt`, the number-th. Random numbers are the prompt's own, so that
+  // prompts draw independently of each other and the same whatever stands beside them.
   Sequence(size_t number, absl::string_view prompt, std::vector<int32_t> tokens,
            const GenerateOptions& options, TextObserver& observer)
       : number_(number),
@@ -51,9 +51,8 @@ class Sequence {
         sequence_(static_cast<uint32_t>(Hash64(prompt))),
         options_(options),
         observer_(observer),
-        stream_(options.stop, [&observer, number](absl::string_view piece) {
-          observer.Text(number, piece);
-        }) {
+        stream_(options.stop,
+                [&observer, number](absl::string_view piece) { observer.Text(number, piece); }) {
     result_.prompt_tokens = static_cast<int64_t>(tokens_.size());
   }
 
@@ -62,8 +61,7 @@ class Sequence {
   // The tokens of the next step: a chunk of the prompt, or the token that was chosen.
   SequenceStep Next(int64_t row, int64_t largest_chunk) {
     if (position_ == 0) start_ = Clock::now();
-    const int64_t count =
-        std::min(largest_chunk, static_cast<int64_t>(tokens_.size()) - position_);
+    const int64_t count = std::min(largest_chunk, static_cast<int64_t>(tokens_.size()) - position_);
     return {.row = row,
             .tokens = absl::MakeConstSpan(tokens_).subspan(position_, count),
             .position = position_,
@@ -118,8 +116,7 @@ class Sequence {
 // The sequences of all prompts, checked before anything runs.
 absl::StatusOr<std::vector<std::unique_ptr<Sequence>>> MakeSequences(
     const DecodeEngine& engine, const data::Tokenizer& tokenizer,
-    absl::Span<const std::string> prompts, const GenerateOptions& options,
-    TextObserver& observer) {
+    absl::Span<const std::string> prompts, const GenerateOptions& options, TextObserver& observer) {
   std::vector<std::unique_ptr<Sequence>> sequences;
   for (size_t i = 0; i < prompts.size(); ++i) {
     HYDRA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, tokenizer.Encode(prompts[i]));
@@ -127,7 +124,8 @@ absl::StatusOr<std::vector<std::unique_ptr<Sequence>>> MakeSequences(
     if (!status.ok()) {
       return prompts.size() == 1 ? status : Annotate(status, absl::StrCat("prompt ", i + 1));
     }
-    sequences.push_back(std::make_unique<Sequence>(i, prompts[i], std::move(tokens), options, observer));
+    sequences.push_back(
+        std::make_unique<Sequence>(i, prompts[i], std::move(tokens), options, observer));
   }
   return sequences;
 }
@@ -146,9 +144,11 @@ absl::string_view StopReasonName(StopReason reason) {
   return "";
 }
 
-absl::StatusOr<std::vector<Generation>> Generate(
-    DecodeEngine& engine, const data::Tokenizer& tokenizer, absl::Span<const std::string> prompts,
-    const GenerateOptions& options, TextObserver& observer) {
+absl::StatusOr<std::vector<Generation>> Generate(DecodeEngine& engine,
+                                                 const data::Tokenizer& tokenizer,
+                                                 absl::Span<const std::string> prompts,
+                                                 const GenerateOptions& options,
+                                                 TextObserver& observer) {
   HYDRA_ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<Sequence>> sequences,
                          MakeSequences(engine, tokenizer, prompts, options, observer));
   // Ids that the tokenizer has no text for are never chosen.
@@ -160,7 +160,8 @@ absl::StatusOr<std::vector<Generation>> Generate(
   for (size_t waiting = 0;;) {
     steps.clear();
     for (size_t row = 0; row < rows.size(); ++row) {
-      if (rows[row] == nullptr && waiting < sequences.size()) rows[row] = sequences[waiting++].get();
+      if (rows[row] == nullptr && waiting < sequences.size())
+        rows[row] = sequences[waiting++].get();
       if (rows[row] == nullptr) continue;
       steps.push_back(rows[row]->Next(static_cast<int64_t>(row), engine.largest_chunk()));
     }

@@ -45,12 +45,14 @@ class TextObserver {
 // Continues every prompt with tokens that the tokenizer has text for, as many at once as the engine
 // has rows; a sequence that ends gives its row to the next prompt. Pieces of text go to
 // `observer` as they are known. Same options, weights and prompt give the same text,
-// whatever the other prompts. A usage error for an empty prompt, one that does not fit in the cache,
-// or tokens outside the model's vocabulary, before anything is emitted; a numerical one if logits are
-// not numbers.
-absl::StatusOr<std::vector<Generation>> Generate(
-    DecodeEngine& engine, const data::Tokenizer& tokenizer, absl::Span<const std::string> prompts,
-    const GenerateOptions& options, TextObserver& observer);
+// whatever the other prompts. A usage error for an empty prompt, one that does not fit in the
+// cache, or tokens outside the model's vocabulary, before anything is emitted; a numerical one if
+// logits are not numbers.
+absl::StatusOr<std::vector<Generation>> Generate(DecodeEngine& engine,
+                                                 const data::Tokenizer& tokenizer,
+                                                 absl::Span<const std::string> prompts,
+                                                 const GenerateOptions& options,
+                                                 TextObserver& observer);
 
 }  // namespace hydra::generate
 

@@ -17,8 +17,8 @@ absl::Status CheckSamplingOptions(const SamplingOptions& options) {
     return UsageError(absl::StrCat("--top-p must lie in (0, 1], found ", options.top_p));
   }
   if (!(options.repeat_penalty > 0) || !std::isfinite(options.repeat_penalty)) {
-    return UsageError(absl::StrCat("--repeat-penalty must be a positive number, found ",
-                                   options.repeat_penalty));
+    return UsageError(
+        absl::StrCat("--repeat-penalty must be a positive number, found ", options.repeat_penalty));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// How the next token is chosen. The choice itself is made on the device, by the op `sample` at the end
-// of every extend entry; its definition is in the op reference.
+// How the next token is chosen. The choice itself is made on the device, by the op `sample` at the
+// end of every extend entry; its definition is in the op reference.
 #ifndef HYDRA_RUNTIME_GENERATE_SAMPLING_H_
 #define HYDRA_RUNTIME_GENERATE_SAMPLING_H_
 

@@ -220,8 +220,8 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
       std::string name = std::string("rope") + (*inverse ? "_inverse" : "") + suffix;
       cases.push_back(make(name, function("rope", {pairs, table}, inverse, {pairs})));
       cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
-      cases.push_back(
-          make(name + "_position", function("rope", {pairs, table, tensor({2}, "i32")}, inverse, {pairs})));
+      cases.push_back(make(name + "_position",
+                           function("rope", {pairs, table, tensor({2}, "i32")}, inverse, {pairs})));
       cases.back().integers = {{0, 12}};  // the last rows of the table are repeated
     }
   }
@@ -246,9 +246,9 @@ std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
       if (from < c) {
         cases.push_back(make(name + "_history", function("shift", {x, history}, channel + "}", {x},
                                                          "%a0 history %a1")));
-        cases.push_back(make(name + "_position",
-                             function("shift", {x, history, perSequence}, channel + "}", {x},
-                                      "%a0 history %a1 position %a2")));
+        cases.push_back(
+            make(name + "_position", function("shift", {x, history, perSequence}, channel + "}",
+                                              {x}, "%a0 history %a1 position %a2")));
         cases.back().integers = {{0, 1}};
       }
     }
@@ -261,18 +261,18 @@ std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
         std::string history = tensor({2, width - 1, c});
         cases.push_back(make("unfold_history" + name, function("unfold", {x, history}, attributes,
                                                                {wide}, "%a0 history %a1")));
-        cases.push_back(make("unfold_position" + name,
-                             function("unfold", {x, history, perSequence}, attributes, {wide},
-                                      "%a0 history %a1 position %a2")));
+        cases.push_back(
+            make("unfold_position" + name, function("unfold", {x, history, perSequence}, attributes,
+                                                    {wide}, "%a0 history %a1 position %a2")));
         cases.back().integers = {{0, 1}};
       }
       cases.push_back(make("fold" + name, function("fold", {wide}, attributes, {x})));
     }
     for (int32_t count : {0, 1, 2, 3, 9}) {
       std::string history = tensor({2, 3, c});
-      cases.push_back(make("window_tail_" + number(count) + suffix,
-                           function("window_tail", {history, x, perSequence, perSequence}, "",
-                                    {history})));
+      cases.push_back(
+          make("window_tail_" + number(count) + suffix,
+               function("window_tail", {history, x, perSequence, perSequence}, "", {history})));
       cases.back().integers = {{0, 1}, {0, count}};
     }
   }
@@ -423,10 +423,9 @@ std::vector<OpCase> mlir::hydra::testing::attentionCases() {
                                     "%a0, %a1, %a2 position %a3")));
       cases.back().tolerance = 5e-6;
       cases.back().integers = {{last / 2, last}};
-      cases.push_back(
-          make("attention" + name + "_count_" + number(position),
-               function("attention", {q, k, k, perSequence, perSequence}, attributes, {q, lse},
-                        "%a0, %a1, %a2 position %a3 count %a4")));
+      cases.push_back(make("attention" + name + "_count_" + number(position),
+                           function("attention", {q, k, k, perSequence, perSequence}, attributes,
+                                    {q, lse}, "%a0, %a1, %a2 position %a3 count %a4")));
       cases.back().tolerance = 5e-6;
       cases.back().integers = {{last / 2, last}, {0, static_cast<int32_t>(s.queries)}};
       cases.back().unspecified = true;

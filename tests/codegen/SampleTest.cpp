@@ -17,9 +17,10 @@ namespace {
 constexpr int64_t kRows = 9, kPlaces = 11;
 
 std::string sampleOf(int64_t ids) {
-  std::string types = "tensor<9x" + std::to_string(ids) +
-                      "xf32>, tensor<9x11x1xi32>, tensor<9xi32>, tensor<9xi32>, tensor<9x2xi32>, "
-                      "tensor<9xi32>, tensor<f32>, tensor<i32>, tensor<f32>, tensor<f32>, tensor<i32>";
+  std::string types =
+      "tensor<9x" + std::to_string(ids) +
+      "xf32>, tensor<9x11x1xi32>, tensor<9xi32>, tensor<9xi32>, tensor<9x2xi32>, "
+      "tensor<9xi32>, tensor<f32>, tensor<i32>, tensor<f32>, tensor<f32>, tensor<i32>";
   std::string names, parameters;
   llvm::SmallVector<llvm::StringRef> parts;
   llvm::StringRef(types).split(parts, ", ");
@@ -27,8 +28,8 @@ std::string sampleOf(int64_t ids) {
     names += (i ? ", %a" : "%a") + std::to_string(i);
     parameters += (i ? ", %a" : "%a") + std::to_string(i) + ": " + type.str();
   }
-  return "func.func @f(" + parameters + ") -> tensor<9xi32> {\n  %r = hydra.sample " + names + " : (" +
-         types + ") -> tensor<9xi32>\n  return %r : tensor<9xi32>\n}";
+  return "func.func @f(" + parameters + ") -> tensor<9xi32> {\n  %r = hydra.sample " + names +
+         " : (" + types + ") -> tensor<9xi32>\n  return %r : tensor<9xi32>\n}";
 }
 
 class SampleTest : public ::testing::TestWithParam<int64_t> {
@@ -91,7 +92,8 @@ class SampleTest : public ::testing::TestWithParam<int64_t> {
     all.push_back(numbers(1, [&] { return std::array{0, 1, 2, 5, 40, -3}[random_() % 6]; }));
     all.push_back(Words::floats({oneOf({1, 1, 0.9f, 0.5f, 0.1f, 1e-6f, 1.5f})}));
     all.push_back(Words::floats({oneOf({1, 1, 1.3f, 0.7f})}));
-    all.push_back(numbers(1, [&] { return below(2) ? 1 << 20 : below(static_cast<int32_t>(ids)); }));
+    all.push_back(
+        numbers(1, [&] { return below(2) ? 1 << 20 : below(static_cast<int32_t>(ids)); }));
     return all;
   }
 

@@ -66,8 +66,7 @@ void ProgramOperations::causalConv() {
   int64_t group = text.oneOf(groups), out = group * text.oneOf<int64_t>({1, 1, 2});
   int filter = weight({out, channels / group, window});
   std::vector<int> operands = {x, filter};
-  if (window > 1 && text.chance(0.3))
-    addHistory(operands, {at(x).shape[0], window - 1, channels});
+  if (window > 1 && text.chance(0.3)) addHistory(operands, {at(x).shape[0], window - 1, channels});
   double terms = static_cast<double>(channels / group * window);
   text.emitOne("causal_conv", operands, "", {at(x).shape[0], at(x).shape[1], out},
                {.bound = at(x).bound * std::sqrt(terms)}, behind(operands, 2));
@@ -123,8 +122,8 @@ void ProgramOperations::attentionWithPosition() {
     int x = tame(full(shape));
     operands.push_back(text.emitOne("stop", {x}, "", shape, {.bound = at(x).bound}));
   }
-  std::string written = text.name(operands[0]) + ", " + text.name(operands[1]) + ", " +
-                        text.name(operands[2]);
+  std::string written =
+      text.name(operands[0]) + ", " + text.name(operands[1]) + ", " + text.name(operands[2]);
   if (text.chance(0.7)) {
     operands.push_back(text.integerArgument({batch}, 0, keys - queries));
     written += " position " + text.name(operands.back());

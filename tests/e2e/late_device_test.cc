@@ -141,7 +141,8 @@ TEST_F(LateDeviceTest, GenerationWritesTheSameText) {
     auto tokenizer = data::MakeTokenizer("byte");
     ASSERT_TRUE(tokenizer.ok());
     const auto write = [&](const std::vector<std::string>& some) {
-      const auto results = generate::Generate(**engine, **tokenizer, some, {.max_tokens = 16}, silent);
+      const auto results =
+          generate::Generate(**engine, **tokenizer, some, {.max_tokens = 16}, silent);
       EXPECT_TRUE(results.ok()) << results.status();
       if (!results.ok()) return;
       for (const generate::Generation& result : *results) texts.back().push_back(result.text);

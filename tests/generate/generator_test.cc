@@ -14,8 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// Always wants the byte after the last one, and checks that positions follow each other. Ids above 255
-// are wanted more, where they may be chosen.
+// Always wants the byte after the last one, and checks that positions follow each other. Ids above
+// 255 are wanted more, where they may be chosen.
 class Successor final : public DecodeEngine {
  public:
   Successor(int64_t chunk, int64_t cache, int64_t vocab = 256, int64_t rows = 1)

@@ -1,4 +1,5 @@
-// Settings of the choice of tokens; the choice itself is tested where it is made, with the op `sample`.
+// Settings of the choice of tokens; the choice itself is tested where it is made, with the op
+// `sample`.
 #include "runtime/generate/sampling.h"
 
 #include "gtest/gtest.h"

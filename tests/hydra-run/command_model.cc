@@ -123,10 +123,11 @@ EntryInfo Extend(int64_t seq) {
   entry.outputs = {
       MakeBuffer("last_logits", Region::kOutputs, 0, ElementType::kF32, {1, kVocab}),
       MakeBuffer("next_token", Region::kOutputs, kLogitsBytes, ElementType::kI32, {1})};
-  entry.body = {{hal::CopyCommand{{Region::kConstants, kLogitsOffset, kLogitsBytes},
-                                  {Region::kOutputs, 0, kLogitsBytes}},
-                 0},
-                {hal::CopyCommand{{Region::kInputs, 192, 4}, {Region::kOutputs, kLogitsBytes, 4}}, 0}};
+  entry.body = {
+      {hal::CopyCommand{{Region::kConstants, kLogitsOffset, kLogitsBytes},
+                        {Region::kOutputs, 0, kLogitsBytes}},
+       0},
+      {hal::CopyCommand{{Region::kInputs, 192, 4}, {Region::kOutputs, kLogitsBytes, 4}}, 0}};
   return entry;
 }
 

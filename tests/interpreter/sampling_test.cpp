@@ -36,13 +36,12 @@ class SamplingTest : public InterpreterTest {
       seed[2 * row] = static_cast<int32_t>(settings.seed);
       seed[2 * row + 1] = static_cast<int32_t>(settings.seed >> 32);
     }
-    auto outputs = runOp("hydra.sample %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10",
-                         {scores, history, position, ones, seed, sequence,
-                          TensorValue::scalar(settings.temperature),
-                          TensorValue::scalarInt(settings.topK), TensorValue::scalar(settings.topP),
-                          TensorValue::scalar(settings.repeatPenalty),
-                          TensorValue::scalarInt(settings.vocabulary)},
-                         {"tensor<" + std::to_string(count) + "xi32>"});
+    auto outputs = runOp(
+        "hydra.sample %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10",
+        {scores, history, position, ones, seed, sequence, TensorValue::scalar(settings.temperature),
+         TensorValue::scalarInt(settings.topK), TensorValue::scalar(settings.topP),
+         TensorValue::scalar(settings.repeatPenalty), TensorValue::scalarInt(settings.vocabulary)},
+        {"tensor<" + std::to_string(count) + "xi32>"});
     std::vector<int> tokens;
     for (double token : outputs["result0"].elements()) tokens.push_back(static_cast<int>(token));
     return tokens;

@@ -113,8 +113,8 @@ TEST_P(SequenceTest, HistoryIsZeroWhereASequenceBegins) {
                    {x, history, position}, {"tensor<3x2x3xf32>"})["result0"],
              floats({3, 2, 3}, {0, 0, 5, 0, 5, 6, 1, 2, 7, 2, 7, 8, 0, 0, 9, 0, 9, 10}), 0);
   TensorValue filter = floats({1, 1, 3}, {100, 10, 1});
-  expectNear(runOp("hydra.causal_conv %0, %1 history %2 position %3", {x, filter, history, position},
-                   {"tensor<3x2x1xf32>"})["result0"],
+  expectNear(runOp("hydra.causal_conv %0, %1 history %2 position %3",
+                   {x, filter, history, position}, {"tensor<3x2x1xf32>"})["result0"],
              floats({3, 2, 1}, {5, 56, 127, 278, 9, 100}), 0);
   TensorValue last = floats({3, 1, 1}, {stale, 2, 4});
   expectNear(runOp("hydra.shift %0 history %1 position %2 {from_channel = 0 : i64}",
@@ -181,7 +181,8 @@ TEST_P(SequenceTest, AttentionPositionLimitsTheKeys) {
       for (int64_t c = 0; c < 4; ++c)
         keys.row(u)[c] = values.row(u)[c] = std::numeric_limits<double>::quiet_NaN();
     auto outputs = runOp(
-        "hydra.attention %0, %1, %2 position %3 {heads = 2 : i64, kv_heads = 2 : i64, scale = 1.0 : f64}",
+        "hydra.attention %0, %1, %2 position %3 {heads = 2 : i64, kv_heads = 2 : i64, scale = 1.0 "
+        ": f64}",
         {q, keys, values, ints({1}, {static_cast<double>(position)})},
         {"tensor<1x3x4xf32>", "tensor<1x3x2xf32>"});
     Attention expected = naiveAttention(q, k, v, 2, 2, 1.0, position);
@@ -195,11 +196,12 @@ TEST_P(SequenceTest, AttentionOfSequencesOfTheirOwnLength) {
               v = randomTensor({2, 7, 4}, 26);
   // A row that is not valid may hold anything, and is left unspecified.
   for (int64_t c = 0; c < 4; ++c) q.row(5)[c] = std::numeric_limits<double>::quiet_NaN();
-  auto outputs = runOp("hydra.attention %0, %1, %2 position %3 count %4 {heads = 2 : i64, "
-                       "kv_heads = 2 : i64, scale = 1.0 : f64}",
-                       {q, k, v, ints({2}, {4, 1}), ints({2}, {3, 2})},
-                       {"tensor<2x3x4xf32>", "tensor<2x3x2xf32>"});
-  Attention late = naiveAttention(q, k, v, 2, 2, 1.0, 4), early = naiveAttention(q, k, v, 2, 2, 1.0, 1);
+  auto outputs = runOp(
+      "hydra.attention %0, %1, %2 position %3 count %4 {heads = 2 : i64, "
+      "kv_heads = 2 : i64, scale = 1.0 : f64}",
+      {q, k, v, ints({2}, {4, 1}), ints({2}, {3, 2})}, {"tensor<2x3x4xf32>", "tensor<2x3x2xf32>"});
+  Attention late = naiveAttention(q, k, v, 2, 2, 1.0, 4),
+            early = naiveAttention(q, k, v, 2, 2, 1.0, 1);
   const TensorValue& y = outputs["result0"];
   for (int64_t row = 0; row < 5; ++row)
     for (int64_t c = 0; c < 4; ++c)

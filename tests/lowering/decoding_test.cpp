@@ -83,12 +83,13 @@ TEST_P(DecodingTest, PiecesEqualTheWhole) {
 
   // Full pieces, partial ones, single tokens, and idle sequences, each at its own pace.
   std::vector<int32_t> positions(kBatch, 0);
-  const std::vector<std::vector<int32_t>> rounds = {{4, 0}, {2, 3}, {1, 1}, {0, 1}, {1, 0},
-                                                    {0, 4}, {3, 2}};
+  const std::vector<std::vector<int32_t>> rounds = {{4, 0}, {2, 3}, {1, 1}, {0, 1},
+                                                    {1, 0}, {0, 4}, {3, 2}};
   for (const std::vector<int32_t>& counts : rounds) {
     bool single = *std::max_element(counts.begin(), counts.end()) == 1;
     NamedTensors outputs = extend(single ? one : four, values, tokens, positions, counts);
-    const TensorValue &logits = outputs.at("probe/logits"), &last = outputs.at("output/last_logits"),
+    const TensorValue &logits = outputs.at("probe/logits"),
+                      &last = outputs.at("output/last_logits"),
                       &next = outputs.at("output/next_token");
     int64_t width = logits.shape()[1];
     for (int64_t b = 0; b < kBatch; ++b) {

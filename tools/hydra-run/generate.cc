@@ -141,8 +141,9 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                          generate::ExecutorDecodeEngine::Create(model.executor()));
   if (flags.rows != 0 && engine->rows() != flags.rows) {
     return UsageError(absl::StrCat("--rows ", flags.rows, ": the artifact decodes ", engine->rows(),
-                                   " sequences at once; compile it with --entry=extend@", flags.rows,
-                                   "x64 --entry=extend@", flags.rows, "x1, or drop --rows"));
+                                   " sequences at once; compile it with --entry=extend@",
+                                   flags.rows, "x64 --entry=extend@", flags.rows,
+                                   "x1, or drop --rows"));
   }
   generate::GenerateOptions options = flags.options;
   options.sampling.seed = static_cast<uint64_t>(flags.seed);
@@ -178,8 +179,9 @@ void AddGenerate(CommandLine& line) {
   command.Texts("--prompt", flags->prompts, "TEXT",
                 "the text to continue; several are decoded together, each as if alone");
   command.Text("--prompts", flags->prompts_file, "file of further prompts, one per line");
-  command.Integer("--rows", flags->rows, {.least = 0, .most = 1024},
-                  "sequences decoded at once, where MODEL has to be compiled; 0: the artifact's, or 1");
+  command.Integer(
+      "--rows", flags->rows, {.least = 0, .most = 1024},
+      "sequences decoded at once, where MODEL has to be compiled; 0: the artifact's, or 1");
   command.Integer("--tokens", options.max_tokens, {.least = 0}, "tokens to write");
   command.Number("--temperature", options.sampling.temperature, {.least = 0},
                  "spread of the choices; 0: the most likely token");
