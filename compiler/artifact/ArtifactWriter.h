@@ -3,6 +3,7 @@
 #define HYDRA_COMPILER_ARTIFACT_ARTIFACTWRITER_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "runtime/artifact/artifact.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
 #include <cstdint>
@@ -27,6 +28,7 @@ struct ArtifactMetadata {
   std::string rules;
   std::string precision = "f32"; // f32, bf16
   int64_t vocabSize = 0, dim = 0, maxSeqLen = 0, cacheLength = 0;
+  ::hydra::artifact::PhaseFacts phases;
   std::string spec;     // text of the model spec; empty: no section. So for the next two
   std::string settings; // compile settings, JSON
   std::string ledger;   // fusion decisions, JSON

@@ -228,6 +228,7 @@ FailureOr<ArtifactInfo> mlir::hydra::buildTables(ModuleOp module, ArrayRef<CodeS
   info.dim = metadata.dim;
   info.max_seq_len = metadata.maxSeqLen;
   info.cache_len = metadata.cacheLength;
+  info.phases = metadata.phases;
   for (const CodeSection &section : code)
     info.isa_levels.push_back(section.isaLevel);
   if (failed(TableBuilder(module, code, info).build()))

@@ -183,11 +183,15 @@ private:
       return fb::CreateSectionDirect(builder, static_cast<fb::SectionKind>(s.kind), s.name.c_str(),
                                      s.offset, s.bytes, s.hash_low, s.hash_high);
     });
-    return fb::CreateArtifact(builder, info.version_major, info.version_minor, model, target,
-                              levels, build, rules, info.vocab_size, info.dim, info.max_seq_len,
-                              info.cache_len, parameters, control, controlState, optimizer, cache,
-                              regions, entries, kernels, scopes, sections,
-                              static_cast<fb::Feature>(info.required_features), derived, precision);
+    const ::hydra::artifact::PhaseFacts &p = info.phases;
+    auto phases = fb::CreatePhaseFacts(
+        builder, p.adaptive, p.depth_selection, p.experts, p.experts_start_silent, p.mod_warmup,
+        p.mor_warmup, p.expert_warmup, p.forced_routing_steps, p.teacher_until_step);
+    return fb::CreateArtifact(
+        builder, info.version_major, info.version_minor, model, target, levels, build, rules,
+        info.vocab_size, info.dim, info.max_seq_len, info.cache_len, parameters, control,
+        controlState, optimizer, cache, regions, entries, kernels, scopes, sections,
+        static_cast<fb::Feature>(info.required_features), derived, precision, phases);
   }
 
   flatbuffers::FlatBufferBuilder builder;

@@ -43,6 +43,16 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
     metadata.vocabSize = integer("vocab_size");
     metadata.dim = integer("dim");
     metadata.maxSeqLen = integer("max_seq_len");
+    auto flag = [&](StringRef name) { return info.contains(name); };
+    metadata.phases = {.adaptive = flag("adaptive"),
+                       .depth_selection = flag("depth_selection"),
+                       .experts = flag("experts"),
+                       .experts_start_silent = flag("experts_start_silent"),
+                       .mod_warmup = integer("mod_warmup"),
+                       .mor_warmup = integer("mor_warmup"),
+                       .expert_warmup = integer("expert_warmup"),
+                       .forced_routing_steps = integer("forced_routing_steps"),
+                       .teacher_until_step = integer("teacher_until_step")};
   }
   return metadata;
 }

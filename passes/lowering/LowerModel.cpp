@@ -3,6 +3,7 @@
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/Passes.h"
+#include "passes/lowering/PhaseFacts.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_LOWERMODEL
@@ -109,14 +110,14 @@ private:
     StringRef name = model.getSymName();
     if (StringRef variant = variantOf(model); !variant.empty())
       name = name.drop_back(variant.size() + 1);
-    getOperation()->setAttr(
-        kModelInfoAttrName,
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("name", builder.getStringAttr(name)),
-             builder.getNamedAttr("vocab_size", model.getVocabSizeAttr()),
-             builder.getNamedAttr("dim", model.getDimAttr()),
-             builder.getNamedAttr("max_seq_len", model.getMaxSeqLenAttr()),
-             builder.getNamedAttr("rules", builder.getStringAttr(model.getRules()))}));
+    SmallVector<NamedAttribute> facts = {
+        builder.getNamedAttr("name", builder.getStringAttr(name)),
+        builder.getNamedAttr("vocab_size", model.getVocabSizeAttr()),
+        builder.getNamedAttr("dim", model.getDimAttr()),
+        builder.getNamedAttr("max_seq_len", model.getMaxSeqLenAttr()),
+        builder.getNamedAttr("rules", builder.getStringAttr(model.getRules()))};
+    appendPhaseFacts(model, facts);
+    getOperation()->setAttr(kModelInfoAttrName, builder.getDictionaryAttr(facts));
   }
 
   LogicalResult lowerFunctions() {

@@ -104,6 +104,15 @@ struct SectionInfo {
   bool operator==(const SectionInfo&) const = default;
 };
 
+// What the variant of a training step may change, and the model's own lengths of it (model.md 11).
+struct PhaseFacts {
+  bool adaptive = false, depth_selection = false, experts = false, experts_start_silent = false;
+  int64_t mod_warmup = 0, mor_warmup = 0, expert_warmup = 0;  // steps
+  int64_t forced_routing_steps = 0, teacher_until_step = 0;
+
+  bool operator==(const PhaseFacts&) const = default;
+};
+
 // Everything the flatbuffer says, as plain data.
 struct ArtifactInfo {
   uint32_t version_major = 0, version_minor = 0;
@@ -111,6 +120,7 @@ struct ArtifactInfo {
   std::string model, target, compiler_build, rules, precision;
   std::vector<std::string> isa_levels;
   int64_t vocab_size = 0, dim = 0, max_seq_len = 0, cache_len = 0;
+  PhaseFacts phases;
   std::vector<ParameterInfo> parameters;
   std::vector<NamedBuffer> control, control_state, optimizer, cache, derived;
   std::array<uint64_t, hal::kRegionCount> region_bytes{};

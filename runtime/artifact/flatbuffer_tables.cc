@@ -244,6 +244,17 @@ absl::StatusOr<ArtifactInfo> ReadFlatbuffer(absl::Span<const uint8_t> bytes) {
   to.dim = from.dim();
   to.max_seq_len = from.max_seq_len();
   to.cache_len = from.cache_len();
+  if (const fb::PhaseFacts* phases = from.phases()) {
+    to.phases = {.adaptive = phases->adaptive(),
+                 .depth_selection = phases->depth_selection(),
+                 .experts = phases->experts(),
+                 .experts_start_silent = phases->experts_start_silent(),
+                 .mod_warmup = phases->mod_warmup(),
+                 .mor_warmup = phases->mor_warmup(),
+                 .expert_warmup = phases->expert_warmup(),
+                 .forced_routing_steps = phases->forced_routing_steps(),
+                 .teacher_until_step = phases->teacher_until_step()};
+  }
   HYDRA_RETURN_IF_ERROR(ReadLists(from, to));
   return to;
 }

@@ -119,7 +119,7 @@ std::vector<std::string> GoldenRun::CompileFlags(int64_t steps) const {
   if (!routed_) return {};
   std::vector<std::string> variants;
   for (int64_t i = 0; i < steps; ++i) {
-    std::string variant = PhaseOf(step_ + i).variant;
+    std::string variant(PhaseOf(step_ + i).variant);
     if (std::count(variants.begin(), variants.end(), variant) == 0)
       variants.push_back(std::move(variant));
   }

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "runtime/exec/variant_choice.h"
 
 namespace hydra::generate {
 namespace {
@@ -22,27 +22,16 @@ absl::Status CheckEntry(const Executor& executor, const artifact::EntryInfo& ent
                                  "an older compiler; compile the model again"));
 }
 
-// How much of the model a variant switches on (docs/contracts.md, Phases): what a model does at the
-// end of its training ranks highest.
-int Maturity(absl::string_view variant) {
-  if (absl::EndsWith(variant, "_forced")) return 0;
-  if (absl::StartsWith(variant, "adaptive")) return 3;
-  return absl::StartsWith(variant, "blend") ? 2 : 1;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Create(
     Executor& executor) {
   std::unique_ptr<ExecutorDecodeEngine> engine(new ExecutorDecodeEngine(executor));
+  const absl::string_view variant = VariantForUse(executor.info(), "extend");
   for (const artifact::EntryInfo& entry : executor.info().entries) {
-    if (entry.name != "extend") continue;
+    // All chunks go through one program.
+    if (entry.name != "extend" || entry.variant != variant) continue;
     HYDRA_RETURN_IF_ERROR(CheckEntry(executor, entry));
-    if (!engine->chunks_.empty()) {
-      const std::string& present = engine->chunks_.front().entry->variant;
-      if (Maturity(entry.variant) < Maturity(present)) continue;
-      if (Maturity(entry.variant) > Maturity(present)) engine->chunks_.clear();
-    }
     engine->chunks_.push_back({.entry = &entry});
   }
   if (engine->chunks_.empty()) {

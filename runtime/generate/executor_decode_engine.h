@@ -13,9 +13,9 @@ namespace hydra::generate {
 // Borrows the executor, whose parameters must have been loaded.
 class ExecutorDecodeEngine final : public DecodeEngine {
  public:
-  // Of several variants, the entries of the one with everything on. An input error if the artifact
-  // has no `extend` entry, with the flag to use, or if its entries do not choose tokens (those of
-  // older compilers).
+  // Of several variants, the entries of the one that VariantForUse names. An input error if the
+  // artifact has no `extend` entry, with the flag to use, or if its entries do not choose tokens
+  // (those of older compilers).
   static absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> Create(Executor& executor);
 
   int64_t vocab_size() const override { return executor_.info().vocab_size; }

@@ -53,6 +53,7 @@ RecursionCurriculum ChooseRecursionCurriculum(const RecursionChoice& choice) {
   const double steps = static_cast<double>(choice.max_steps);
   RecursionCurriculum result;
   result.enable_step = choice.already_enabled ? 0
+                       : choice.enable_step   ? *choice.enable_step
                                               : std::max(choice.enable_min_steps,
                                                          Truncate(choice.enable_fraction * steps));
   int64_t rampup = choice.rampup_steps;
@@ -70,6 +71,10 @@ std::optional<RecursionCurriculum> EarlyRecursion(const RecursionCurriculum& cur
                                                   double loss_ema, double threshold) {
   if (!(threshold > 0) || !(loss_ema > 0) || !(loss_ema < threshold)) return std::nullopt;
   if (step < choice.enable_min_steps || step >= current.enable_step) return std::nullopt;
+  return EarlyStart(choice, step);
+}
+
+RecursionCurriculum EarlyStart(const RecursionChoice& choice, int64_t step) {
   const int64_t rampup = std::min<int64_t>(
       1000, std::max<int64_t>(100, Truncate(0.05 * static_cast<double>(choice.max_steps))));
   return RecursionCurriculum{.enable_step = step, .rampup_steps = rampup};

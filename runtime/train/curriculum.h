@@ -36,8 +36,9 @@ bool DepthRoutingEnabled(const DepthCurriculum& curriculum, int64_t step,
                          std::optional<double> lowest_loss);
 
 struct RecursionChoice {
-  int64_t max_steps = 0;         // X
-  bool already_enabled = false;  // resuming with routing on
+  int64_t max_steps = 0;                              // X
+  bool already_enabled = false;                       // resuming with routing on
+  std::optional<int64_t> enable_step = std::nullopt;  // e, if it is given
   double enable_fraction = 0.1;
   int64_t enable_min_steps = 3000;
   int64_t rampup_steps = 5000;
@@ -51,6 +52,10 @@ RecursionCurriculum ChooseRecursionCurriculum(const RecursionChoice& choice);
 std::optional<RecursionCurriculum> EarlyRecursion(const RecursionCurriculum& current,
                                                   const RecursionChoice& choice, int64_t step,
                                                   double loss_ema, double threshold);
+
+// The curriculum of recursion that starts early at `step`: min(1000, max(100, trunc(0.05 X))) steps
+// of ramp.
+RecursionCurriculum EarlyStart(const RecursionChoice& choice, int64_t step);
 
 // Steps over which the ponder loss warms up: trunc(0.3 X).
 int64_t PonderWarmup(int64_t max_steps);

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/status.h"
+#include "runtime/train/phase.h"
 
 namespace hydra::train {
 
@@ -28,6 +29,7 @@ struct EngineFacts {
   std::map<std::string, std::string> runtime;           // hal::Device::RuntimeFacts
   int64_t vocab_size = 0;
   int64_t parameter_count = 0;  // elements
+  PhaseModel phases;            // what its steps may change
 };
 
 // A named piece of persistent state.
@@ -86,8 +88,10 @@ class TrainEngine {
   virtual absl::Status UseVariant(absl::string_view variant) = 0;
   // Memory for the batch of a micro-batch of the next step; fill it whole, then submit. Waits only
   // while steps_in_flight are unfinished.
+  // Noise is that of expert layer J in element J of the span, standard normal; none without jitter.
   struct BatchMemory {
     absl::Span<int32_t> tokens, targets;
+    absl::Span<const absl::Span<float>> noise = {};
   };
   virtual absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) = 0;
   // Starts one optimizer step, accumulate for every micro-batch, then apply, and returns before it

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/exec/variant_choice.h"
 
 namespace hydra::train {
 namespace {
@@ -13,6 +14,8 @@ using artifact::EntryInfo;
 using artifact::NamedBuffer;
 
 constexpr absl::string_view kAccumulate = "accumulate";
+// Data of named sources, which could ask for experts, do not exist yet.
+constexpr int32_t kNoExpert = -1;
 
 DType TypeOf(hal::ElementType type) {
   switch (type) {
@@ -105,6 +108,16 @@ EngineFacts FactsOf(const Executor& executor) {
     facts.runtime[fact.name] = fact.value;
   }
   facts.vocab_size = info.vocab_size;
+  const artifact::PhaseFacts& phases = info.phases;
+  facts.phases = {.adaptive = phases.adaptive,
+                  .depth_selection = phases.depth_selection,
+                  .mod_warmup = phases.mod_warmup,
+                  .mor_warmup = phases.mor_warmup,
+                  .experts = phases.experts,
+                  .experts_start_silent = phases.experts_start_silent,
+                  .expert_warmup = phases.expert_warmup,
+                  .forced_routing_steps = phases.forced_routing_steps,
+                  .teacher_until_step = phases.teacher_until_step};
   for (const artifact::ParameterInfo& parameter : info.parameters) {
     facts.parameter_count += static_cast<int64_t>(parameter.buffer.elements());
   }
@@ -184,11 +197,30 @@ absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
       executor_.PrepareStep(*plan.accumulate, static_cast<int>(micro_batches_), *apply_, options));
   HYDRA_ASSIGN_OR_RETURN(plan.tokens, launch->FindInput<int32_t>("tokens"));
   HYDRA_ASSIGN_OR_RETURN(plan.targets, launch->FindInput<int32_t>("targets"));
+  HYDRA_RETURN_IF_ERROR(FindRoutingInputs(plan, *launch));
   for (const RecordField& field : launch->record_fields()) {
     const StepField* known = FindField(fields_, field.buffer->name);
     plan.fields.push_back(static_cast<size_t>(known - fields_.data()));
   }
   plan.launch = std::move(launch);
+  return absl::OkStatus();
+}
+
+// What experts need beside the tokens.
+absl::Status ExecutorEngine::FindRoutingInputs(StepPlan& plan, Launch& launch) {
+  const auto has = [&](absl::string_view name) {
+    const std::vector<NamedBuffer>& inputs = plan.accumulate->inputs;
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const NamedBuffer& input) { return input.name == name; });
+  };
+  for (const char* name : {"forced_expert", "teacher_expert"}) {
+    if (!has(name)) continue;
+    HYDRA_ASSIGN_OR_RETURN(plan.sources.emplace_back(), launch.FindInput<int32_t>(name));
+  }
+  for (std::string name; has(name = absl::StrCat("moe_noise.", plan.noise.size()));) {
+    HYDRA_ASSIGN_OR_RETURN(plan.noise.emplace_back(), launch.FindInput<float>(name));
+  }
+  noise_.resize(std::max(noise_.size(), plan.noise.size()));
   return absl::OkStatus();
 }
 
@@ -207,6 +239,8 @@ absl::Status ExecutorEngine::FindEvaluation(const ExecutorEngineOptions& options
         eval_entry_ == nullptr || entry.batch * entry.seq > eval_entry_->batch * eval_entry_->seq;
     if (larger) eval_entry_ = &entry;
   }
+  eval_variant_ = options.variant;
+  if (eval_variant_.empty()) eval_variant_ = std::string(VariantForUse(executor_.info(), "eval"));
   const bool asked = !options.training && (options.batch != 0 || options.seq != 0);
   if (asked && eval_entry_ == nullptr) return NoSuchShape(executor_, options, "eval", present);
   return absl::OkStatus();
@@ -260,6 +294,14 @@ absl::StatusOr<TrainEngine::BatchMemory> ExecutorEngine::StageBatch(int64_t micr
   BatchMemory memory;
   HYDRA_ASSIGN_OR_RETURN(memory.tokens, plan_->launch->Stage(plan_->tokens, piece));
   HYDRA_ASSIGN_OR_RETURN(memory.targets, plan_->launch->Stage(plan_->targets, piece));
+  for (const InputSlot<int32_t>& slot : plan_->sources) {
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> expert, plan_->launch->Stage(slot, piece));
+    std::fill(expert.begin(), expert.end(), kNoExpert);
+  }
+  for (size_t layer = 0; layer < plan_->noise.size(); ++layer) {
+    HYDRA_ASSIGN_OR_RETURN(noise_[layer], plan_->launch->Stage(plan_->noise[layer], piece));
+  }
+  memory.noise = absl::MakeConstSpan(noise_).first(plan_->noise.size());
   return memory;
 }
 
@@ -292,18 +334,28 @@ absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
 absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
                                       absl::Span<const int32_t> targets,
                                       absl::Span<float> token_loss) {
-  if (eval_ == nullptr) {
-    if (eval_entry_ == nullptr) {
-      return InputError(absl::StrCat(executor_.artifact().path(),
-                                     ": has no entry 'eval'; compile with --entry=eval@BxS"));
-    }
-    HYDRA_ASSIGN_OR_RETURN(eval_, executor_.Prepare(*eval_entry_));
-    HYDRA_ASSIGN_OR_RETURN(eval_loss_, FindBuffer(eval_entry_->outputs, "token_loss", "output"));
+  HYDRA_ASSIGN_OR_RETURN(EvalPlan * plan, UseEvaluation());
+  HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("tokens", tokens));
+  HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("targets", targets));
+  HYDRA_RETURN_IF_ERROR(plan->launch->Run());
+  return plan->launch->ReadOutput(*plan->token_loss, 0, token_loss);
+}
+
+absl::StatusOr<ExecutorEngine::EvalPlan*> ExecutorEngine::UseEvaluation() {
+  if (eval_entry_ == nullptr) {
+    return InputError(absl::StrCat(executor_.artifact().path(),
+                                   ": has no entry 'eval'; compile with --entry=eval@BxS"));
   }
-  HYDRA_RETURN_IF_ERROR(eval_->SetInput("tokens", tokens));
-  HYDRA_RETURN_IF_ERROR(eval_->SetInput("targets", targets));
-  HYDRA_RETURN_IF_ERROR(eval_->Run());
-  return eval_->ReadOutput(*eval_loss_, 0, token_loss);
+  const std::string& variant = plan_ != nullptr ? plan_->accumulate->variant : eval_variant_;
+  for (EvalPlan& plan : evals_) {
+    if (plan.entry->variant == variant) return &plan;
+  }
+  HYDRA_ASSIGN_OR_RETURN(const EntryInfo* entry,
+                         executor_.FindEntry("eval", eval_batch(), eval_seq(), variant));
+  EvalPlan plan{.entry = entry};
+  HYDRA_ASSIGN_OR_RETURN(plan.launch, executor_.Prepare(*entry));
+  HYDRA_ASSIGN_OR_RETURN(plan.token_loss, FindBuffer(entry->outputs, "token_loss", "output"));
+  return &evals_.emplace_back(std::move(plan));
 }
 
 }  // namespace hydra::train

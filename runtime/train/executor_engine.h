@@ -71,7 +71,14 @@ class ExecutorEngine final : public TrainEngine {
     const artifact::EntryInfo* accumulate = nullptr;
     std::unique_ptr<Launch> launch = nullptr;
     InputSlot<int32_t> tokens = {}, targets = {};
+    std::vector<InputSlot<int32_t>> sources = {};  // experts that the batch's source asks for
+    std::vector<InputSlot<float>> noise = {};      // by expert layer
     std::vector<size_t> fields = {};  // of launch->record_fields(): their places in fields_
+  };
+  struct EvalPlan {
+    const artifact::EntryInfo* entry = nullptr;
+    std::unique_ptr<Launch> launch = nullptr;
+    const artifact::NamedBuffer* token_loss = nullptr;
   };
   struct InFlight {
     StepPlan* plan = nullptr;
@@ -81,7 +88,10 @@ class ExecutorEngine final : public TrainEngine {
       : executor_(executor), control_(std::move(control)) {}
   absl::Status FindTraining(const ExecutorEngineOptions& options);
   absl::Status PreparePlan(StepPlan& plan);
+  absl::Status FindRoutingInputs(StepPlan& plan, Launch& launch);
   absl::Status FindEvaluation(const ExecutorEngineOptions& options);
+  // The evaluation that computes what the current step plan trains.
+  absl::StatusOr<EvalPlan*> UseEvaluation();
   void DescribeState();
   absl::Status AddFields(const artifact::EntryInfo& entry);
 
@@ -94,13 +104,15 @@ class ExecutorEngine final : public TrainEngine {
   ControlBlock control_;
   hal::RecordOptions record_;
   const artifact::EntryInfo* apply_ = nullptr;
-  std::vector<StepPlan> plans_;   // one per variant, in the artifact's order
-  StepPlan* plan_ = nullptr;      // the current one
-  std::vector<InFlight> flight_;  // step n is at n mod size
+  std::vector<StepPlan> plans_;           // one per variant, in the artifact's order
+  std::vector<absl::Span<float>> noise_;  // of the batch being staged
+  StepPlan* plan_ = nullptr;              // the current one
+  std::vector<InFlight> flight_;          // step n is at n mod size
   int64_t submitted_ = 0;
+  // Evaluation in one shape: its first entry, and the variants that were used.
   const artifact::EntryInfo* eval_entry_ = nullptr;
-  std::unique_ptr<Launch> eval_;  // prepared on first use
-  const artifact::NamedBuffer* eval_loss_ = nullptr;
+  std::string eval_variant_;  // without training
+  std::vector<EvalPlan> evals_;
 };
 
 // Names and versions that decide whether two runs can be bit-identical.

@@ -11,20 +11,19 @@ double Ramp(int64_t step, int64_t length) {
                   static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, length)));
 }
 
-std::string VariantName(double blend, bool selects, bool forced) {
-  std::string name = blend <= 0 ? "fixed" : blend < 1 ? "blend" : "adaptive";
-  if (selects) name += "_mod";
-  if (forced) name += "_forced";
-  return name;
-}
+// By recursion (fixed, blend, adaptive), whether depth routing selects, whether experts are forced.
+constexpr absl::string_view kVariants[3][2][2] = {
+    {{"fixed", "fixed_forced"}, {"fixed_mod", "fixed_mod_forced"}},
+    {{"blend", "blend_forced"}, {"blend_mod", "blend_mod_forced"}},
+    {{"adaptive", "adaptive_forced"}, {"adaptive_mod", "adaptive_mod_forced"}}};
 
 }  // namespace
 
-std::vector<std::pair<const char*, double>> Phase::Controls(double advantage_multiplier) const {
-  return {{"mor_blend", mor_blend},
-          {"mor_ponder_warmup", ponder_warmup},
-          {"advantage_weight", advantage_ramp * advantage_multiplier},
-          {"moe_ramp", expert_ramp}};
+std::array<Phase::Control, 4> Phase::Controls(double advantage_multiplier) const {
+  return {{{"mor_blend", mor_blend},
+           {"mor_ponder_warmup", ponder_warmup},
+           {"advantage_weight", advantage_ramp * advantage_multiplier},
+           {"moe_ramp", expert_ramp}}};
 }
 
 Phase PhaseAt(const PhaseModel& model, const PhaseCurriculum& curriculum, int64_t step,
@@ -37,10 +36,11 @@ Phase PhaseAt(const PhaseModel& model, const PhaseCurriculum& curriculum, int64_
     phase.expert_ramp = Ramp(step, model.expert_warmup);
   phase.teacher =
       model.experts && (model.teacher_until_step <= 0 || step < model.teacher_until_step);
-  phase.variant =
-      VariantName(phase.mor_blend,
-                  model.depth_selection && DepthRoutingEnabled(curriculum.depth, step, lowest_loss),
-                  model.experts && step < model.forced_routing_steps);
+  const int recursion = phase.mor_blend <= 0 ? 0 : phase.mor_blend < 1 ? 1 : 2;
+  const bool selects =
+      model.depth_selection && DepthRoutingEnabled(curriculum.depth, step, lowest_loss);
+  const bool forced = model.experts && step < model.forced_routing_steps;
+  phase.variant = kVariants[recursion][selects][forced];
   return phase;
 }
 

@@ -3,21 +3,22 @@
 #ifndef HYDRA_RUNTIME_TRAIN_PHASE_H_
 #define HYDRA_RUNTIME_TRAIN_PHASE_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "runtime/train/curriculum.h"
 
 namespace hydra::train {
 
-// What a model and its routing mode can change with the step.
+// What a model in its routing mode can change with the step, and over how many steps it does.
 struct PhaseModel {
-  bool adaptive = false;  // recursion whose depth a router chooses,
+  bool adaptive = false;  // recursion whose depth a router chooses
   bool depth_selection =
-      false;                  // depth routing that can select: dynamic mode, a block with a router
+      false;                  // depth routing that can select: dynamic mode, a block has a router
+  int64_t mod_warmup = 0;     // steps before depth routing selects
   int64_t mor_warmup = 1000;  // steps over which the ponder loss warms up
 
   bool experts = false;              // at least one expert layer
@@ -25,6 +26,9 @@ struct PhaseModel {
   int64_t expert_warmup = 1000;      // over so many steps
   int64_t forced_routing_steps = 0;  // before that step, experts are forced
   int64_t teacher_until_step = 0;    // from that step on, no teacher; 0: for ever
+
+  bool routes() const { return adaptive || depth_selection || experts; }
+  friend bool operator==(const PhaseModel&, const PhaseModel&) = default;
 };
 
 // When its parts switch on.
@@ -34,22 +38,23 @@ struct PhaseCurriculum {
 };
 
 struct Phase {
-  std::string variant;        // of `accumulate` and `eval`
-  double mor_blend = 0;       // a, as the variant has it
-  double ponder_warmup = 0;   // omega
-  double advantage_ramp = 0;  // ramp_adv
-  double expert_ramp = 1;     // of residual_alpha
-  bool teacher = false;       // whether a teacher expert counts
+  absl::string_view variant = "fixed";  // of `accumulate` and `eval`; static storage
+  double mor_blend = 0;                 // a, as the variant has it
+  double ponder_warmup = 0;             // omega
+  double advantage_ramp = 0;            // ramp_adv
+  double expert_ramp = 1;               // of residual_alpha
+  bool teacher = false;                 // whether a teacher expert counts
 
   // By name of the control block. A program may not have all of them. `advantage_multiplier`: mult
   // of model.md 10.
-  std::vector<std::pair<const char*, double>> Controls(double advantage_multiplier = 1) const;
+  using Control = std::pair<const char*, double>;
+  std::array<Control, 4> Controls(double advantage_multiplier = 1) const;
 
   friend bool operator==(const Phase&, const Phase&) = default;
 };
 
 // The phase of `step` (from 0). `ponder_step` is the step that the recursion routers know (Q1: 0
-// under rules = "pytorch"); `lowest_loss` as for DepthRoutingEnabled.
+// under rules = "pytorch"); `lowest_loss` as for DepthRoutingEnabled. Allocates nothing.
 Phase PhaseAt(const PhaseModel& model, const PhaseCurriculum& curriculum, int64_t step,
               int64_t ponder_step, std::optional<double> lowest_loss = std::nullopt);
 

@@ -36,6 +36,7 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
   recipe.spike_norm_ =
       NumberUnlessAuto(settings, "spike_norm").value_or(DefaultSpikeNorm(facts.parameter_count));
   recipe.spike_lr_factor_ = settings.Number("spike_lr_factor");
+  recipe.noise_seed_ = static_cast<uint64_t>(settings.Integer("seed"));
   recipe.SetClipping(settings, facts.rules == "corrected");
   recipe.controls_ = {
       {"weight_decay", settings.Number("weight_decay")},
@@ -46,8 +47,9 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
       {"spike_norm", recipe.spike_norm_},
       {"spike_lr_factor", recipe.spike_lr_factor_},
   };
-  if (!settings.automatic("mod_aux_weight")) {
-    recipe.controls_.emplace_back("mod_aux_weight", settings.Number("mod_aux_weight"));
+  recipe.controls_.emplace_back("ponder_weight", settings.Number("ponder_weight"));
+  for (const char* key : {"mod_aux_weight", "mod_loss_aware_weight", "moe_aux_weight"}) {
+    if (!settings.automatic(key)) recipe.controls_.emplace_back(key, settings.Number(key));
   }
   recipe.Describe(settings, absl::StrCat(size.from_table ? "size " : "", size.name));
   return recipe;

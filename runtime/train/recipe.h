@@ -25,6 +25,8 @@ class Recipe {
   // Initial value of the moving norm (control state `grad_norm_ema`): grad_clip / 2.
   double initial_grad_norm() const { return grad_clip_ / 2; }
 
+  // Of the noise of expert routers.
+  uint64_t noise_seed() const { return noise_seed_; }
   // Values of the control block that no step changes: all but lr and loss_scale. A program may not
   // have all of them.
   const std::vector<std::pair<const char*, double>>& controls() const { return controls_; }
@@ -43,6 +45,7 @@ class Recipe {
   double grad_clip_ = 0;
   double clip_min_ = 0, clip_max_ = 0, clip_factor_ = 0, clip_ema_decay_ = 0;
   double spike_norm_ = 0, spike_lr_factor_ = 1;
+  uint64_t noise_seed_ = 0;
   std::vector<std::pair<const char*, double>> controls_;
   std::vector<std::string> lines_, warnings_;
 };

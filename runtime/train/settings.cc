@@ -41,7 +41,8 @@ constexpr SettingSpec kTable[] = {
      "tokens per sequence; auto: 256 or the model's longest, or the artifact's"},
     {"accum", kInt, kRun, "1", kMicroBatches, "micro-batches per optimizer step"},
     {"seed", kInt, kRun, "0", kCount, "seed of weights, batches and noise"},
-    {"variant", kText, kRun, "", kAny, "program variant of the training entry; empty: the first"},
+    {"variant", kText, kRun, "", kAny,
+     "program variant of the training entry; empty: what the phase of the step asks for"},
     // Learning rate, model.md 13.
     {"size", kText, kRun, "auto", kAny,
      "row of the size table that sets lr and grad_clip (100M, 1B ...); auto: the row that the "
@@ -72,6 +73,29 @@ constexpr SettingSpec kTable[] = {
     // Losses.
     {"mod_aux_weight", kNum, kRun, "auto", kAutoWeight,
      "weight of the depth-router balance loss; auto: the model's"},
+    {"mod_loss_aware_weight", kNum, kRun, "auto", kAutoWeight,
+     "weight of the loss-aware term of depth routing; auto: the model's"},
+    {"ponder_weight", kNum, kRun, "0.01", kWeight, "weight of the ponder loss"},
+    {"mor_advantage_weight", kNum, kRun, "1", kWeight,
+     "weight of the advantage loss, beside its ramp"},
+    {"moe_aux_weight", kNum, kRun, "auto", kAutoWeight,
+     "weight of the expert balance loss; auto: the model's"},
+    // Curriculum of routing, model.md 11. Nothing of it recompiles.
+    {"mor_enable_step", kInt, kRun, "auto", kAutoWeight,
+     "step from which recursion is routed; auto: mor_enable_fraction of the run, at least "
+     "mor_enable_min_steps"},
+    {"mor_enable_fraction", kNum, kRun, "0.1", kShare, "share of the run before it"},
+    {"mor_enable_min_steps", kInt, kRun, "3000", kCount, "steps before it, at least"},
+    {"mor_enable_loss", kNum, kRun, "5", kWeight,
+     "moving cross-entropy below which it starts early; 0: never"},
+    {"mor_rampup_steps", kInt, kRun, "auto", kAutoWeight,
+     "steps over which it replaces fixed depth; 0: at once; auto: from the run's length"},
+    {"mor_warmup_steps", kInt, kRun, "auto", kAutoWeight,
+     "steps over which the ponder loss warms up; auto: 0.3 of the run"},
+    {"mod_warmup_steps", kInt, kRun, "auto", kAutoWeight,
+     "steps before depth routing selects tokens; auto: the model's"},
+    {"moe_warmup_steps", kInt, kRun, "auto", kAutoWeight,
+     "steps over which experts join the residual; auto: the model's"},
     // Host decisions that depend on results.
     {"record_lag", kInt, kRun, "auto", kLag,
      "steps between a result and the host decision that may use it; auto: 2, or 1 for rules = "

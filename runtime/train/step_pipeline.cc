@@ -5,8 +5,16 @@
 #include <utility>
 
 #include "absl/strings/strip.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/philox.h"
 
 namespace hydra::train {
+namespace {
+
+// Philox streams of expert noise, one per layer from here on.
+const uint64_t kNoiseStream = Hash64("moe_noise");
+
+}  // namespace
 
 int64_t RecordLag(const Settings& settings, absl::string_view rules) {
   if (!settings.automatic("record_lag")) return settings.Integer("record_lag");
@@ -70,10 +78,19 @@ void StepPipeline::SetControls(int64_t step) {
   if (learning_rate_) engine_->SetControl(*learning_rate_, recipe_.schedule().LearningRate(step));
 }
 
+void StepPipeline::FillNoise(int64_t step, int64_t micro,
+                             absl::Span<const absl::Span<float>> noise) const {
+  for (size_t layer = 0; layer < noise.size(); ++layer) {
+    const Philox stream(recipe_.noise_seed(), kNoiseStream + layer, static_cast<uint32_t>(step));
+    stream.FillNormal(static_cast<uint64_t>(micro) * noise[layer].size(), 0, 1, noise[layer]);
+  }
+}
+
 absl::Status StepPipeline::Submit(int64_t step) {
   for (int64_t micro = 0; micro < engine_->micro_batches(); ++micro) {
     HYDRA_ASSIGN_OR_RETURN(const TrainEngine::BatchMemory memory, engine_->StageBatch(micro));
     HYDRA_RETURN_IF_ERROR(batches_.Fill(step, micro, memory.tokens, memory.targets));
+    FillNoise(step, micro, memory.noise);
   }
   Pending& pending = pending_[static_cast<size_t>(submitted_ % lag_)];
   pending.step = step;

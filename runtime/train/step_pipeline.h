@@ -64,6 +64,8 @@ class StepPipeline {
       : engine_(&engine), recipe_(std::move(recipe)), batches_(batches), lag_(lag), pending_(lag) {}
 
   absl::Status ResolveFields();
+  // One stream per expert layer; micro-batches follow each other in it.
+  void FillNoise(int64_t step, int64_t micro, absl::Span<const absl::Span<float>> noise) const;
 
   TrainEngine* engine_;
   Recipe recipe_;

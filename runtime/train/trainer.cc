@@ -105,6 +105,11 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(lag));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
                   std::move(start.store), std::move(pipeline), std::move(records));
+  if (trainer.options_.policy == nullptr) {
+    HYDRA_ASSIGN_OR_RETURN(RoutingCurriculum curriculum,
+                           RoutingCurriculum::Create(trainer.settings_, engine));
+    trainer.curriculum_ = std::make_unique<RoutingCurriculum>(std::move(curriculum));
+  }
   HYDRA_RETURN_IF_ERROR(trainer.Start(start.checkpoint));
   for (const std::string& line : differences) trainer.Warn(line);
   for (const std::string& line : trainer.pipeline_.recipe().warnings()) trainer.Warn(line);
@@ -173,18 +178,14 @@ absl::Status Trainer::Step() {
   if (pipeline_.pending() == pipeline_.lag()) HYDRA_RETURN_IF_ERROR(TakeRecord());
   const int64_t step = next_step();
   pipeline_.SetControls(step);
-  if (options_.policy != nullptr) {
-    HYDRA_RETURN_IF_ERROR(options_.policy->Prepare(step, records_.VisibleAt(step), engine_));
-  }
+  HYDRA_RETURN_IF_ERROR(policy().Prepare(step, records_.VisibleAt(step), engine_));
   return pipeline_.Submit(step);
 }
 
 std::vector<HostModule*> Trainer::modules() {
   std::vector<HostModule*> all = {&records_, &averages_};
-  if (options_.policy != nullptr) {
-    const std::vector<HostModule*> more = options_.policy->modules();
-    all.insert(all.end(), more.begin(), more.end());
-  }
+  const std::vector<HostModule*> more = policy().modules();
+  all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
@@ -315,6 +316,9 @@ absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
       .lines = pipeline_.recipe().lines(),
       .settings_json = nlohmann::json(record_.settings)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  if (curriculum_) {
+    for (std::string& line : curriculum_->Describe()) start.lines.push_back(std::move(line));
+  }
   for (TrainObserver* observer : observers_) observer->OnStart(start);
   TrainOutcome outcome = end < steps ? TrainOutcome::kStopped : TrainOutcome::kFinished;
   while (next_step() < end) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "runtime/train/observer.h"
 #include "runtime/train/recipe.h"
 #include "runtime/train/records.h"
+#include "runtime/train/routing_curriculum.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_pipeline.h"
 #include "runtime/train/step_policy.h"
@@ -33,7 +35,8 @@ struct TrainerOptions {
   CheckpointAttachments attachments = {};
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
-  // Asked before every step; nullptr: the same variant throughout. Must outlive the trainer.
+  // Asked before every step; nullptr: the routing curriculum of the settings. Must outlive the
+  // trainer.
   StepPolicy* policy = nullptr;
   // Before the last checkpoint of a run is tried again.
   std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
@@ -88,6 +91,7 @@ class Trainer {
   void Warn(const std::string& message);
   // Everything on the host that a checkpoint keeps beside step and settings.
   std::vector<HostModule*> modules();
+  StepPolicy& policy() { return curriculum_ ? *curriculum_ : *options_.policy; }
 
   TrainEngine& engine_;
   const data::Dataset& dataset_;
@@ -99,6 +103,7 @@ class Trainer {
   StepPipeline pipeline_;
   StepRecords records_;
   LossAverages averages_;
+  std::unique_ptr<RoutingCurriculum> curriculum_;  // unless the options have a policy
   RunRecord record_;
   // Once every step in flight was read, the device's state is that of record_.
   bool state_is_whole_ = true;

@@ -185,6 +185,17 @@ class Safetensors:
         text += b" " * (-len(text) % 8)
         write(path, struct.pack("<Q", len(text)) + text + body)
 
+    def integers(self, name):
+        """Values of an I32 tensor."""
+        dtype, _, data = self.tensors[name]
+        assert dtype == "I32", f"{name} is {dtype}"
+        return array.array("i", data)
+
+    def set_integers(self, name, values):
+        dtype, shape, data = self.tensors[name]
+        assert dtype == "I32" and len(values) * 4 == len(data), name
+        self.tensors[name] = (dtype, shape, array.array("i", values).tobytes())
+
     def floats(self, name):
         """Values of an F32 tensor."""
         dtype, _, data = self.tensors[name]

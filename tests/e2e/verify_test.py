@@ -6,7 +6,14 @@ import time
 
 import support
 
-FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "04_fixed_dense_train"]
+FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "04_fixed_dense_train",
+         "05_fixed_modhard_train", "06_mor_adaptive_train", "07_mor_min1_modhard_train",
+         "08_hard_eval_oddheads", "09_static_train", "10_static_eval_oob", "11_rampup_train",
+         "12_moe_top1_train", "13_moe_top2_train", "14_moe_forced_train"]
+# Optimizer steps across the starts of recursion and depth routing.
+TRAJECTORY = "15_adamw_5steps"
+# Every kind of route tensor.
+ROUTED = "12_moe_top1_train"
 # Altered copies come from these: the quickest one, and the quickest with gradients.
 QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
 
@@ -40,8 +47,40 @@ class VerifyTest(support.EndToEndTest):
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
             stages = [check["name"] for check in entry["checks"]]
-            for stage in ("model", "routing", "fusion"):
+            for stage in ("routing", "autodiff", "fusion"):
                 self.assertIn(f"interpreter after {stage}", stages, entry["file"])
+            # Before stage routing there is fixed depth alone.
+            at_fixed_depth = entry["file"] in map(self.golden, FILES[:4])
+            self.assertEqual("interpreter after model" in stages, at_fixed_depth, entry["file"])
+
+    def test_the_optimizer_steps_pass_and_a_moved_one_fails(self):
+        report = self.run_ok("verify", self.golden(TRAJECTORY), "--json").json()
+        checks = report["files"][0]["checks"]
+        self.assertEqual([check["name"] for check in checks], ["cpu", "cpu as shipped"])
+        self.assertGreater(checks[0]["compared"], 90)
+
+        def move(values):
+            values[0] *= 1.001
+
+        for name in ("step.4.loss", "baseline.ema"):
+            result = self.call("hydra-run", "verify", self.altered(TRAJECTORY, name, move))
+            self.assertEqual(result.status, 1, result)
+            self.assertIn(name, result.out.replace(f"altered-{name}", ""), result)
+        self.fails(2, "verify", self.golden(TRAJECTORY), "--target", "interpreter",
+                   says=["optimizer steps", "--target=cpu"])
+
+    def test_one_changed_route_index_fails_and_is_named(self):
+        for name in ("route.mor.1.depth", "route.mod.1.index", "route.moe.0.index"):
+            file = support.Safetensors.load(self.golden(ROUTED))
+            values = file.integers(name)
+            values[len(values) // 2] += 1
+            file.set_integers(name, values)
+            path = self.path(f"rerouted-{name}.safetensors")
+            file.save(path)
+            result = self.call("hydra-run", "verify", path)
+            self.assertEqual(result.status, 1, result)
+            self.assertTrue(result.out.startswith(f"FAIL {path}"), result)
+            self.assertIn(f"worst {name} ", result.out, result)
 
     def test_the_line_of_a_file(self):
         result = self.run_ok("verify", self.golden(QUICK))

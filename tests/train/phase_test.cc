@@ -12,7 +12,7 @@ namespace {
 const PhaseModel kRouted{.adaptive = true, .depth_selection = true, .mor_warmup = 1000};
 
 std::string VariantAt(const PhaseModel& model, const PhaseCurriculum& curriculum, int64_t step) {
-  return PhaseAt(model, curriculum, step, 0).variant;
+  return std::string(PhaseAt(model, curriculum, step, 0).variant);
 }
 
 // The phases that golden 15 crosses: recursion from step 99 over 3 steps, depth routing from 100.

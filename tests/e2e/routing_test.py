@@ -1,0 +1,87 @@
+"""Dynamic routing through the binaries: a run whose curriculum switches on depth, recursion and
+expert routing, stopped and resumed on both sides of every switch, is the run that never stopped."""
+import json
+
+import support
+
+MODEL = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
+         "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
+         "max_seq_len": 64, "moe_enabled": True, "moe_num_experts": 2, "moe_num_layers": 1,
+         "moe_router_jitter": 0.1, "mod_loss_aware_weight": 0.1}
+STEPS = 12
+# Depth routing from step 4, recursion from step 6 with a ramp of 3, experts all along.
+CURRICULUM = ["mod_warmup_steps=4", "mor_enable_step=6", "mor_rampup_steps=3",
+              "moe_warmup_steps=8"]
+LAST = f"step-{STEPS:08d}"
+
+
+class RoutingTest(support.EndToEndTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        spec = cls.path("routed.json")
+        with open(spec, "w") as file:
+            json.dump({"model": MODEL}, file)
+        cls.artifact = cls.path("routed.hydra")
+        cls.compile(cls.artifact, "--entry=eval@2x32")
+        cls.data = cls.make_data()
+        cls.log = cls.train("whole").err
+
+    @classmethod
+    def compile(cls, artifact, *more):
+        result = cls.call("hydra-opt", cls.path("routed.json"), "--routing=dynamic",
+                          "--entry=train@2x32", *more, "-o", artifact)
+        if result.status != 0:
+            raise AssertionError(f"the routed model does not compile{result}")
+
+    @classmethod
+    def train(cls, out, *more):
+        settings = [part for setting in CURRICULUM + ["eval_interval=4"]
+                    for part in ("--set", setting)]
+        return cls.run_ok("train", cls.artifact, "--data", cls.data, "--out", cls.path(out),
+                          "--steps", STEPS, "--batch", 2, "--seq", 32, "--accum", 2, "--lr", 0.01,
+                          *settings, *more)
+
+    def checkpoint(self, out):
+        return support.files_of(self.path(out, "checkpoints", LAST))
+
+    def test_the_log_says_the_curriculum(self):
+        self.assertIn("routing: recursion from step 7, ramp over 3 steps; depth from step 5; "
+                      "experts joining over 8 steps", self.log)
+
+    def test_resumed_across_every_phase_change(self):
+        whole = self.checkpoint("whole")
+        for stop in (3, 4, 5, 6, 7, 8, 9):
+            with self.subTest(stop=stop):
+                out = f"stopped-{stop}"
+                self.train(out, "--stop-at", stop)
+                self.train(out, "--resume")
+                self.assertEqual(whole, self.checkpoint(out), f"stopped at {stop}")
+
+    def test_threads_do_not_matter(self):
+        self.train("threads", "--threads", 1)
+        self.assertEqual(self.checkpoint("whole"), self.checkpoint("threads"))
+
+    def test_the_losses_of_a_phase_are_recorded(self):
+        lines = support.read(self.path("whole", "steps.jsonl")).decode().splitlines()
+        losses = {record["step"]: record["loss"] for record in map(json.loads, lines)
+                  if record["event"] == "step"}
+        self.assertEqual(sorted(losses), list(range(1, STEPS + 1)))
+        for step, loss in losses.items():
+            self.assertGreater(loss["moe_aux"], 0, step)
+            self.assertGreater(loss["aux"], 0, step)
+        # The loss-aware term waits for recursion to start.
+        self.assertEqual(losses[6]["advantage"], 0)
+        self.assertGreater(losses[STEPS]["advantage"], 0)
+
+    def test_a_variant_that_is_not_there_is_named(self):
+        lone = self.path("lone.hydra")
+        self.compile(lone, "--variant=fixed")
+        self.fails(3, "train", lone, "--data", self.data, "--out", self.path("lone"), "--steps", 8,
+                   "--batch", 2, "--seq", 32, "--set", "mod_warmup_steps=2",
+                   says=["fixed_mod", "accumulate@2x32:fixed"])
+
+
+if __name__ == "__main__":
+    support.main(needs_compiler=True)
