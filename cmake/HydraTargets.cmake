@@ -30,6 +30,7 @@ endfunction()
 
 # hydra_test(NAME SOURCES... [DEPS ...] [LABELS ...] [SHARDS N] [ENVIRONMENT ...]): one GoogleTest binary, one ctest entry, or
 # N entries NAME.0 ... that share its tests, so that a long binary keeps all processors busy to the end.
+# TIMEOUT is for what hangs: a test must pass on a machine that is slow or has other work.
 function(hydra_test name)
   cmake_parse_arguments(ARG "COMPILER" "TIMEOUT;SHARDS" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})

@@ -75,10 +75,11 @@ Dataset::Dataset(std::string tokenizer, TokenFile train, std::optional<TokenFile
 absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
-    return InputError(absl::StrCat(directory, ": expected a data directory, found ",
-                                   fs::exists(directory, ignored) ? "something else" : "nothing",
-                                   "; make one with 'hydra-run data text FILE --out ", directory,
-                                   "'"));
+    const bool file = fs::exists(directory, ignored);
+    return InputError(
+        absl::StrCat(directory, ": expected a data directory, found ", file ? "a file" : "nothing",
+                     "; make one with 'hydra-run data text ", file ? directory : "FILE", " --out ",
+                     file ? "DIR" : directory, "'"));
   }
   HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
                          JsonDocument::ReadFile(Join(directory, kDescription)));

@@ -120,8 +120,10 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& path) {
       return InputError(
           absl::StrCat(path, ": the checkpoint is torn: ", kManifestFile, " is missing"));
     }
-    return InputError(absl::StrCat(path, ": expected a checkpoint directory with ", kManifestFile,
-                                   ", found none"));
+    return InputError(absl::StrCat(
+        path, ": expected a checkpoint, or a run that has one, found no ", kManifestFile,
+        "; 'hydra-run train' and 'hydra-run checkpoint import' make "
+        "checkpoints"));
   }
   Checkpoint checkpoint;
   checkpoint.path_ = path;

@@ -102,6 +102,29 @@ std::string CheckpointsOf(const std::string& path) {
   return "";
 }
 
+// A run is not begun in place of a file, nor inside a checkpoint or among those of another run: a
+// checkpoint with files that it does not list is refused ever after.
+absl::Status CheckRunDirectory(const std::string& out) {
+  if (!PathExists(out)) return absl::OkStatus();
+  std::error_code ignored;
+  if (!fs::is_directory(out, ignored)) {
+    return UsageError(absl::StrCat(out, ": expected a run directory or nothing yet, found ",
+                                   fs::exists(out, ignored) ? "a file" : "a link to nothing",
+                                   "; choose another --out"));
+  }
+  if (PathExists(Join(out, kManifestFile))) {
+    return UsageError(absl::StrCat(out,
+                                   ": expected a run directory, found a checkpoint; choose "
+                                   "another --out (as MODEL it gives its weights)"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(const Checkpoints inside, ListCheckpoints(out));
+  if (inside.empty()) return absl::OkStatus();
+  return UsageError(absl::StrCat(out,
+                                 ": expected a run directory, found the checkpoints of one; "
+                                 "pass --out ",
+                                 ParentDirectory(out), " for that run, or choose another"));
+}
+
 }  // namespace
 
 absl::StatusOr<Checkpoint> OpenCheckpoint(const std::string& path) {
@@ -116,6 +139,7 @@ CheckpointStore::CheckpointStore(std::string out, FileLock lock)
     : out_(std::move(out)), directory_(Join(out_, kCheckpoints)), lock_(std::move(lock)) {}
 
 absl::StatusOr<CheckpointStore> CheckpointStore::Open(const std::string& out) {
+  HYDRA_RETURN_IF_ERROR(CheckRunDirectory(out));
   HYDRA_RETURN_IF_ERROR(MakeDirectories(out));
   HYDRA_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(Join(out, kLock), "a run that trains"));
   CheckpointStore store(out, std::move(lock));

@@ -26,7 +26,8 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(const std::string& path);
 class CheckpointStore {
  public:
   // Takes the lock of the run directory `out`, makes what is missing, and removes what crashed
-  // writers left. A failure names the process that holds the lock.
+  // writers left. A failure names the process that holds the lock; a usage error refuses a file, a
+  // checkpoint, and a directory of checkpoints.
   static absl::StatusOr<CheckpointStore> Open(const std::string& out);
 
   // (step, path) of everything that has a checkpoint's name, oldest first; contents are not looked

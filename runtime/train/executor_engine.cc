@@ -33,10 +33,10 @@ DType TypeOf(hal::ElementType type) {
   return DType::kU8;
 }
 
-// "8x256" of an entry, or of what a user asked for with --batch and --seq; 0 is "any".
+// "8x256" of an entry, or of what a user asked for with --batch and --seq; "8xS" if any S will do.
 std::string ShapeText(int64_t batch, int64_t seq) {
-  const auto text = [](int64_t size) { return size == 0 ? "any" : absl::StrCat(size); };
-  return absl::StrCat(text(batch), "x", text(seq));
+  return absl::StrCat(batch == 0 ? "B" : absl::StrCat(batch), "x",
+                      seq == 0 ? "S" : absl::StrCat(seq));
 }
 
 // The refusal of a shape that no entry has: `what` is the entry's name on command lines.
@@ -49,8 +49,7 @@ absl::Status NoSuchShape(const Executor& executor, const ExecutorEngineOptions& 
                    ShapeText(options.batch, options.seq), variant, " for --batch and --seq, found ",
                    present.empty() ? absl::StrCat("no entry ", what) : absl::StrJoin(present, ", "),
                    "; choose one of these, or compile the model with --entry=", what, "@",
-                   options.batch == 0 ? "B" : absl::StrCat(options.batch), "x",
-                   options.seq == 0 ? "S" : absl::StrCat(options.seq)));
+                   ShapeText(options.batch, options.seq)));
 }
 
 // The accumulate entry of exactly this shape; 0 stands for "whatever the largest one has". The

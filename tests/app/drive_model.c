@@ -1,7 +1,8 @@
 /* Drives a model through libhydra: every function, and what each refuses.
- *   drive_model ARTIFACT [WEIGHTS.safetensors]
- * Prints one "name value" per line; ends with 1 and a line on stderr if something is not as it
- * should be. */
+ *   drive_model ARTIFACT [WEIGHTS.safetensors [TEXT]]
+ * With a text, the loss of the loaded weights on its first bytes, as windows that follow each
+ * other. Prints one "name value" per line; ends with 1 and a line on stderr if something is not as
+ * it should be. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,25 @@ static void WriteInputs(hydra_launch* launch) {
     for (uint64_t j = 0; j < tensor.bytes / 4; ++j) values[j] = (int32_t)((j + shift) * 7 % 251);
     CHECK(hydra_launch_write(launch, tensor.name, values, tensor.bytes) == HYDRA_OK);
     CHECK(hydra_launch_write(launch, tensor.name, values, tensor.bytes - 4) == HYDRA_USAGE);
+    free(values);
+  }
+}
+
+/* The next token of each byte is the byte behind it. */
+static void WriteText(hydra_launch* launch, const char* path) {
+  for (size_t i = 0; i < hydra_launch_input_count(launch); ++i) {
+    hydra_tensor tensor;
+    CHECK(hydra_launch_input(launch, i, &tensor) == HYDRA_OK);
+    int32_t* values = malloc(tensor.bytes);
+    FILE* file = fopen(path, "rb");
+    CHECK(file != NULL);
+    CHECK(strcmp(tensor.name, "targets") != 0 || fgetc(file) != EOF);
+    for (uint64_t j = 0; j < tensor.bytes / 4; ++j) {
+      values[j] = fgetc(file);
+      CHECK(values[j] != EOF);
+    }
+    fclose(file);
+    CHECK(hydra_launch_write(launch, tensor.name, values, tensor.bytes) == HYDRA_OK);
     free(values);
   }
 }
@@ -95,7 +115,7 @@ int main(int argc, char** argv) {
   hydra_model* model = (hydra_model*)1;
   hydra_launch* launch = (hydra_launch*)1;
   hydra_tensor tensor;
-  CHECK(argc == 2 || argc == 3);
+  CHECK(argc >= 2 && argc <= 4);
   CHECK(strlen(hydra_version()) > 0);
 
   CHECK(hydra_model_open("/nowhere/model.hydra", 1, &model) == HYDRA_INPUT && model == NULL);
@@ -129,11 +149,15 @@ int main(int argc, char** argv) {
 
   CHECK(hydra_model_initialize(model, 2) == HYDRA_OK);
   CHECK(Evaluate(launch) != first);
-  if (argc == 3) {
+  if (argc > 2) {
     CHECK(hydra_model_load_weights(model, argv[2]) == HYDRA_OK);
     printf("loaded %.9g\n", Evaluate(launch));
   }
   Decode(model);
+  if (argc > 3) {
+    WriteText(launch, argv[3]);
+    printf("text %.9g\n", Evaluate(launch));
+  }
   CHECK(hydra_model_load_weights(model, argv[1]) == HYDRA_INPUT);
   CHECK(hydra_model_reset_cache(model) == HYDRA_OK);
   hydra_launch_close(launch);

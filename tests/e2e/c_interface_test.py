@@ -26,6 +26,31 @@ class CInterfaceTest(support.EndToEndTest):
         self.assertLess(abs(loss - math.log(256)), 0.5)
         self.assertEqual(lines, self.drive(artifact))
 
+    def compiler(self):
+        """This build's compiler; a build without one takes that of the release build, if it is there."""
+        for place in (support.Place.bin, self.source("build", "bin")):
+            path = os.path.join(place, "hydra-opt")
+            if os.access(path, os.X_OK):
+                return path
+        return self.skipTest("there is no hydra-opt to compile the model with")
+
+    def test_the_demos_model_is_driven_as_it_was_trained(self):
+        artifact = self.path("nano.hydra")
+        subprocess.run([self.compiler(), self.source("models", "hydra-nano.mlir"), "-o", artifact,
+                        "--routing=fixed", "--entry=train@8x256", "--entry=eval@8x256"],
+                       check=True, capture_output=True, timeout=support.TIMEOUT_S)
+        data = self.make_data()
+        self.run_ok("train", artifact, "--data", data, "--out", self.path("run"), "--steps", 12,
+                    "--lr", 0.01, "--set", "warmup_steps=0")
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("w.safetensors"))
+        lines = dict(line for line in self.drive(artifact, self.path("w.safetensors"),
+                                                 self.path("data.txt")) if line[0] != "entry")
+        batch = self.run_ok("eval", self.path("run"), "--data", data, "--split", "train",
+                            "--batches", 1, "--json").json()
+        self.assertEqual(batch["tokens"], 8 * 256)
+        self.assertLess(float(lines["text"]), 4)  # untrained: ln 256 = 5.5
+        self.assertAlmostEqual(float(lines["text"]), batch["loss"], delta=1e-5)
+
     def test_only_the_interface_is_visible(self):
         library = os.path.join(os.path.dirname(support.Place.bin), "lib", "libhydra.so")
         symbols = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True,

@@ -133,6 +133,24 @@ class StartTest(support.EndToEndTest):
         self.fails(2, "train", other, "--out", out, "--resume-from", 4,
                    says=["expected an entry train@2x32", "found train@4x32"])
 
+    def test_a_run_has_a_directory_of_its_own(self):
+        run = self.copy("inhabited")
+        checkpoint = os.path.join(run, "checkpoints", "step-00000012")
+        before = support.files_of(checkpoint)
+        support.write(self.path("a-file"), b"text")
+        os.symlink("nowhere", self.path("dangling"))
+        for out, says in ((checkpoint, ["found a checkpoint", "as MODEL"]),
+                          (os.path.join(run, "checkpoints"), ["the checkpoints of one", "--out " + run]),
+                          (self.path("a-file"), ["found a file", "choose another"]),
+                          (self.path("dangling"), ["found a link to nothing", "choose another"])):
+            for more in ([], ["--resume=auto"]):
+                with self.subTest(out=out, more=more):
+                    self.fails(2, "train", self.artifact, "--data", self.data, "--out", out,
+                               "--steps", 1, *more, says=[out, *says])
+        self.assertEqual(support.files_of(checkpoint), before)
+        self.assertEqual(set(os.listdir(os.path.join(run, "checkpoints"))),
+                         set(os.listdir(self.path("whole", "checkpoints"))))
+
     # Starting from weights.
 
     def test_a_checkpoint_as_model_starts_from_its_weights(self):

@@ -168,8 +168,8 @@ TEST_P(RowTest, SwigluAndItsGradient) {
   expectDerivative(dx["result0"], in, dy, [&](const TensorValue& value) {
     return runOp("hydra.swiglu %0", {value}, {"tensor<2x3xf32>"})["result0"];
   });
-  auto bounded =
-      runOp("hydra.swiglu_grad %0, %1, %2", {dy, in, ints({1}, {1})}, {"tensor<2x6xf32>"});
+  auto bounded = runOp("hydra.swiglu_grad %0, %1, %2", {dy, in, TensorValue::scalarInt(1)},
+                       {"tensor<2x6xf32>"});
   EXPECT_FALSE(std::isnan(bounded["result0"][5]));
   EXPECT_TRUE(std::isnan(bounded["result0"][6]));
 }

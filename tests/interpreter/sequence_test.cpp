@@ -16,7 +16,7 @@ TEST_P(SequenceTest, ShiftDelaysTheUpperChannels) {
   expectNear(
       runOp("hydra.shift %0 {from_channel = 1 : i64}", {x}, {"tensor<2x2x3xf32>"})["result0"],
       floats({2, 2, 3}, {1, 0, 0, 4, 2, 3, 7, 0, 0, 10, 8, 9}), 0);
-  expectNear(runOp("hydra.shift %0, %1 {from_channel = 1 : i64}",
+  expectNear(runOp("hydra.shift %0 history %1 {from_channel = 1 : i64}",
                    {x, floats({2, 1, 2}, {20, 30, 40, 50})}, {"tensor<2x2x3xf32>"})["result0"],
              floats({2, 2, 3}, {1, 20, 30, 4, 2, 3, 7, 40, 50, 10, 8, 9}), 0);
   expectNear(runOp("hydra.shift %0 {from_channel = 1 : i64, reverse}", {x},

@@ -11,8 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "runtime/train/executor_engine.h"
-#include "tools/hydra-run/bench_batches.h"
+#include "runtime/app/measure.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -23,19 +22,7 @@ namespace {
 struct BenchFlags {
   ModelFlags model;
   std::vector<std::string> entries;  // as given with --entry
-  int64_t steps = 20;
-  int64_t warmup = 3;
-  bool profile = false;
-};
-
-struct Measurement {
-  std::string label;
-  int64_t tokens = 0;
-  uint64_t flops = 0;
-  std::vector<double> seconds;  // sorted
-  std::vector<ProfileRow> profile;
-
-  double median() const { return seconds[seconds.size() / 2]; }
+  app::MeasureOptions measure;
 };
 
 absl::StatusOr<EntryRequest> ParseEntry(const std::string& text) {
@@ -51,104 +38,8 @@ absl::StatusOr<EntryRequest> ParseEntry(const std::string& text) {
   return entry;
 }
 
-// Everything an artifact offers, each once whatever its variants. A function that is no entry of a
-// model has shape 0x0.
-std::vector<EntryRequest> EntriesOf(const artifact::ArtifactInfo& info) {
-  std::vector<EntryRequest> entries;
-  for (const artifact::EntryInfo& entry : info.entries) {
-    if (entry.name == "apply") continue;
-    entries.push_back({.name = entry.name == "accumulate" ? "train" : entry.name,
-                       .batch = entry.batch,
-                       .seq = entry.seq});
-  }
-  const auto key = [](const EntryRequest& entry) {
-    return std::tie(entry.name, entry.batch, entry.seq);
-  };
-  std::sort(entries.begin(), entries.end(),
-            [&](const auto& a, const auto& b) { return key(a) < key(b); });
-  entries.erase(std::unique(entries.begin(), entries.end(),
-                            [&](const auto& a, const auto& b) { return key(a) == key(b); }),
-                entries.end());
-  return entries;
-}
-
-std::string Label(const EntryRequest& entry) {
-  return entry.batch == 0 ? entry.name : entry.Text();
-}
-
-absl::Status Time(Launch& launch, const BenchFlags& flags, Measurement& result) {
-  for (int64_t i = 0; i < flags.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
-  for (int64_t i = 0; i < flags.steps; ++i) {
-    HYDRA_RETURN_IF_ERROR(launch.Run());
-    result.seconds.push_back(launch.seconds());
-  }
-  std::sort(result.seconds.begin(), result.seconds.end());
-  result.flops = launch.flops();
-  if (!flags.profile) return absl::OkStatus();
-  HYDRA_ASSIGN_OR_RETURN(result.profile, launch.Profile());
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted,
-                                        const BenchFlags& flags, int64_t micro_batches) {
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(model.executor(), {.batch = wanted.batch,
-                                                       .seq = wanted.seq,
-                                                       .micro_batches = micro_batches,
-                                                       .profile = flags.profile}));
-  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
-  Measurement result;
-  result.tokens = wanted.batch * wanted.seq * micro_batches;
-  HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), flags, result));
-  return result;
-}
-
-absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& wanted,
-                                         const BenchFlags& flags) {
-  // Of any variant: the first one stands for the entry.
-  const artifact::EntryInfo* entry = nullptr;
-  std::vector<std::string> present;
-  for (const EntryRequest& other : EntriesOf(model.artifact->info())) {
-    present.push_back(Label(other));
-  }
-  for (const artifact::EntryInfo& candidate : model.artifact->info().entries) {
-    const bool same = candidate.name == wanted.name && candidate.batch == wanted.batch &&
-                      candidate.seq == wanted.seq;
-    if (same && entry == nullptr) entry = &candidate;
-  }
-  if (entry == nullptr) {
-    return UsageError(absl::StrCat("--entry: expected one of ", absl::StrJoin(present, ", "),
-                                   ", found '", wanted.Text(),
-                                   "'; choose one of these or compile the model with it"));
-  }
-  LaunchOptions options;
-  options.record.profile = flags.profile;
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch,
-                         model.executor().Prepare(*entry, options));
-  for (const artifact::NamedBuffer& input : entry->inputs) {
-    if (input.type != hal::ElementType::kI32) continue;
-    HYDRA_ASSIGN_OR_RETURN(const InputSlot<int32_t> slot, launch->FindInput<int32_t>(input.name));
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> values, launch->Stage(slot));
-    if (input.name == "count") {
-      std::fill(values.begin(), values.end(), static_cast<int32_t>(wanted.seq));
-    } else if (input.name == "position") {
-      // The middle of the cache: neither the cheapest nor the dearest token.
-      const int64_t middle =
-          std::max<int64_t>(0, model.artifact->info().cache_len - wanted.seq) / 2;
-      std::fill(values.begin(), values.end(), static_cast<int32_t>(middle));
-    } else if (input.name == "tokens" || input.name == "targets") {
-      RandomTokens(model.artifact->info().vocab_size, 0, values);
-    }
-  }
-  Measurement result;
-  result.tokens = wanted.batch * wanted.seq;
-  HYDRA_RETURN_IF_ERROR(Time(*launch, flags, result));
-  return result;
-}
-
 // The dearest commands, by entry, kind and kernel; warm-up runs are among those timed.
-void PrintProfile(const Measurement& measurement) {
+void PrintProfile(const app::Measurement& measurement) {
   std::map<std::tuple<std::string, std::string, std::string>, double> sums;
   double total = 0;
   uint64_t runs = 0;
@@ -170,7 +61,7 @@ void PrintProfile(const Measurement& measurement) {
   std::printf("\n%s\n%s", measurement.label.c_str(), table.Text().c_str());
 }
 
-Json ToJson(const Measurement& measurement) {
+Json ToJson(const app::Measurement& measurement) {
   Json json{{"entry", measurement.label},
             {"tokens", measurement.tokens},
             {"flops", measurement.flops},
@@ -201,7 +92,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   request.micro_batches = request.settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   const std::vector<EntryRequest> entries =
-      flags.entries.empty() ? EntriesOf(model.artifact->info()) : request.entries;
+      flags.entries.empty() ? app::EntriesOf(model.artifact->info()) : request.entries;
   if (request.settings.given("accum") &&
       absl::c_none_of(entries, [](const EntryRequest& entry) { return entry.name == "train"; })) {
     return UsageError(
@@ -209,18 +100,14 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
         "is measured; drop it or add --entry=train@BxS");
   }
   HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
-  std::vector<Measurement> measurements;
+  std::vector<app::Measurement> measurements;
   for (const EntryRequest& entry : entries) {
-    absl::StatusOr<Measurement> measurement =
-        entry.name == "train" ? MeasureStep(model, entry, flags, request.micro_batches)
-                              : MeasureEntry(model, entry, flags);
-    if (!measurement.ok()) return measurement.status();
-    measurement->label = Label(entry);
-    measurements.push_back(*std::move(measurement));
+    HYDRA_ASSIGN_OR_RETURN(measurements.emplace_back(),
+                           app::MeasureEntry(model, entry, flags.measure, request.micro_batches));
   }
   if (json) {
     Json list = Json::array();
-    for (const Measurement& measurement : measurements) list.push_back(ToJson(measurement));
+    for (const app::Measurement& measurement : measurements) list.push_back(ToJson(measurement));
     PrintJson({{"model", model.artifact->info().model},
                {"device", model.device().description()},
                {"isa_level", model.executor().isa_level()},
@@ -229,7 +116,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
     return 0;
   }
   Table table({"entry", "median ms", "min ms", "tokens/s", "GFLOP/s"}, "lrrrr");
-  for (const Measurement& m : measurements) {
+  for (const app::Measurement& m : measurements) {
     table.Add({m.label, absl::StrFormat("%.3f", 1e3 * m.median()),
                absl::StrFormat("%.3f", 1e3 * m.seconds.front()),
                WithCommas(static_cast<int64_t>(static_cast<double>(m.tokens) / m.median())),
@@ -237,7 +124,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   }
   std::printf("%s, %s\n%s", model.artifact->info().model.c_str(),
               model.device().description().c_str(), table.Text().c_str());
-  for (const Measurement& measurement : measurements) {
+  for (const app::Measurement& measurement : measurements) {
     if (!measurement.profile.empty()) PrintProfile(measurement);
   }
   return 0;
@@ -251,9 +138,10 @@ void AddBench(CommandLine& line) {
   flags->model.Declare(command, "bench", "artifact, checkpoint or model spec", {"accum"});
   command.Texts("--entry", flags->entries, "NAME@BxS",
                 "entry to time (repeatable); default: all that the artifact has");
-  command.Integer("--steps", flags->steps, {.least = 1, .most = 10'000'000}, "measured runs");
-  command.Integer("--warmup", flags->warmup, {.least = 0}, "runs before measuring");
-  command.Flag("--profile", flags->profile, "time every command too");
+  command.Integer("--steps", flags->measure.steps, {.least = 1, .most = 10'000'000},
+                  "measured runs");
+  command.Integer("--warmup", flags->measure.warmup, {.least = 0}, "runs before measuring");
+  command.Flag("--profile", flags->measure.profile, "time every command too");
   flags->model.DeclareSetting(command, "accum");
   command.Run([flags](bool json) { return Bench(*flags, json); });
 }

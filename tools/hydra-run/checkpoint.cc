@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/app/model.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
 #include "runtime/io/output_guard.h"
@@ -13,7 +14,6 @@
 #include "runtime/train/executor_engine.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
-#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 namespace {
@@ -35,7 +35,7 @@ const FileKind kSafetensorsKind{
 absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
   HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kSafetensorsKind, flags.force));
   HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
-                         OpenCheckpointWithWarnings(flags.model));
+                         app::OpenCheckpointWithWarnings(flags.model, ConsoleNotices()));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
   HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
   std::vector<uint8_t> piece;
@@ -59,19 +59,20 @@ absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
 
 absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
   HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kCheckpointKind, flags.force));
-  ModelRequest request;
+  app::ModelRequest request;
   request.command = "checkpoint import";
+  request.notices = ConsoleNotices();
   request.model = flags.model;
-  request.entries = DefaultEntries();
-  HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
-  HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, 0));
+  request.entries = app::DefaultEntries();
+  HYDRA_ASSIGN_OR_RETURN(app::Model model, app::LoadModel(request));
+  HYDRA_RETURN_IF_ERROR(app::LoadWeights(model, flags.weights, 0));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(model.executor(), {.training = false}));
   train::RunRecord record;
   record.run_id = absl::StrCat("imported-", engine->facts().model);
   record.facts = engine->facts();
   record.settings = request.settings.RunValues();
-  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
+  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, app::AttachmentsOf(model));
   HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(flags.output)));
   HYDRA_RETURN_IF_ERROR(
       train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));

@@ -40,6 +40,8 @@ void PrintNote(absl::string_view message) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
 }
 
+app::Notices ConsoleNotices() { return {PrintNote, PrintWarning}; }
+
 void PrintJson(const Json& json) {
   const std::string text = json.Dump(2);
   std::printf("%s\n", text.c_str());

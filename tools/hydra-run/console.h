@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "runtime/app/notices.h"
 #include "runtime/base/status.h"
 #include "runtime/io/json_value.h"
 
@@ -23,6 +24,8 @@ void PrintError(const absl::Status& status);
 void PrintWarning(absl::string_view message);
 // A line on stderr.
 void PrintNote(absl::string_view message);
+// What the application says goes to the two above.
+app::Notices ConsoleNotices();
 // One JSON object on stdout.
 void PrintJson(const Json& json);
 // Everything printed so far has left the program; an error if standard output cannot be written,

@@ -3,26 +3,24 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
-#include "tools/hydra-run/bench_batches.h"
+#include "runtime/app/measure.h"
 #include "tools/hydra-run/console.h"
-#include "tools/hydra-run/resident_bytes.h"
 
 namespace hydra::tools {
 
-absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
-                           const train::Settings& settings, bool json) {
-  HYDRA_RETURN_IF_ERROR(engine.InitializeParameters(settings.Integer("seed")));
-  // The first run touches memory for the first time; the second is what training repeats.
-  HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(engine));
-  HYDRA_RETURN_IF_ERROR(engine.step_launch()->Run());
-  const double seconds = engine.step_launch()->seconds();
-  const uint64_t flops = engine.step_launch()->flops();
-  const int64_t tokens = engine.batch() * engine.seq() * engine.micro_batches();
+absl::StatusOr<int> DryRun(app::TrainRun& run, bool json) {
+  const train::Settings& settings = run.settings();
+  train::ExecutorEngine& engine = run.engine();
+  HYDRA_ASSIGN_OR_RETURN(const app::RunForecast forecast,
+                         app::ForecastRun(run.model(), engine, settings.Integer("seed")));
+  const double seconds = forecast.seconds;
+  const uint64_t flops = forecast.flops;
+  const int64_t tokens = forecast.tokens;
   const int64_t steps = settings.Integer("steps");
   uint64_t planned = 0, obtained = 0;
   Json memory = Json::array();
   Table table({"memory", "planned", "obtained"}, "lrr");
-  for (const MemoryLine& line : model.executor().MemoryReport()) {
+  for (const MemoryLine& line : forecast.memory) {
     planned += line.planned;
     obtained += line.obtained;
     table.Add({line.purpose, HumanBytes(line.planned), HumanBytes(line.obtained)});
@@ -30,11 +28,11 @@ absl::StatusOr<int> DryRun(Model& model, train::ExecutorEngine& engine,
         {{"purpose", line.purpose}, {"planned", line.planned}, {"obtained", line.obtained}});
   }
   table.Add({"total", HumanBytes(planned), HumanBytes(obtained)});
-  const ResidentBytes resident = MeasureResidentBytes();
+  const app::ResidentBytes& resident = forecast.resident;
   const double tokens_per_second = static_cast<double>(tokens) / seconds;
   if (json) {
     PrintJson({{"model", engine.facts().model},
-               {"device", model.device().description()},
+               {"device", run.model().device().description()},
                {"parameters", engine.facts().parameter_count},
                {"batch", engine.batch()},
                {"seq", engine.seq()},

@@ -3,12 +3,12 @@
 #include <system_error>
 
 #include "absl/strings/str_join.h"
+#include "runtime/app/model.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/token_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/hydra-run/inspect.h"
-#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
 
@@ -80,7 +80,8 @@ absl::StatusOr<Inspection> InspectData(const std::string& directory) {
 }
 
 absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint, OpenCheckpointWithWarnings(path));
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
+                         app::OpenCheckpointWithWarnings(path, ConsoleNotices()));
   const train::RunRecord& run = checkpoint.run();
   Inspection result;
   Json files = Json::array();
@@ -99,7 +100,10 @@ absl::StatusOr<Inspection> InspectCheckpoint(const std::string& path) {
                   ", ", WithCommas(run.facts.parameter_count), " parameters\nartifact    ",
                   run.facts.artifact_hash, " (", run.facts.target, ", ", run.facts.isa_level,
                   ")\ncompiler    ", run.facts.compiler_build, "\ndata        ",
-                  run.data_fingerprint, ", tokenizer ", run.tokenizer, "\n\n", table.Text(), "\n");
+                  run.data_fingerprint.empty()
+                      ? "none: the weights were imported"
+                      : absl::StrCat(run.data_fingerprint, ", tokenizer ", run.tokenizer),
+                  "\n\n", table.Text(), "\n");
   Table settings({"setting", "value"}, "ll");
   for (const auto& [key, value] : run.settings) settings.Add({key, value});
   absl::StrAppend(&result.text, settings.Text());

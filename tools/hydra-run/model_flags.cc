@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "tools/hydra-run/console.h"
 
 namespace hydra::tools {
 namespace {
@@ -51,6 +52,7 @@ void ModelFlags::Declare(Command& declared, const std::string& name, const std::
 absl::StatusOr<ModelRequest> ModelFlags::ToRequest() const {
   ModelRequest request;
   request.command = command;
+  request.notices = ConsoleNotices();
   request.model = model;
   request.threads = static_cast<int>(threads);
   request.validate = validate;

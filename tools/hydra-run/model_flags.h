@@ -7,11 +7,19 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/app/model.h"
 #include "runtime/base/status.h"
 #include "tools/hydra-run/command_line.h"
-#include "tools/hydra-run/model.h"
 
 namespace hydra::tools {
+
+using app::DecodingEntries;
+using app::DefaultEntries;
+using app::EntryRequest;
+using app::LoadModel;
+using app::LoadWeights;
+using app::Model;
+using app::ModelRequest;
 
 // Collects what was given; ToRequest checks it against the settings table.
 struct ModelFlags {

@@ -1,6 +1,6 @@
 // Random tokens for measurements that need no data.
-#ifndef HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_
-#define HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_
+#ifndef HYDRA_RUNTIME_APP_RANDOM_BATCHES_H_
+#define HYDRA_RUNTIME_APP_RANDOM_BATCHES_H_
 
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 #include "runtime/base/status.h"
 #include "runtime/train/engine.h"
 
-namespace hydra::tools {
+namespace hydra::app {
 
 // Uniform ids below `vocab_size`, the same in every run.
 void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> tokens);
@@ -17,6 +17,6 @@ void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> token
 // stage nothing repeat it.
 absl::Status StepOnRandomTokens(train::TrainEngine& engine);
 
-}  // namespace hydra::tools
+}  // namespace hydra::app
 
-#endif  // HYDRA_TOOLS_HYDRA_RUN_BENCH_BATCHES_H_
+#endif  // HYDRA_RUNTIME_APP_RANDOM_BATCHES_H_

@@ -1,7 +1,7 @@
 // From what a user names (a model spec, an artifact, a checkpoint) to a loaded program with
 // weights.
-#ifndef HYDRA_TOOLS_HYDRA_RUN_MODEL_H_
-#define HYDRA_TOOLS_HYDRA_RUN_MODEL_H_
+#ifndef HYDRA_RUNTIME_APP_MODEL_H_
+#define HYDRA_RUNTIME_APP_MODEL_H_
 
 #include <cstdint>
 #include <map>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/app/notices.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
@@ -17,7 +18,7 @@
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/settings.h"
 
-namespace hydra::tools {
+namespace hydra::app {
 
 // An entry that a command needs.
 struct EntryRequest {
@@ -52,6 +53,7 @@ struct ModelRequest {
   int threads = 0;
   bool validate = false;
   int64_t micro_batches = 1;
+  Notices notices;
 };
 
 struct Model {
@@ -60,6 +62,7 @@ struct Model {
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
   std::optional<::hydra::Session> session;  // always there once loaded
+  Notices notices;                          // those of the request
 
   hal::Device& device() const { return session->device(); }
   Executor& executor() const { return session->executor(); }
@@ -73,7 +76,8 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
 
 // train::OpenCheckpoint, with a warning for each newer checkpoint that was passed over.
-absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path);
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path,
+                                                             const Notices& notices);
 
 // What a checkpoint of this model should carry along.
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);
@@ -81,6 +85,6 @@ absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);
 // Facts for the metrics database that may not enter checkpoints.
 std::map<std::string, std::string> EnvironmentOf(const Model& model);
 
-}  // namespace hydra::tools
+}  // namespace hydra::app
 
-#endif  // HYDRA_TOOLS_HYDRA_RUN_MODEL_H_
+#endif  // HYDRA_RUNTIME_APP_MODEL_H_

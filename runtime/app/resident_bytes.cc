@@ -1,9 +1,9 @@
-#include "tools/hydra-run/resident_bytes.h"
+#include "runtime/app/resident_bytes.h"
 
 #include <fstream>
 #include <string>
 
-namespace hydra::tools {
+namespace hydra::app {
 
 ResidentBytes MeasureResidentBytes() {
   // Both lines are in units of 1024 bytes, whatever the page size.
@@ -19,4 +19,4 @@ ResidentBytes MeasureResidentBytes() {
   return result;
 }
 
-}  // namespace hydra::tools
+}  // namespace hydra::app

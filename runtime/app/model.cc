@@ -1,4 +1,4 @@
-#include "tools/hydra-run/model.h"
+#include "runtime/app/model.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -14,9 +14,8 @@
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/weights.h"
-#include "tools/hydra-run/console.h"
 
-namespace hydra::tools {
+namespace hydra::app {
 namespace {
 
 namespace fs = std::filesystem;
@@ -26,7 +25,8 @@ constexpr uint64_t kLargestArtifact = uint64_t{1} << 36;
 // The entries as flags of hydra-opt. Sequences that the user did not choose are no longer than the
 // model's, which is said.
 absl::StatusOr<std::vector<std::string>> EntriesFor(const std::string& spec,
-                                                    const std::vector<EntryRequest>& entries) {
+                                                    const std::vector<EntryRequest>& entries,
+                                                    const Notices& notices) {
   const bool defaults = std::any_of(entries.begin(), entries.end(),
                                     [](const EntryRequest& entry) { return !entry.seq_chosen; });
   int64_t longest = std::numeric_limits<int64_t>::max();
@@ -45,8 +45,8 @@ absl::StatusOr<std::vector<std::string>> EntriesFor(const std::string& spec,
     }
   }
   if (shortened) {
-    PrintNote(absl::StrCat(spec, ": the model takes at most ", longest,
-                           " tokens (max_seq_len); compiling ", absl::StrJoin(texts, ", ")));
+    notices.Note(absl::StrCat(spec, ": the model takes at most ", longest,
+                              " tokens (max_seq_len); compiling ", absl::StrJoin(texts, ", ")));
   }
   return texts;
 }
@@ -60,12 +60,13 @@ absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest&
     return UsageError(absl::StrCat("--cache has no effect on ", request.command,
                                    ": it is for extend entries, and none is compiled; drop it"));
   }
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, EntriesFor(spec, request.entries));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> entries,
+                         EntriesFor(spec, request.entries, request.notices));
   HYDRA_ASSIGN_OR_RETURN(
       const toolchain::Compiled compiled,
       toolchain::CompileModel({.spec = spec, .entries = entries, .settings = std::move(settings)}));
-  PrintNote(absl::StrCat(compiled.cached ? "using compiled " : "compiled ", spec, " -> ",
-                         compiled.artifact));
+  request.notices.Note(absl::StrCat(compiled.cached ? "using compiled " : "compiled ", spec, " -> ",
+                                    compiled.artifact));
   return compiled.artifact;
 }
 
@@ -91,7 +92,8 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
   if (request.checkpoint) {
     model.checkpoint = request.checkpoint;
   } else {
-    HYDRA_ASSIGN_OR_RETURN(model.checkpoint, OpenCheckpointWithWarnings(request.model));
+    HYDRA_ASSIGN_OR_RETURN(model.checkpoint,
+                           OpenCheckpointWithWarnings(request.model, request.notices));
   }
   model.spec_path = model.checkpoint->spec_path();
   HYDRA_RETURN_IF_ERROR(train::RefuseCompileSettings(
@@ -170,19 +172,21 @@ std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {
   return entries;
 }
 
-absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path) {
+absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path,
+                                                             const Notices& notices) {
   HYDRA_ASSIGN_OR_RETURN(train::Checkpoint checkpoint, train::OpenCheckpoint(path));
   for (const std::string& reason : checkpoint.refused()) {
-    PrintWarning(absl::StrCat("a newer checkpoint is refused: ", reason));
+    notices.Warn(absl::StrCat("a newer checkpoint is refused: ", reason));
   }
   if (!checkpoint.refused().empty()) {
-    PrintWarning(absl::StrCat("using ", checkpoint.path(), " (step ", checkpoint.run().step, ")"));
+    notices.Warn(absl::StrCat("using ", checkpoint.path(), " (step ", checkpoint.run().step, ")"));
   }
   return checkpoint;
 }
 
 absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   Model model;
+  model.notices = request.notices;
   HYDRA_RETURN_IF_ERROR(OpenModel(request, model));
   if (model.artifact->info().vocab_size == 0 && request.command != "bench") {
     std::vector<std::string> names;
@@ -208,13 +212,14 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
   std::string path = weights_file;
   if (path.empty() && model.checkpoint) path = model.checkpoint->weights_path();
   if (path.empty()) {
-    PrintWarning(absl::StrCat("no weights: the model starts from initial values of seed ", seed));
+    model.notices.Warn(
+        absl::StrCat("no weights: the model starts from initial values of seed ", seed));
     return engine->InitializeParameters(seed);
   }
   HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
   HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(file, *engine));
   if (converted > 0) {
-    PrintNote(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
+    model.notices.Note(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
   }
   return absl::OkStatus();
 }
@@ -254,4 +259,4 @@ std::map<std::string, std::string> EnvironmentOf(const Model& model) {
           {"artifact", model.artifact_path}};
 }
 
-}  // namespace hydra::tools
+}  // namespace hydra::app

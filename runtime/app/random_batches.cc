@@ -1,11 +1,11 @@
-#include "tools/hydra-run/bench_batches.h"
+#include "runtime/app/random_batches.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "runtime/base/philox.h"
 
-namespace hydra::tools {
+namespace hydra::app {
 
 void RandomTokens(int64_t vocab_size, uint64_t stream, absl::Span<int32_t> tokens) {
   const Philox random(0, stream);
@@ -38,4 +38,4 @@ absl::Status StepOnRandomTokens(train::TrainEngine& engine) {
   return engine.ReadStep(number, results);
 }
 
-}  // namespace hydra::tools
+}  // namespace hydra::app

@@ -1,10 +1,10 @@
 // Physical memory of this process, as the operating system counts it.
-#ifndef HYDRA_TOOLS_HYDRA_RUN_RESIDENT_BYTES_H_
-#define HYDRA_TOOLS_HYDRA_RUN_RESIDENT_BYTES_H_
+#ifndef HYDRA_RUNTIME_APP_RESIDENT_BYTES_H_
+#define HYDRA_RUNTIME_APP_RESIDENT_BYTES_H_
 
 #include <cstdint>
 
-namespace hydra::tools {
+namespace hydra::app {
 
 // Code, libraries and mapped files included. 0 where the system does not say.
 struct ResidentBytes {
@@ -14,6 +14,6 @@ struct ResidentBytes {
 
 ResidentBytes MeasureResidentBytes();
 
-}  // namespace hydra::tools
+}  // namespace hydra::app
 
-#endif  // HYDRA_TOOLS_HYDRA_RUN_RESIDENT_BYTES_H_
+#endif  // HYDRA_RUNTIME_APP_RESIDENT_BYTES_H_
