@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
     CHECK(hydra_model_load_weights(model, argv[2]) == HYDRA_OK);
     printf("loaded %.9g\n", Evaluate(launch));
   }
-  Decode(model);
+  if (Find(model, "extend") != NULL) Decode(model);
   if (argc > 3) {
     WriteText(launch, argv[3]);
     printf("text %.9g\n", Evaluate(launch));

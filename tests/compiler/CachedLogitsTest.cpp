@@ -99,6 +99,8 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
       for (int64_t i = 0; i < chunk.count; ++i) window[i] = tokens[position + i];
       part.emplace("input/tokens", window);
       part.emplace("input/position", TensorValue::fromInts({1}, {static_cast<int32_t>(position)}));
+      part.emplace("input/seed", TensorValue(ElementKind::i32, {1, 2}));
+      part.emplace("input/sequence", TensorValue(ElementKind::i32, {1}));
       part.emplace("input/count", TensorValue::fromInts({1}, {static_cast<int32_t>(chunk.count)}));
       absl::StatusOr<NamedTensors> step = program->run("extend", 1, chunk.length, part);
       ASSERT_TRUE(step.ok()) << step.status();
