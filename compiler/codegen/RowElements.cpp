@@ -52,7 +52,8 @@ Value RowEmission::rowStart(ReadOp read) {
                    column == ColumnMapKind::stride;
   if (segmentIndex && bySegment)
     start = sum(start, scaled(segmentIndex, runLength() * factor));
-  if (column == ColumnMapKind::window && read.getColumnMap().getValues()[0] != 0)
+  bool moved = column == ColumnMapKind::window || column == ColumnMapKind::within;
+  if (moved && read.getColumnMap().getValues()[0] != 0)
     start = sum(start, index(read.getColumnMap().getValues()[0]));
   return starts[read] = start;
 }
@@ -70,9 +71,8 @@ Value RowEmission::inside(ReadOp read) {
 }
 
 Value RowEmission::rowStart(WriteOp write) {
-  if (!rowIndex) // flat, or after all rows
-    return index(0);
-  Value start = scaled(rowIndex, static_cast<int64_t>(write.getPitch()));
+  // Flat, or after all rows: the only row.
+  Value start = rowIndex ? scaled(rowIndex, static_cast<int64_t>(write.getPitch())) : index(0);
   ColumnMapAttr map = write.getColumnMap();
   int64_t factor = map.getKind() == ColumnMapKind::stride ? map.getValues()[0] : 1;
   if (segmentIndex && map.getKind() != ColumnMapKind::none)

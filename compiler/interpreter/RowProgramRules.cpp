@@ -332,7 +332,7 @@ private:
       place = column * values[0] + values[1];
       break;
     case ColumnMapKind::within:
-      place = column % width;
+      place = column % width + values[0];
       break;
     case ColumnMapKind::segment:
       place = column / width;

@@ -21,6 +21,8 @@ struct CompileOptions {
   int64_t cacheLength = 0;                 // 0: the model's max_seq_len, at most 2048
   std::string function;                    // compile only this one; empty: all
   llvm::SmallVector<std::string> probes;   // globs of named values that become outputs
+  std::string fusion = "on";               // or off: every primitive is a kernel of its own
+  llvm::SmallVector<std::string> noFuse;   // what is not merged (passes/fusion/FusionPolicy.h)
   // Gradient bytes that one collective adds at most; 0: as hydra-plan has it.
   int64_t bucketBytes = 0;
 };

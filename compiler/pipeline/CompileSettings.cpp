@@ -1,6 +1,7 @@
 #include "compiler/pipeline/CompileSettings.h"
 
 #include "dialects/target/Architecture.h"
+#include "passes/fusion/FusionPolicy.h"
 #include "runtime/base/did_you_mean.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -60,6 +61,13 @@ static Error readEntry(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+static Error readNoFuse(StringRef text, CompileOptions &options) {
+  if (Error error = FusionSwitches::check(text))
+    return error;
+  options.noFuse.push_back(text.str());
+  return Error::success();
+}
+
 static Error readText(StringRef text, const Twine &what, std::string &into) {
   if (text.empty())
     return expected(what, text);
@@ -96,9 +104,11 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"target", "DEVICE", "cpu (default); cuda and sim are not built in", false, Stage::plan,
        readTarget, [](const CompileOptions &options) { return json::Value(options.target); }},
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
-       /*repeatable=*/true, std::nullopt, readArch,
+       // Candidates of fusion are judged by the facts of the weakest level.
+       /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed (default), static or dynamic: how depth, recursion and experts are routed", false,
+      {"routing", "MODE",
+       "fixed (default), static or dynamic: how depth, recursion, experts are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
@@ -118,6 +128,16 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "a glob pattern", options.probes.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.probes); }},
+      {"fusion", "MODE", "on (default); off: every primitive is a kernel of its own", false,
+       Stage::fusion,
+       [](StringRef text, CompileOptions &options) {
+         return readChoice(text, {"on", "off"}, options.fusion);
+       },
+       [](const CompileOptions &options) { return json::Value(options.fusion); }},
+      {"no_fuse", "WHAT",
+       "not merged: a code (EDGE, ...), scope (glob), FILE:LINE, HYDRA_DISABLE_*",
+       /*repeatable=*/true, Stage::fusion, readNoFuse,
+       [](const CompileOptions &options) { return list(options.noFuse); }},
       {"bucket_bytes", "N", "gradient bytes that one collective adds at most (default: 25 MiB)",
        false, Stage::plan,
        [](StringRef text, CompileOptions &options) {

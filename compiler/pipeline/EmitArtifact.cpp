@@ -2,6 +2,7 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
+#include "compiler/ledger/LedgerJson.h"
 #include "compiler/pipeline/CompileSettings.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/target/Architecture.h"
@@ -75,5 +76,6 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
   metadata.compilerBuild = buildId.str();
   metadata.spec = specText.str();
   metadata.settings = settingsJson(plan, options);
+  metadata.ledger = ledgerJson(plan, options.target);
   return writeArtifactFile(plan, sections, metadata, path);
 }

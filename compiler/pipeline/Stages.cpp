@@ -1,6 +1,7 @@
 #include "compiler/pipeline/Stages.h"
 
 #include "dialects/hydra/HydraDialect.h"
+#include "dialects/target/Architecture.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/autodiff/Passes.h"
@@ -50,6 +51,16 @@ static void appendAutodiff(OpPassManager &manager, const CompileOptions &options
   simplify(manager);
 }
 
+// All levels of an artifact share commands and buffers, so that the weakest decides.
+static const CpuFacts &weakestLevel(const CompileOptions &options) {
+  auto levels = resolveCpuLevels(options.architectures, ::hydra::HostCpu());
+  if (!levels) { // refused where code is generated
+    llvm::consumeError(levels.takeError());
+    return allCpuFacts().front();
+  }
+  return **llvm::min_element(*levels);
+}
+
 static void appendFusion(OpPassManager &manager, const CompileOptions &options) {
   // Before anything else, so that probed values are never optimised away.
   if (!options.probes.empty()) {
@@ -60,10 +71,15 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createDecomposeCausalConvPass());
   functions.addPass(createFoldConstantsPass());
-  functions.addPass(createFuseAccumulatePass());
+  if (options.fusion == "on")
+    functions.addPass(createFuseAccumulatePass());
   simplify(functions);
-  functions.addPass(createFormFusionsPass());
-  functions.addPass(createVerifyFusedPass());
+  FormFusionsPassOptions fusion;
+  fusion.level = weakestLevel(options).name.str();
+  fusion.enabled = options.fusion == "on";
+  fusion.noFuse.append(options.noFuse.begin(), options.noFuse.end());
+  manager.addPass(createFormFusionsPass(fusion));
+  manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 
 static void appendPlan(OpPassManager &manager, const CompileOptions &options) {

@@ -300,12 +300,19 @@ bool plan::mayOverwrite(ProgramOp program, RowScheduleAttr schedule, unsigned op
       auto read = dyn_cast<ReadOp>(user);
       if (!read || first[read] < 0)
         continue;
-      // After all rows: nothing that this stage reads may be written by it.
-      bool laterStage = first[write] == schedule.getSweeps();
-      if (laterStage && last[read] < schedule.getSweeps())
-        continue;
-      if (laterStage || last[read] > first[write] ||
-          read.getRowMap().getKind() != RowMapKind::same || read.getPitch() != write.getPitch())
+      // After all rows, an item reads what it writes and nothing that another one writes. Scalars
+      // are read by all items.
+      if (first[write] == schedule.getSweeps()) {
+        bool alone = analysis.isElement(read.getValue())
+                         ? read.getRowMap().getKind() == RowMapKind::none
+                         : programWork(program, schedule).items.back() == 1;
+        if (last[read] < schedule.getSweeps() ||
+            (alone && sameElement(read.getColumnMap(), write.getColumnMap())))
+          continue;
+        return false;
+      }
+      if (last[read] > first[write] || read.getRowMap().getKind() != RowMapKind::same ||
+          read.getPitch() != write.getPitch())
         return false;
       bool early = last[read] < first[write];
       if (!early && !sameElement(read.getColumnMap(), write.getColumnMap()) &&

@@ -102,6 +102,8 @@ void selectBody(SelectOp op, RowBuilder &r) {
 void broadcastBody(BroadcastOp op, RowBuilder &r) {
   r.write(op.getResult(), r.readBroadcast(op.getX(), shapeOf(op.getResult())));
 }
+// The same elements in a region; alone it is an alias and no kernel.
+void reshapeBody(ReshapeOp op, RowBuilder &r) { r.write(op.getResult(), r.read(op.getX())); }
 void castBody(CastOp op, RowBuilder &r) {
   ImplicitLocOpBuilder &b = r.builder();
   Value x = r.read(op.getX());
@@ -129,8 +131,13 @@ RowDomain splitDomain(SplitOp op) {
 }
 void splitBody(SplitOp op, RowBuilder &r) {
   int64_t offset = 0, pitch = shapeOf(op.getX()).back();
+  bool isView = isViewOfColumns(op, [&](Value result) { return r.isResult(result); });
   for (auto [result, size] : llvm::zip(op.getResults(), op.getSizes())) {
-    r.write(result, r.read(op.getX(), {}, ColumnMap::window(offset), size, pitch), {}, size, size);
+    if (isView)
+      r.view(result, op.getX(), offset);
+    else
+      r.write(result, r.read(op.getX(), {}, ColumnMap::window(offset), size, pitch), {}, size,
+              size);
     offset += size;
   }
 }
@@ -170,21 +177,20 @@ void swigluGradBody(SwigluGradOp op, RowBuilder &r) {
   r.write(op.getResult(), r.mul(dy, r.mul(gate, s)), ColumnMap::window(width));
 }
 
-// The domain is one head: every head is a window.
+// Every head of the result is the mean over the heads of x.
 RowDomain headMixDomain(HeadMixOp op) {
-  RowDomain domain = domainOf(op.getX(), op.getRows());
-  domain.width /= static_cast<int64_t>(op.getFromHeads());
+  RowDomain domain = domainOf(op.getResult(), op.getRows());
+  domain.segments = static_cast<int64_t>(op.getToHeads());
+  domain.width /= domain.segments;
   return domain;
 }
 void headMixBody(HeadMixOp op, RowBuilder &r) {
-  int64_t width = r.domain().width, fromHeads = op.getFromHeads(), toHeads = op.getToHeads();
+  int64_t width = r.domain().width, fromHeads = op.getFromHeads();
   Value factor = r.div(r.scalar("scale"), r.real(static_cast<double>(fromHeads)));
-  Value sum = r.read(op.getX(), {}, ColumnMap::window(0));
+  Value sum = r.read(op.getX(), {}, ColumnMap::within());
   for (int64_t head = 1; head < fromHeads; ++head)
-    sum = r.add(sum, r.read(op.getX(), {}, ColumnMap::window(head * width)));
-  sum = r.mul(sum, factor);
-  for (int64_t head = 0; head < toHeads; ++head)
-    r.write(op.getResult(), sum, ColumnMap::window(head * width));
+    sum = r.add(sum, r.read(op.getX(), {}, ColumnMap::within(head * width)));
+  r.write(op.getResult(), r.mul(sum, factor));
 }
 
 } // namespace
@@ -193,6 +199,7 @@ void rows::attachElementwiseBodies(MLIRContext *context) {
   attachRowBody<UnaryOp, resultDomain<UnaryOp>, unaryBody>(context);
   attachRowBody<BinaryOp, resultDomain<BinaryOp>, binaryBody>(context);
   attachRowBody<SelectOp, resultDomain<SelectOp>, selectBody>(context);
+  attachRowBody<ReshapeOp, wholeDomain<ReshapeOp>, reshapeBody>(context);
   attachRowBody<CastOp, resultDomain<CastOp>, castBody>(context);
   attachRowBody<BroadcastOp, resultDomain<BroadcastOp>, broadcastBody>(context);
   attachRowBody<SplitOp, splitDomain, splitBody>(context);

@@ -18,9 +18,9 @@ int64_t evenWidth(int64_t elements) {
 
 RowDomain reduceDomain(hydra::ReduceOp op) {
   RowDomain domain = domainOf(op.getX(), op.getRows());
-  // All elements, all defined: as a matrix of another shape.
-  if (op.getAxes() == ReduceAxes::all && !op.getRows()) {
-    int64_t elements = domain.rows * domain.width;
+  // All elements of one row: as a matrix of another shape, so that there is work to share.
+  if (op.getAxes() == ReduceAxes::all && !op.getRows() && domain.rows == 1) {
+    int64_t elements = domain.width;
     domain.width = evenWidth(elements);
     domain.rows = elements / domain.width;
   }
@@ -38,7 +38,10 @@ void reduceBody(hydra::ReduceOp op, RowBuilder &r) {
     r.write(op.getResult(), r.columnReduce(kind, x));
     return;
   case ReduceAxes::all:
-    r.write(op.getResult(), r.columnReduce(kind, r.reduce(kind, x)), ColumnMap::none());
+    // A row of one column is its own sum.
+    if (r.domain().columns() != 1)
+      x = r.reduce(kind, x);
+    r.write(op.getResult(), r.columnReduce(kind, x), ColumnMap::none());
     return;
   }
   llvm_unreachable("all axes are handled");

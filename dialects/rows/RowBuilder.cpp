@@ -1,11 +1,16 @@
 #include "dialects/rows/RowBuilder.h"
 
+#include "dialects/hydra/HydraDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace mlir::rows;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+bool rows::isViewOfColumns(Operation *op, llvm::function_ref<bool(Value)> isResult) {
+  return isa<hydra::SplitOp>(op) && llvm::none_of(op->getResults(), isResult);
+}
 
 RowDomain rows::domainOf(Value tensor, Value rowsOperand) {
   RankedTensorType type = typeOf(tensor);
@@ -19,10 +24,42 @@ RowDomain rows::domainOf(Value tensor, Value rowsOperand) {
   return domain;
 }
 
+void RowRefusal::emit() const {
+  InFlightDiagnostic diagnostic = op->emitOpError(text);
+  if (other)
+    diagnostic.attachNote(*other) << note;
+}
+
+void RowBuilder::refuse(StringRef code, const Twine &text) {
+  if (!refusal)
+    refusal = RowRefusal{code, (text + code).str(), op, "", std::nullopt};
+}
+
 ColumnMap RowBuilder::adapted(ColumnMap column) {
-  if (column.kind == ColumnMapKind::same && opDomain.columns() == 1 && program.getColumns() != 1)
-    column.kind = ColumnMapKind::none;
-  return column;
+  // The only segment of an op begins at column 0, whatever segments the region has.
+  if (column.kind == ColumnMapKind::within && opDomain.segments == 1)
+    column.kind = ColumnMapKind::window;
+  if (!isOneColumn())
+    return column;
+  switch (column.kind) {
+  case ColumnMapKind::same:
+    return ColumnMap::none();
+  case ColumnMapKind::window:
+  case ColumnMapKind::stride:
+    return ColumnMap::at(integer(column.values.back()));
+  default:
+    return column;
+  }
+}
+
+RowMap RowBuilder::adapted(RowMap row) {
+  if (!isOneRow())
+    return row;
+  if (row.kind == RowMapKind::same)
+    row.kind = RowMapKind::none;
+  else if (row.kind == RowMapKind::shift || row.kind == RowMapKind::axes)
+    refuse("DOMAIN_MISMATCH", "reads other rows than its only one; ");
+  return row;
 }
 
 int64_t RowBuilder::pitchOf(Value tensor, bool whole) const {
@@ -31,28 +68,68 @@ int64_t RowBuilder::pitchOf(Value tensor, bool whole) const {
 }
 
 Value RowBuilder::readMade(Value operand, Value value, const RowMap &row, const ColumnMap &column) {
-  bool oneRow = domainOf(operand).rows == 1 && program.getRows() != 1;
-  bool oneColumn = domainOf(operand).columns() == 1 && program.getColumns() != 1;
-  const char *code = nullptr;
-  if (!value)
-    code = "MEMORY: it is written by windows";
-  else if (row.kind != RowMapKind::same && !(oneRow && row.kind == RowMapKind::none))
-    code = "ROW_ESCAPE: another row is read";
-  else if (column.kind != ColumnMapKind::same && !(column.kind == ColumnMapKind::none && oneColumn))
-    code = "COLUMN_ESCAPE: another column is read";
+  bool oneRow = domainOf(operand).rows == 1, oneColumn = domainOf(operand).columns() == 1;
+  const char *code = nullptr, *what = nullptr;
+  if (!value) {
+    code = "MEMORY";
+    what = ": it is written by windows";
+  } else if (row.kind != RowMapKind::same && !(oneRow && row.kind == RowMapKind::none)) {
+    code = "ROW_ESCAPE";
+    what = ": another row is read";
+  } else if (column.kind != ColumnMapKind::same &&
+             !(column.kind == ColumnMapKind::none && oneColumn)) {
+    code = "COLUMN_ESCAPE";
+    what = ": another column is read";
+  }
   if (!code)
     return value;
-  failed = true;
-  InFlightDiagnostic diagnostic = op->emitOpError("cannot read a value of its own region; ")
-                                  << code;
-  diagnostic.attachNote(operand.getLoc()) << "made here";
+  if (!refusal)
+    refusal =
+        RowRefusal{code, (Twine("cannot read a value of its own region; ") + code + what).str(), op,
+                   "made here", operand.getLoc()};
   return {};
 }
 
+void RowBuilder::view(Value result, Value source, int64_t offset) {
+  if (auto found = views.find(source); found != views.end())
+    views[result] = {found->second.source, found->second.offset + offset};
+  else
+    views[result] = {source, offset};
+}
+
+Value RowBuilder::readView(Value operand, View view, RowMap row, ColumnMap column, int64_t extent,
+                           int64_t pitch) {
+  int64_t width = domainOf(operand).width;
+  bool composes = arguments.contains(view.source) && (pitch == 0 || pitch == width);
+  switch (column.kind) {
+  case ColumnMapKind::same:
+    // A tensor read in another shape has no columns of its own.
+    composes &= pitch != 0 || isOneColumn() || pitchOf(operand, true) == width;
+    column = ColumnMap::window(view.offset);
+    break;
+  case ColumnMapKind::window:
+  case ColumnMapKind::within:
+    column.values[0] += view.offset;
+    break;
+  case ColumnMapKind::none:
+    column = ColumnMap::at(integer(view.offset));
+    break;
+  default:
+    composes = false;
+  }
+  if (composes)
+    return read(view.source, row, column, extent, domainOf(view.source).width);
+  refuse("COLUMN_ESCAPE", "reads a part of a tensor by a map that does not compose; ");
+  return real(0.0);
+}
+
 Value RowBuilder::read(Value operand, RowMap row, ColumnMap column, int64_t extent, int64_t pitch) {
-  if (failed)
-    return real(0.0);
+  row = adapted(row);
   column = adapted(column);
+  if (refusal)
+    return real(0.0);
+  if (auto found = views.find(operand); found != views.end())
+    return readView(operand, found->second, row, column, extent, pitch);
   if (auto found = made.find(operand); found != made.end()) {
     Value value = readMade(operand, found->second, row, column);
     return value ? value : real(0.0);
@@ -96,7 +173,7 @@ Value RowBuilder::readBroadcast(Value operand, ArrayRef<int64_t> shape) {
 }
 
 void RowBuilder::write(Value result, Value value, ColumnMap column, int64_t extent, int64_t pitch) {
-  if (failed)
+  if (refusal)
     return;
   RankedTensorType type = typeOf(result);
   Type element = type.getElementType();
@@ -104,6 +181,8 @@ void RowBuilder::write(Value result, Value value, ColumnMap column, int64_t exte
     value = arith::TruncFOp::create(b, element, value);
     value = arith::ExtFOp::create(b, b.getF32Type(), value);
   }
+  if (isOneColumn() && column.kind != ColumnMapKind::same && column.kind != ColumnMapKind::none)
+    return refuse("DOMAIN_MISMATCH", "writes columns one by one where its region has many; ");
   column = adapted(column);
   int64_t columns = opDomain.columns();
   bool whole = column.kind == ColumnMapKind::same || column.kind == ColumnMapKind::none;
@@ -112,9 +191,14 @@ void RowBuilder::write(Value result, Value value, ColumnMap column, int64_t exte
     pitch = pitchOf(result, column.kind == ColumnMapKind::same);
   if (extent == 0)
     extent = column.kind == ColumnMapKind::none ? 1 : columns;
-  for (int64_t number : results.lookup(result))
-    WriteOp::create(b, value, number,
-                    ColumnMapAttr::get(b.getContext(), column.kind, column.values), pitch, extent);
+  for (int64_t number : results.lookup(result)) {
+    auto map = ColumnMapAttr::get(b.getContext(), column.kind, column.values);
+    Operation *write = WriteOp::create(b, value, number, map, pitch, extent);
+    if (isOneRow())
+      oneRowWrites.insert(write);
+    if (reducesRows)
+      reducedWrites.insert(write);
+  }
 }
 
 Value RowBuilder::scalarOf(StringRef attribute, Type type) {
@@ -126,13 +210,26 @@ Value RowBuilder::scalar(StringRef attribute) {
 }
 Value RowBuilder::scalarDouble(StringRef attribute) { return scalarOf(attribute, b.getF64Type()); }
 Value RowBuilder::coordinate(Coordinate axis) {
+  bool isOnly = axis == Coordinate::row      ? isOneRow()
+                : axis == Coordinate::column ? isOneColumn()
+                                             : opDomain.segments == 1;
+  if (isOnly)
+    return integer(0);
   return CoordinateOp::create(b, b.getI32Type(), axis);
 }
 Value RowBuilder::neighbor(Value value) { return NeighborOp::create(b, value); }
 Value RowBuilder::reduce(ReductionKind kind, ValueRange values, Extent extent) {
+  if (opDomain.segments == 1)
+    extent = Extent::row;
+  // A sum over one column, or in one row, would be taken over all of the region's.
+  if (isOneColumn() || isOneRow())
+    refuse("DOMAIN_MISMATCH", "reduces fewer columns or rows than its region has; ");
   return ReduceOp::create(b, b.getF32Type(), kind, extent, values);
 }
 Value RowBuilder::columnReduce(ReductionKind kind, ValueRange values) {
+  if (isOneRow())
+    refuse("DOMAIN_MISMATCH", "reduces one row where its region has many; ");
+  reducesRows = true;
   return ColumnReduceOp::create(b, b.getF32Type(), kind, values);
 }
 

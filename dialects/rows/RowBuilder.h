@@ -7,6 +7,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+#include <optional>
 
 namespace mlir::rows {
 
@@ -33,9 +36,23 @@ struct ColumnMap {
   static ColumnMap stride(int64_t factor, int64_t offset) {
     return {ColumnMapKind::stride, {factor, offset}, {}};
   }
-  static ColumnMap within() { return {ColumnMapKind::within, {}, {}}; }
+  // The place in the segment, from column `offset` on.
+  static ColumnMap within(int64_t offset = 0) { return {ColumnMapKind::within, {offset}, {}}; }
   // Column number `column` (i32), clamped to the tensor.
   static ColumnMap at(Value column) { return {ColumnMapKind::at, {}, column}; }
+};
+
+// Why ops do not make one program: an op without a body (NO_BODY), domains that do not agree
+// (DOMAIN_MISMATCH, SEGMENT_MISMATCH, ROWS_DIFFER), or a value of the region that is read by a map
+// that needs memory (ROW_ESCAPE, COLUMN_ESCAPE, MEMORY).
+struct RowRefusal {
+  StringRef code;          // static
+  std::string text;        // begins with the code
+  Operation *op = nullptr; // the one that does not fit
+  std::string note;        // what `other` is; empty: nothing
+  std::optional<Location> other;
+
+  void emit() const;
 };
 
 class RowBuilder {
@@ -53,6 +70,10 @@ public:
   Value readSingle(Value operand) { return read(operand, RowMap::none(), ColumnMap::none()); }
   // One value per row, of an operand with as many elements as the domain has rows.
   Value readPerRow(Value operand) { return read(operand, {}, ColumnMap::none(), 0, 1); }
+  // Result `result` of the op is columns `offset`.. of `source`, which is no value of the region:
+  // reads of it are reads of the source. Not for results of the region.
+  void view(Value result, Value source, int64_t offset);
+  bool isResult(Value value) const { return results.contains(value); }
   // A result of the op. bf16 results round here, for readers of the region as well.
   void write(Value result, Value value, ColumnMap column = {}, int64_t extent = 0,
              int64_t pitch = 0);
@@ -95,9 +116,21 @@ public:
 private:
   friend class ProgramBuilder; // RowProgram.cpp
   RowBuilder(ImplicitLocOpBuilder builder, ProgramOp program) : b(builder), program(program) {}
+  struct View {
+    Value source;
+    int64_t offset;
+  };
+  Value readView(Value operand, View view, RowMap row, ColumnMap column, int64_t extent,
+                 int64_t pitch);
   Value readMade(Value operand, Value value, const RowMap &row, const ColumnMap &column);
-  // The op's columns or rows are one where the region has many: its values are scalars there.
+  // The op's columns or rows are one where the region has many: its values are scalars there, or
+  // the same in every row.
+  bool isOneColumn() { return opDomain.columns() == 1 && program.getColumns() != 1; }
+  bool isOneRow() { return opDomain.rows == 1 && program.getRows() != 1; }
+  RowMap adapted(RowMap row);
   ColumnMap adapted(ColumnMap column);
+  // Remembers the first reason; values made from here on mean nothing.
+  void refuse(StringRef code, const Twine &text);
   Value scalarOf(StringRef attribute, Type type);
   int64_t pitchOf(Value tensor, bool whole) const;
 
@@ -107,13 +140,20 @@ private:
   Operation *op = nullptr;
   int64_t source = 0;
   RowDomain opDomain;
-  bool failed = false;
+  std::optional<RowRefusal> refusal;
   llvm::DenseMap<Value, Value> arguments; // tensors from outside the region: block arguments
   llvm::DenseMap<Value, Value>
       made; // tensors of the region: their element; null if it needs memory
   llvm::DenseMap<Value, SmallVector<int64_t>>
       results; // tensors that are results, with their numbers
+  llvm::DenseMap<Value, View> views;
+  // Writes of ops of one row in a program of many, and of ops that reduce over rows themselves.
+  llvm::SmallPtrSet<Operation *, 4> oneRowWrites, reducedWrites;
+  bool reducesRows = false; // the op whose body is being built
 };
+
+// Whether an op of a region only cuts columns for its readers: it has no domain and no work.
+bool isViewOfColumns(Operation *op, llvm::function_ref<bool(Value)> isResult);
 
 // Rows and columns of a tensor: all axes but the last, and the last; a scalar is 1 x 1.
 RowDomain domainOf(Value tensor, Value rowsOperand = {});

@@ -61,14 +61,22 @@ public:
 
     for (auto [number, op] : llvm::enumerate(ops)) {
       rows.op = op;
+      rows.reducesRows = false;
       rows.source = static_cast<int64_t>(number);
       rows.b.setLoc(op->getLoc());
       auto body = cast<RowBodyOpInterface>(op);
       rows.opDomain = body.getRowDomain();
-      if (failed(body.buildRowBody(rows)) || rows.failed) {
+      if (failed(body.buildRowBody(rows)) || rows.refusal) {
+        refusal = rows.refusal;
         program.erase();
         return failure();
       }
+    }
+    if (program.getColumns() == 1 && !RowAnalysis(program).isFlat())
+      makeScalar(program);
+    if (failed(checkTotals(program, rows))) {
+      program.erase();
+      return failure();
     }
     outer.setInsertionPointAfter(program);
     IRRewriter rewriter(program.getContext());
@@ -86,48 +94,122 @@ public:
     return program;
   }
 
+  // Why not; there after a failure.
+  std::optional<RowRefusal> refusal;
+
 private:
+  LogicalResult refuse(Operation *op, StringRef code, const Twine &text, Operation *other = nullptr,
+                       StringRef note = "") {
+    refusal = RowRefusal{code, text.str(), op, note.str(), std::nullopt};
+    if (other)
+      refusal->other = other->getLoc();
+    return failure();
+  }
+  // The primitive that an op of the program came from; its location tells.
+  Operation *originOf(Operation *op) {
+    for (Operation *primitive : ops)
+      if (primitive->getLoc() == op->getLoc())
+        return primitive;
+    return ops.front();
+  }
+
   // Reductions over rows beside uses of segments would need two loops at once.
-  static LogicalResult checkExtents(ProgramOp program) {
+  LogicalResult checkExtents(ProgramOp program) {
     for (auto reduce : program.getBody().getOps<ReduceOp>())
       if (reduce.getExtent() == Extent::row)
-        return reduce.emitOpError("over whole rows in a region of segments: SEGMENT_MISMATCH");
+        return refuse(originOf(reduce), "SEGMENT_MISMATCH",
+                      "over whole rows in a region of segments: SEGMENT_MISMATCH");
+    return success();
+  }
+
+  // The only column is one value per row: no lanes are needed.
+  static void makeScalar(ProgramOp program) {
+    MLIRContext *context = program.getContext();
+    auto none = ColumnMapAttr::get(context, ColumnMapKind::none, {});
+    for (auto read : program.getBody().getOps<ReadOp>())
+      if (read.getColumnMap().getKind() == ColumnMapKind::same)
+        read.setColumnMapAttr(none);
+    RowAnalysis analysis(program);
+    for (auto write : program.getBody().getOps<WriteOp>())
+      if (write.getColumnMap().getKind() == ColumnMapKind::same &&
+          !analysis.isElement(write.getValue()))
+        write.setColumnMapAttr(none);
+  }
+
+  // What is made of reductions over all rows is there after all rows, once: no row may read it, no
+  // reduction, and no loop over segments.
+  LogicalResult checkTotals(ProgramOp program, const RowBuilder &rows) {
+    RowAnalysis analysis(program);
+    for (Operation &op : program.getBody().front()) {
+      bool readsTotal =
+          llvm::any_of(op.getOperands(), [&](Value v) { return analysis.isTotal(v); });
+      auto write = dyn_cast<WriteOp>(op);
+      if (write && program.getRows() != 1 && !rows.reducedWrites.contains(&op) &&
+          rows.oneRowWrites.contains(&op) != readsTotal)
+        return refuse(originOf(&op), "DOMAIN_MISMATCH",
+                      readsTotal ? "writes a sum over all rows to every row: DOMAIN_MISMATCH"
+                                 : "would be written by every row: DOMAIN_MISMATCH");
+      if (!readsTotal)
+        continue;
+      unsigned depends = op.getNumResults() == 1 ? analysis.dependence(op.getResult(0)) : kUniform;
+      bool part = write && static_cast<int64_t>(write.getExtent()) != program.getColumns() &&
+                  write.getColumnMap().getKind() != ColumnMapKind::none;
+      bool strided = write && write.getColumnMap().getKind() == ColumnMapKind::stride;
+      bool bySegment = analysis.usesSegments() && (depends & kColumn);
+      if (isa<ReduceOp, ColumnReduceOp, NeighborOp>(op) || (depends & kRow) || part || strided ||
+          bySegment)
+        return refuse(originOf(&op), "ROW_ESCAPE", "reads a sum over all rows: ROW_ESCAPE");
+    }
     return success();
   }
 
   // The domain that all ops agree on: an op of one row or one column fits into any.
   FailureOr<RowDomain> unite() {
-    RowDomain all;
-    Operation *first = nullptr;
+    Operation *yield = primitives.getTerminator();
+    SmallVector<Operation *> working;
     for (Operation *op : ops) {
-      auto body = dyn_cast<RowBodyOpInterface>(op);
-      if (!body)
-        return op->emitOpError("has no row body: NO_BODY");
-      RowDomain domain = body.getRowDomain();
-      if (!first) {
-        all = domain;
-        first = op;
+      if (!isa<RowBodyOpInterface>(op))
+        return refuse(op, "NO_BODY", "has no row body: NO_BODY");
+      if (!isViewOfColumns(op,
+                           [&](Value v) { return llvm::is_contained(yield->getOperands(), v); }))
+        working.push_back(op);
+    }
+    RowDomain all;
+    // Who gave the rows, and who the columns.
+    Operation *first = nullptr, *widest = nullptr;
+    for (Operation *op : working) {
+      RowDomain domain = cast<RowBodyOpInterface>(op).getRowDomain();
+      if (first && (domain.rows == 1 || all.rows != 1))
         continue;
-      }
-      auto refuse = [&](const char *code, int64_t have, int64_t want) {
-        InFlightDiagnostic diagnostic = op->emitOpError("does not fit into its region: ")
-                                        << code << ", " << have << " against " << want;
-        diagnostic.attachNote(first->getLoc()) << "of this op";
-        return failure();
+      first = op;
+      all.rows = domain.rows;
+      all.rowsOperand = domain.rowsOperand;
+    }
+    for (Operation *op : working) {
+      RowDomain domain = cast<RowBodyOpInterface>(op).getRowDomain();
+      auto misfit = [&](const char *code, const char *what, int64_t have, int64_t want,
+                        Operation *other) {
+        return refuse(op, code,
+                      Twine("does not fit into its region: ") + code + what + ", " + Twine(have) +
+                          " against " + Twine(want),
+                      other, "of this op");
       };
-      if (domain.rows != all.rows)
-        return refuse("DOMAIN_MISMATCH of rows", domain.rows, all.rows);
-      if (domain.rowsOperand != all.rowsOperand)
-        return refuse("ROWS_DIFFER", domain.rowsOperand ? 1 : 0, all.rowsOperand ? 1 : 0);
+      bool oneRow = domain.rows == 1 && all.rows != 1;
+      if (!oneRow && domain.rows != all.rows)
+        return misfit("DOMAIN_MISMATCH", " of rows", domain.rows, all.rows, first);
+      if (domain.rowsOperand != (oneRow ? Value() : all.rowsOperand))
+        return misfit("ROWS_DIFFER", "", domain.rowsOperand ? 1 : 0, all.rowsOperand ? 1 : 0,
+                      first);
       if (domain.columns() == 1)
         continue;
       if (all.columns() != 1 && domain.columns() != all.columns())
-        return refuse("DOMAIN_MISMATCH of columns", domain.columns(), all.columns());
+        return misfit("DOMAIN_MISMATCH", " of columns", domain.columns(), all.columns(), widest);
       if (all.columns() == 1 || all.segments == 1) {
         all.segments = domain.segments;
         all.width = domain.width;
+        widest = op;
       } else if (domain.segments != 1 && domain.segments != all.segments) {
-        return refuse("SEGMENT_MISMATCH", domain.segments, all.segments);
+        return misfit("SEGMENT_MISMATCH", "", domain.segments, all.segments, widest);
       }
     }
     return all;
@@ -143,9 +225,16 @@ bool hasRowBodies(Block &primitives) {
                       [](Operation &op) { return isa<RowBodyOpInterface>(op); });
 }
 
-FailureOr<ProgramOp> buildRowProgram(OpBuilder &builder, Block &primitives, ValueRange inputs) {
+FailureOr<ProgramOp> buildRowProgram(OpBuilder &builder, Block &primitives, ValueRange inputs,
+                                     RowRefusal *refusal) {
   OpBuilder::InsertionGuard guard(builder);
-  return ProgramBuilder(builder, primitives).build(inputs);
+  ProgramBuilder programs(builder, primitives);
+  FailureOr<ProgramOp> program = programs.build(inputs);
+  if (failed(program) && refusal)
+    *refusal = *programs.refusal;
+  else if (failed(program))
+    programs.refusal->emit();
+  return program;
 }
 
 } // namespace mlir::rows

@@ -2,7 +2,7 @@
 #ifndef HYDRA_DIALECTS_ROWS_ROWPROGRAM_H
 #define HYDRA_DIALECTS_ROWS_ROWPROGRAM_H
 
-#include "dialects/rows/RowsDialect.h"
+#include "dialects/rows/RowBuilder.h"
 
 namespace mlir::rows {
 
@@ -11,11 +11,11 @@ bool hasRowBodies(Block &primitives);
 
 // Merges the bodies of a block of primitives that ends in hydra.yield into one program over
 // `inputs`, which stand for the block's arguments, at the builder's insertion point. Values of the
-// region are shared; common subexpressions are computed once. Fails with a diagnostic that names
-// the op and the reason: an op without a body (NO_BODY), domains that do not agree
-// (DOMAIN_MISMATCH, SEGMENT_MISMATCH, ROWS_DIFFER), or a value of the region that is read by a map
-// that needs memory (ROW_ESCAPE, COLUMN_ESCAPE, MEMORY).
-FailureOr<ProgramOp> buildRowProgram(OpBuilder &builder, Block &primitives, ValueRange inputs);
+// region are shared; common subexpressions are computed once. Ops of one row or one column fit into
+// any domain. Fails where the ops do not make one program (RowRefusal in RowBuilder.h): with a
+// diagnostic, or silently into `refusal` if that is given.
+FailureOr<ProgramOp> buildRowProgram(OpBuilder &builder, Block &primitives, ValueRange inputs,
+                                     RowRefusal *refusal = nullptr);
 
 } // namespace mlir::rows
 

@@ -54,7 +54,7 @@ def Rows_ColumnMapKind : Rows_Enum<"ColumnMapKind", "which column of a tensor be
   I32EnumAttrCase<"none", 1>,    // column 0: one value per row
   I32EnumAttrCase<"window", 2>,  // [offset]: c + offset
   I32EnumAttrCase<"stride", 3>,  // [factor, offset]: c * factor + offset
-  I32EnumAttrCase<"within", 4>,  // c mod width: the place in the segment
+  I32EnumAttrCase<"within", 4>,  // [offset]: c mod width + offset, the place in a segment
   I32EnumAttrCase<"segment", 5>, // c / width: one value per segment
   I32EnumAttrCase<"at", 6>]>;    // the `column` operand, clamped to the tensor: one column per row
 

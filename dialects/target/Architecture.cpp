@@ -34,7 +34,7 @@ mlir::hydra::resolveCpuLevels(llvm::ArrayRef<std::string> names, const ::hydra::
   llvm::SmallVector<const CpuFacts *> levels;
   for (const std::string &name : names.empty() ? llvm::ArrayRef<std::string>(native) : names) {
     if (llvm::Error error = checkCpuLevel(name))
-      return std::move(error);
+      return error;
     const CpuFacts *level = findCpuFacts(name);
     if (name == kNative) {
       std::vector<std::string> runnable = ::hydra::RunnableLevels(source);

@@ -20,6 +20,9 @@ namespace mlir::hydra {
 // So the order of every sum, and with it the bits of every result, is the same on all of them.
 inline constexpr int64_t kLanes = 16;
 
+// One stage of a kernel on any level: workers take up items and wait for each other.
+inline constexpr int64_t kCpuLaunchPicoseconds = 1000000;
+
 // What one vector of kLanes costs in generated code, in tenths of a cycle.
 struct VectorCosts {
   int64_t cheap;    // add, multiply, fma, compare, select, convert; a load from L1

@@ -3,6 +3,8 @@
 #define HYDRA_PASSES_FUSION_PASSES_H
 
 #include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/PlanDialect.h"
+#include "dialects/rows/RowsDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 

@@ -52,15 +52,27 @@ def FuseAccumulatePass : Pass<"hydra-fuse-accumulate", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::hydra::HydraDialect"];
 }
 
-def FormFusionsPass : Pass<"hydra-form-fusions", "::mlir::func::FuncOp"> {
-  let summary = "Wraps every primitive that becomes a kernel in hydra.fusion";
+def FormFusionsPass : Pass<"hydra-form-fusions", "::mlir::ModuleOp"> {
+  let summary = "Primitives become kernels, alone or together";
   let description = [{
-    One primitive per fusion, reason "single"; the kind is the primitive's own. Matmuls (done by a library) and
-    aliases (constant, reshape, stop: no work) stay outside. Operands that occur twice become one argument.
-    Scope and probe name move from the primitive to the fusion, so that equal bodies are equal.
+    Every primitive that becomes a kernel gets a `hydra.fusion` around it. Candidates (cuts of columns that are read
+    where they lie, producers and their readers, readers of one tensor) are judged by the policy
+    (passes/fusion/FusionPolicy.h) in program order and merged greedily; a structure is decided once. `reason` of a fusion
+    is "single", or the codes of the verdicts that made it. All verdicts, and why the others were refused, are the module's
+    attribute `plan.ledger` and remarks of category `fusion`.
+
+    Matmuls (done by a library) and aliases (constant, reshape, stop: no work) stay outside; aliases inside a group are
+    copied. Operands that occur twice become one argument. The scope of a fusion is what its primitives' scopes have in
+    common; a single primitive's probe name moves to the fusion.
   }];
-  let statistics = [Statistic<"numFusions", "num-fusions", "Number of fusions formed">];
-  let dependentDialects = ["::mlir::hydra::HydraDialect"];
+  let options = [
+    Option<"enabled", "enabled", "bool", /*default=*/"true", "Whether anything is merged at all">,
+    ListOption<"noFuse", "no-fuse", "std::string", "Codes, scopes (globs) or FILE:LINE not to merge">,
+    Option<"level", "level", "std::string", /*default=*/"",
+           "The instruction-set level by whose facts candidates are judged; default: the smallest">];
+  let statistics = [Statistic<"numFusions", "num-fusions", "Number of fusions formed">,
+                    Statistic<"numMerged", "num-merged", "Number of candidates taken">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::plan::PlanDialect", "::mlir::rows::RowsDialect"];
 }
 
 def VerifyFusedPass : Pass<"hydra-verify-fused", "::mlir::func::FuncOp"> {

@@ -2,6 +2,7 @@
 
 #include "dialects/plan/KernelScalars.h"
 #include "mlir/IR/AsmState.h"
+#include "passes/fusion/FusionLedger.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
@@ -46,6 +47,16 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
   kernel = KernelOp::create(builder, fusion.getLoc(), name, kind, hex, work.items, work.grain,
                             work.partialBytes, work.scratchBytes, *schedule);
   kernel.getBody().takeBody(copy.getBody());
+  SmallVector<Attribute> ops;
+  for (Operation &op : fusion.getBody().front().without_terminator()) {
+    NamedAttrList description(hydra::describeOp(&op));
+    // A single primitive left its scope to the fusion.
+    if (auto scope = fusion->getAttr(hydra::kScopeAttrName);
+        scope && !op.hasAttr(hydra::kScopeAttrName))
+      description.set("scope", scope);
+    ops.push_back(description.getDictionary(op.getContext()));
+  }
+  kernel->setAttr(hydra::kKernelOpsAttrName, builder.getArrayAttr(ops));
   return kernel;
 }
 

@@ -63,6 +63,35 @@ func.func @f(%x: HTYPE, %t: TTYPE) -> HTYPE {
   return %r : HTYPE
 })";
 
+// What is added to sums over rows after all rows: an op of one row, through another shape.
+constexpr char kSumsAdded[] = R"(
+func.func @f(%x: XTYPE, %old: WTYPE) -> (WTYPE, tensor<f32>) {
+  %s = hydra.unary <square> %x : (XTYPE) -> XTYPE
+  %c = hydra.reduce <sum> <leading> %s : (XTYPE) -> WTYPE
+  %n = hydra.binary <add> %old, %c : (WTYPE, WTYPE) -> WTYPE
+  %t = hydra.reduce <sum> <all> %x : (XTYPE) -> tensor<f32>
+  %r = hydra.reshape %t {shape = array<i64: 1>} : (tensor<f32>) -> tensor<1xf32>
+  %a = hydra.reshape %r {shape = array<i64>} : (tensor<1xf32>) -> tensor<f32>
+  %e = hydra.unary <tanh> %a : (tensor<f32>) -> tensor<f32>
+  return %n, %e : WTYPE, tensor<f32>
+})";
+
+// Columns read where they lie, by windows, strides and heads; other heads beside whole rows.
+constexpr char kViews[] = R"(
+func.func @f(%x: HTYPE) -> (UTYPE, XTYPE) {
+  %p:2 = hydra.split %x {sizes = array<i64: CCC, FFF>} : (HTYPE) -> (XTYPE, FTYPE)
+  %u = hydra.unfold %p#0 {width = 2 : i64} : (XTYPE) -> UTYPE
+  %s = hydra.shift %p#0 {from_channel = 0 : i64} : (XTYPE) -> XTYPE
+  return %u, %s : UTYPE, XTYPE
+})";
+constexpr char kHeadViews[] = R"(
+func.func @f(%x: HTYPE) -> XTYPE {
+  %p:2 = hydra.split %x {sizes = array<i64: CCC, FFF>} : (HTYPE) -> (XTYPE, FTYPE)
+  %m = hydra.head_mix %p#1 {from_heads = 5 : i64, to_heads = 1 : i64, scale = 0.5 : f64} : (FTYPE) -> XTYPE
+  %a = hydra.binary <add> %m, %p#0 : (XTYPE, XTYPE) -> XTYPE
+  return %a : XTYPE
+})";
+
 // log(sum(exp(x))) in one sweep: a reduction of two states.
 constexpr char kLogSumExp[] = R"(
 func.func @f(%x: XTYPE) -> (STYPE, tensor<f32>) {
@@ -89,7 +118,10 @@ std::vector<OpCase> fusedCases() {
         {"WTYPE", "tensor<" + number(c) + "xf32>"},
         {"HTYPE", "tensor<3x7x" + number(6 * c) + "xf32>"},
         {"TTYPE", "tensor<9x" + number(2 * c) + "xf32>"},
-        {"CCC", number(c)}};
+        {"UTYPE", "tensor<3x7x" + number(2 * c) + "xf32>"},
+        {"FTYPE", "tensor<3x7x" + number(5 * c) + "xf32>"},
+        {"CCC", number(c)},
+        {"FFF", number(5 * c)}};
     auto add = [&](const char* name, const char* text) -> OpCase& {
       OpCase item;
       item.name = std::string("fused_") + name + "_" + number(c);
@@ -116,6 +148,11 @@ std::vector<OpCase> fusedCases() {
     OpCase& heads = add("norm_rope", kNormRope);
     heads.inPlaceResult = heads.inPlaceOperand = 0;
     add("log_sum_exp", kLogSumExp).high = 30;
+    OpCase& sums = add("sums_added", kSumsAdded);
+    sums.inPlaceResult = 0;
+    sums.inPlaceOperand = 1;
+    add("views", kViews);
+    add("head_views", kHeadViews);
   }
   return cases;
 }

@@ -235,8 +235,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, OpTest, ::testing::ValuesIn(allOpCases()),
 
 // Primitives that are commands, aliases or constants of the plan, or are decomposed before it.
 const std::set<std::string> kWithoutKernel = {
-    "hydra.constant", "hydra.rope_table",  "hydra.reshape",        "hydra.stop",
-    "hydra.matmul",   "hydra.causal_conv", "hydra.grouped_matmul", "hydra.grouped_weight_grad"};
+    "hydra.constant",    "hydra.rope_table",     "hydra.stop",               "hydra.matmul",
+    "hydra.causal_conv", "hydra.grouped_matmul", "hydra.grouped_weight_grad"};
 
 TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
   DialectRegistry registry;
@@ -256,6 +256,8 @@ TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
     if (!name.hasTrait<PrimitiveTier>()) continue;
     ++primitives;
     std::string text = name.getStringRef().str();
+    // An alias alone, the same elements in a region (FusedCases.cpp).
+    if (text == "hydra.reshape") continue;
     bool hasKernel = name.hasInterface<KernelOpInterface>();
     bool hasBody = name.hasInterface<rows::RowBodyOpInterface>();
     EXPECT_FALSE(hasKernel && hasBody) << text << " has two emissions";

@@ -290,6 +290,18 @@ class FlagsTest(support.EndToEndTest):
             "file": lambda: self.differs("inspect", [self.artifact], [self.data]),
             "--json": lambda: self.json_of("inspect", self.data),
         }
+        other = self.path("unfused.hydra")
+        explain = ["explain", self.artifact]
+        rows["explain"] = {
+            "file": lambda: self.fails(3, "explain", self.data, says="artifact"),
+            "--diff": lambda: (
+                self.call("hydra-opt", self.source("tests", "e2e", "tiny.mlir"), "--entry=eval@2x32",
+                          "--fusion=off", "-o", other),
+                self.assertIn("DISABLED", self.run_ok(*explain, "--diff", other).out)),
+            "--format": lambda: self.assertIn("</html>",
+                                              self.run_ok(*explain, "--format", "html").out),
+            "--json": lambda: self.json_of(*explain),
+        }
         rows["checkpoint"] = {}
         rows["checkpoint export"] = {
             "checkpoint": lambda: self.fails(3, "checkpoint", "export", self.data, "-o", fresh(),

@@ -105,6 +105,47 @@ class FlagsTest(support.EndToEndTest):
                    "--stop-after=routing", program="hydra-opt",
                    says=["has no variant 'adaptiv'", "fixed, blend, adaptive"])
 
+    def flag_fusion(self):
+        self.assertRegex(self.opt(self.tiny, EVAL, "--stop-after=fusion").out, "<rows> \"[A-Z_+]*EDGE")
+        off = self.opt(self.tiny, EVAL, "--fusion=off", "--stop-after=fusion").out
+        self.assertEqual(set(re.findall("hydra.fusion <[a-z_]+> \"([^\"]*)\"", off)), {"single"})
+
+    def flag_no_fuse(self):
+        def rope_groups(*flags):
+            out = self.opt(self.tiny, EVAL, *flags, "--stop-after=fusion").out
+            bodies = re.findall(r"hydra.fusion <rows>.*?hydra.yield", out, re.S)
+            return sum("hydra.rope" in body and body.count(" = hydra.") > 1 for body in bodies)
+        self.assertGreater(rope_groups(), 0)
+        self.assertEqual(rope_groups("--no-fuse=HYDRA_DISABLE_FUSED_ROPE"), 0)
+        self.assertEqual(rope_groups("--no-fuse=layers.*.attention"), 0)
+        text = self.opt(self.tiny, EVAL, "--no-fuse=HYDRA_DISABLE_FUSED_ROPE", "--explain").out
+        self.assertIn("by --no-fuse=HYDRA_DISABLE_FUSED_ROPE", text)
+        self.fails(2, self.tiny, EVAL, "--no-fuse=EGDE", program="hydra-opt",
+                   says=["EDGE", "HYDRA_DISABLE_TRITON", "'EGDE'"])
+        self.fails(1, self.tiny, EVAL, "--no-fuse=layers.99.*", program="hydra-opt",
+                   says=["layers.99.*", "names nothing"])
+
+    def flag_explain(self):
+        text = self.opt(self.tiny, EVAL, "--explain").out
+        for says in ("Taken", "Refused", "EDGE", "LIBRARY", "rms_norm", "tiny.mlir:", "layers.0"):
+            self.assertIn(says, text)
+        ledger = json.loads(self.opt(self.tiny, EVAL, "--explain=json").out)
+        self.assertTrue(all(kernel["ops"] for kernel in ledger["kernels"]))
+        self.assertTrue(all(op["location"] for kernel in ledger["kernels"] for op in kernel["ops"]))
+        self.assertTrue(any(decision["accepted"] for decision in ledger["decisions"]))
+        self.assertTrue(any(not decision["accepted"] for decision in ledger["decisions"]))
+        self.assertIn("</html>", self.opt(self.tiny, EVAL, "--explain=html").out)
+        self.fails(2, self.tiny, EVAL, "--explain=xml", program="hydra-opt",
+                   says=["text, json or html", "'xml'"])
+        # The artifact keeps the same, and tells what another one decides otherwise.
+        new, old = self.path("new.hydra"), self.path("old.hydra")
+        self.opt(self.tiny, EVAL, "-o", new)
+        self.opt(self.tiny, EVAL, "--fusion=off", "-o", old)
+        self.assertEqual(self.run_ok("explain", new).out, text)
+        self.assertEqual(self.run_ok("explain", new, "--json").json(), ledger)
+        self.assertIn("DISABLED", self.run_ok("explain", new, "--diff", old).out)
+        self.assertIn("decide the same", self.run_ok("explain", new, "--diff", new).out)
+
     def flag_precision(self):
         self.opt(self.functions, "--precision=f32")
         self.fails(2, self.functions, "--precision=bf16", program="hydra-opt",
@@ -196,7 +237,9 @@ class FlagsTest(support.EndToEndTest):
 
     def test_flags_without_effect_are_refused(self):
         for arguments, says in (
-                ([self.tiny, EVAL, "--arch=x86-64-v3"], "--arch acts on generated code only"),
+                ([self.tiny, "--arch=x86-64-v3", "--stop-after=routing"],
+                 "--arch acts from stage fusion on"),
+                ([self.tiny, "--explain", "--stop-after=fusion"], "drop --stop-after"),
                 ([self.tiny, "--probe=block.0", "--stop-after=routing"],
                  "--probe acts from stage autodiff on"),
                 ([self.tiny, "--cache=8", "--stop-after=model"], "--cache acts from stage routing"),
@@ -265,6 +308,10 @@ class FlagsTest(support.EndToEndTest):
         "--mlir-disable-threading": None, "--mlir-print-op-on-diagnostic": None,
         "--mlir-print-stacktrace-on-diagnostic": None, "--verify-each": None,
         "--load-pass-plugin": None, "--load-dialect-plugin": None,
+        "--remarks-filter": ["fusion"], "--remarks-filter-passed": ["fusion"],
+        "--remarks-filter-missed": ["fusion"], "--remarks-filter-failed": None,
+        "--remarks-filter-analyse": None, "--remark-format": None, "--remark-policy": None,
+        "--remarks-output-file": None,
     }
 
     def test_stock_flags_that_act(self):

@@ -1,4 +1,4 @@
-// RUN: hydra-opt %s --pass-pipeline='builtin.module(func.func(hydra-form-fusions),hydra-plan,hydra-verify-plan)' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-form-fusions{enabled=false},hydra-plan,hydra-verify-plan)' | FileCheck %s
 
 // Regions over all functions; every buffer on its own cache line.
 // CHECK:      plan.region_size <arena> 64

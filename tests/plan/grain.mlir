@@ -1,4 +1,4 @@
-// RUN: hydra-opt %s --pass-pipeline='builtin.module(func.func(hydra-form-fusions),hydra-plan,hydra-verify-plan)' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-form-fusions{enabled=false},hydra-plan,hydra-verify-plan)' | FileCheck %s
 
 // A worker takes row tiles of narrow rows several at once, 4096 elements at least, and wide ones one by one.
 // CHECK: plan.entry @widths

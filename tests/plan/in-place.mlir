@@ -1,4 +1,4 @@
-// RUN: hydra-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(hydra-form-fusions),hydra-plan,hydra-verify-plan)' | FileCheck %s
+// RUN: hydra-opt %s --split-input-file --pass-pipeline='builtin.module(hydra-form-fusions{enabled=false},hydra-plan,hydra-verify-plan)' | FileCheck %s
 
 // An elementwise chain runs in one buffer, and its last value goes where it is wanted.
 // CHECK-LABEL: plan.entry @chain

@@ -1,4 +1,4 @@
-// RUN: hydra-opt %s --pass-pipeline='builtin.module(func.func(hydra-form-fusions),hydra-plan,hydra-verify-plan)' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-form-fusions{enabled=false},hydra-plan,hydra-verify-plan)' | FileCheck %s
 
 // Kernels that differ in scalars, scope, notes or place only are one; those of other shapes are not.
 // CHECK: plan.kernel @[[NORM:rms_norm_[0-9a-f]+]] <rows>

@@ -1,4 +1,4 @@
-// RUN: hydra-opt %s --pass-pipeline='builtin.module(func.func(hydra-form-fusions),hydra-plan,hydra-verify-plan)' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-form-fusions{enabled=false},hydra-plan,hydra-verify-plan)' | FileCheck %s
 
 // Outputs with hydra.reduce are fields of the step record; one piece is as large as its fields.
 // CHECK: plan.region_size <outputs> 64

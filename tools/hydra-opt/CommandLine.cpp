@@ -35,6 +35,9 @@ CommandLine::CommandLine()
                  cl::desc("FILE.hydra: an artifact for hydra-run; else text (default: - )"),
                  cl::value_desc("FILE"), cl::init("-"), cl::cat(resultCategory)),
       stopAfter(claim("stop-after"), cl::value_desc("STAGE"), cl::cat(resultCategory)),
+      explain(claim("explain"), cl::ValueOptional,
+              cl::desc("fusion decisions instead of the program: text (default), json, html"),
+              cl::value_desc("FORMAT"), cl::cat(resultCategory)),
       inputs(claim("inputs"), cl::desc("safetensors with tensors KIND/NAME for --interpret"),
              cl::value_desc("FILE"), cl::cat(resultCategory)),
       interpretAs(claim("interpret-as"),
@@ -128,7 +131,7 @@ void CommandLine::printHelp(raw_ostream &stream) const {
   print(set);
   stream << "\nWhat comes out:\n";
   for (const cl::Option *flag : std::initializer_list<const cl::Option *>{
-           &outputFile, &stopAfter, &interpret, &inputs, &interpretAs, &facts})
+           &outputFile, &stopAfter, &explain, &interpret, &inputs, &interpretAs, &facts})
     print(*flag);
   stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
             "  --version             the build id, which every artifact carries\n"
@@ -142,8 +145,8 @@ void CommandLine::printHelp(raw_ostream &stream) const {
 bool CommandLine::compiles() const {
   auto isGiven = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
   return llvm::any_of(settingFlags, [&](const auto &flag) { return isGiven(*flag); }) ||
-         isGiven(set) || isGiven(stopAfter) || isGiven(inputs) || isGiven(interpretAs) ||
-         isGiven(interpret) || isGiven(facts) || toArtifact() ||
+         isGiven(set) || isGiven(stopAfter) || isGiven(explain) || isGiven(inputs) ||
+         isGiven(interpretAs) || isGiven(interpret) || isGiven(facts) || toArtifact() ||
          StringRef(input()).ends_with(".json") || StringRef(input()).ends_with(".hydra");
 }
 
@@ -234,6 +237,15 @@ Error CommandLine::checkEffects() const {
     if (!interpret && flag->getNumOccurrences() > 0)
       return createStringError("--" + flag->ArgStr +
                                " has no effect without --interpret; add it, or drop the flag");
+  if (std::string format = explains(); !format.empty()) {
+    if (format != "text" && format != "json" && format != "html")
+      return createStringError("--explain: expected text, json or html, found '" + format + "'");
+    if (stops || interpret || toArtifact())
+      return createStringError("--explain gives out the decisions in place of the program; drop " +
+                               std::string(stops       ? "--stop-after"
+                                           : interpret ? "--interpret"
+                                                       : "-o " + outputFile));
+  }
   if (interpretAs != "f32" && interpretAs != "f64")
     return createStringError("--interpret-as: expected f32 or f64, found '" + interpretAs + "'");
   Expected<Stage> last = lastStage();

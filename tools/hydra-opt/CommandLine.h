@@ -34,6 +34,10 @@ public:
 
   std::string input() const { return inputFiles.empty() ? "-" : inputFiles.front(); }
   const std::string &output() const { return outputFile; }
+  // text, json or html; "" without --explain.
+  std::string explains() const {
+    return explain.getNumOccurrences() == 0 ? "" : explain.empty() ? "text" : explain.getValue();
+  }
   bool interprets() const { return interpret; }
   bool printsFacts() const { return facts; }
   const std::string &interpretInputs() const { return inputs; }
@@ -49,7 +53,7 @@ private:
   llvm::cl::OptionCategory settingsCategory, resultCategory;
   std::vector<std::unique_ptr<llvm::cl::list<std::string>>> settingFlags;
   llvm::cl::list<std::string> set;
-  llvm::cl::opt<std::string> outputFile, stopAfter, inputs, interpretAs;
+  llvm::cl::opt<std::string> outputFile, stopAfter, explain, inputs, interpretAs;
   llvm::cl::opt<bool> interpret, facts;
   llvm::cl::list<std::string> inputFiles;
 };

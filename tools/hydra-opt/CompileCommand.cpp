@@ -1,5 +1,6 @@
 #include "tools/hydra-opt/CompileCommand.h"
 
+#include "compiler/ledger/LedgerJson.h"
 #include "compiler/pipeline/EmitArtifact.h"
 #include "compiler/pipeline/InterpretModule.h"
 #include "compiler/pipeline/Stages.h"
@@ -8,7 +9,9 @@
 #include "frontend/LoadSpec.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Remark/RemarkStreamer.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -51,6 +54,37 @@ static LogicalResult configure(PassManager &manager, TimingScope &timing) {
   manager.enableTiming(timing);
   manager.addInstrumentation(progressInstrumentation());
   return success();
+}
+
+// The stock flags on remarks: --remarks-filter, --remark-format and their kin.
+static LogicalResult configureRemarks(MLIRContext &context) {
+  MlirOptMainConfig stock = MlirOptMainConfig::createFromCLOptions();
+  if (!stock.shouldEmitRemarks())
+    return success();
+  // The filter of all kinds is one of every kind.
+  std::string all = stock.getRemarksAllFilter();
+  auto filter = [&](const std::string &own) {
+    std::string both = all.empty() || own.empty() ? all + own : all + "|" + own;
+    return both.empty() ? std::nullopt : std::optional<std::string>(both);
+  };
+  remark::RemarkCategories categories{
+      std::nullopt, filter(stock.getRemarksPassedFilter()), filter(stock.getRemarksMissedFilter()),
+      filter(stock.getRemarksAnalyseFilter()), filter(stock.getRemarksFailedFilter())};
+  std::unique_ptr<remark::detail::RemarkEmittingPolicyBase> policy;
+  if (stock.getRemarkPolicy() == RemarkPolicy::REMARK_POLICY_ALL)
+    policy = std::make_unique<remark::RemarkEmittingPolicyAll>();
+  else
+    policy = std::make_unique<remark::RemarkEmittingPolicyFinal>();
+  if (stock.getRemarkFormat() == RemarkFormat::REMARK_FORMAT_STDOUT)
+    return remark::enableOptimizationRemarks(context, nullptr, std::move(policy), categories,
+                                             /*printAsEmitRemarks=*/true);
+  bool yaml = stock.getRemarkFormat() == RemarkFormat::REMARK_FORMAT_YAML;
+  std::string file = stock.getRemarksOutputFile();
+  if (file.empty())
+    file = yaml ? "mlir-remarks.yaml" : "mlir-remarks.bitstream";
+  return remark::enableOptimizationRemarksWithLLVMStreamer(
+      context, file, yaml ? llvm::remarks::Format::YAML : llvm::remarks::Format::Bitstream,
+      std::move(policy), categories);
 }
 
 // Whether the module was compiled for training, which the model tier itself does not say.
@@ -173,6 +207,8 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
     context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  if (failed(configureRemarks(context)))
+    return kFailure;
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope root = timing.getRootScope();
@@ -191,6 +227,13 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
     return kFailure;
   if (flags.interprets())
     return interpret(flags, resolved, **module);
+  if (std::string format = flags.explains(); !format.empty()) {
+    llvm::Expected<std::string> ledger =
+        renderLedger(ledgerJson(**module, resolved.target), format);
+    if (!ledger)
+      return report(kFailure, llvm::toString(ledger.takeError()));
+    return writeText(flags.output(), [&](auto &stream) { stream << *ledger; });
+  }
   if (!flags.toArtifact())
     return writeText(flags.output(), [&](auto &stream) { module->get().print(stream); });
   return succeeded(emitArtifact(**module, resolved, specText, compilerBuildId(), flags.output()))

@@ -12,8 +12,11 @@ using namespace llvm;
 
 // Flags of the mlir-opt driver that act while compiling too (CompileCommand.cpp). All others of the
 // driver, passes among them, do not.
-static constexpr StringLiteral kDriverFlagsThatAct[] = {"verify-each", "dump-pass-pipeline",
-                                                        "load-pass-plugin", "load-dialect-plugin"};
+static constexpr StringLiteral kDriverFlagsThatAct[] = {
+    "verify-each",           "dump-pass-pipeline",    "load-pass-plugin",
+    "load-dialect-plugin",   "remarks-filter",        "remarks-filter-passed",
+    "remarks-filter-missed", "remarks-filter-failed", "remarks-filter-analyse",
+    "remark-format",         "remark-policy",         "remarks-output-file"};
 
 namespace {
 

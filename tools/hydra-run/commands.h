@@ -13,6 +13,7 @@ void AddEval(CommandLine& line);
 void AddData(CommandLine& line);
 void AddBench(CommandLine& line);
 void AddInspect(CommandLine& line);
+void AddExplain(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
 

@@ -29,6 +29,7 @@ int Main(int argc, char** argv) {
   AddData(line);
   AddBench(line);
   AddInspect(line);
+  AddExplain(line);
   AddCheckpoint(line);
   AddVerify(line);
   const absl::StatusOr<int> result = line.Run(argc, argv);

@@ -1,0 +1,70 @@
+#include "compiler/ledger/LedgerJson.h"
+
+#include "dialects/plan/PlanDialect.h"
+#include "passes/fusion/FusionLedger.h"
+#include "runtime/io/ledger.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+namespace json = llvm::json;
+
+// Dictionaries, arrays, texts, numbers and booleans as they are.
+static json::Value toJson(Attribute attribute) {
+  if (auto dictionary = dyn_cast<DictionaryAttr>(attribute)) {
+    json::Object object;
+    for (NamedAttribute entry : dictionary)
+      object[entry.getName().getValue()] = toJson(entry.getValue());
+    return object;
+  }
+  if (auto array = dyn_cast<ArrayAttr>(attribute)) {
+    json::Array list;
+    for (Attribute item : array)
+      list.push_back(toJson(item));
+    return list;
+  }
+  if (auto text = dyn_cast<StringAttr>(attribute))
+    return json::fixUTF8(text.getValue());
+  if (auto boolean = dyn_cast<BoolAttr>(attribute))
+    return boolean.getValue();
+  return cast<IntegerAttr>(attribute).getInt();
+}
+
+static json::Array kernelsOf(ModuleOp plan) {
+  llvm::StringMap<int64_t> launches;
+  plan.walk([&](plan::LaunchOp launch) { ++launches[launch.getKernel()]; });
+  json::Array kernels;
+  for (auto kernel : plan.getOps<plan::KernelOp>()) {
+    json::Object object;
+    object["name"] = kernel.getSymName();
+    object["kind"] = stringifyFusionKind(kernel.getKind());
+    object["launches"] = launches.lookup(kernel.getSymName());
+    auto ops = kernel->getAttrOfType<ArrayAttr>(kKernelOpsAttrName);
+    object["ops"] = ops ? toJson(ops) : json::Value(json::Array());
+    kernels.push_back(std::move(object));
+  }
+  return kernels;
+}
+
+std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
+  json::Object root;
+  root["target"] = target;
+  auto ledger = plan->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
+  auto level = ledger ? ledger.getAs<StringAttr>("level") : StringAttr();
+  root["level"] = level ? level.getValue() : StringRef();
+  root["kernels"] = kernelsOf(plan);
+  auto decisions = ledger ? ledger.getAs<ArrayAttr>("decisions") : ArrayAttr();
+  root["decisions"] = decisions ? toJson(decisions) : json::Value(json::Array());
+  return llvm::formatv("{0:2}\n", json::Value(std::move(root))).str();
+}
+
+llvm::Expected<std::string> mlir::hydra::renderLedger(const std::string &json, StringRef format) {
+  if (format == "json")
+    return json;
+  absl::StatusOr<::hydra::Ledger> ledger = ::hydra::ParseLedger(json, "ledger");
+  if (!ledger.ok())
+    return llvm::createStringError(std::string(ledger.status().message()));
+  return format == "html" ? ::hydra::LedgerHtml(*ledger) : ::hydra::LedgerText(*ledger);
+}

@@ -1,0 +1,125 @@
+#include "passes/fusion/FusionGraph.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+FusionGraph::FusionGraph(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    auto cost = dyn_cast<CostOpInterface>(op);
+    if (cost && cost.getFusionKind() == FusionKind::alias) {
+      aliases.insert(&op);
+      continue;
+    }
+    positions[&op] = ops.size();
+    groups[&op] = lists.size();
+    ops.push_back(&op);
+    lists.push_back({&op});
+  }
+}
+
+bool FusionGraph::isAlias(Operation *op) const { return aliases.contains(op); }
+
+Value FusionGraph::rootOf(Value value) const {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isAlias(op) || op->getNumOperands() == 0)
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+Operation *FusionGraph::producerOf(Value value) const {
+  Operation *op = rootOf(value).getDefiningOp();
+  return op && !isAlias(op) ? op : nullptr;
+}
+
+SmallVector<Operation *> FusionGraph::usersOf(Value value) const {
+  SmallVector<Value> pending = {value};
+  SmallVector<Operation *> users;
+  llvm::DenseSet<Operation *> seen;
+  while (!pending.empty())
+    for (Operation *user : pending.pop_back_val().getUsers()) {
+      if (!seen.insert(user).second)
+        continue;
+      if (isAlias(user))
+        llvm::append_range(pending, user->getResults());
+      else
+        users.push_back(user);
+    }
+  llvm::sort(users, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return users;
+}
+
+// Through at least one other group.
+bool FusionGraph::reaches(Group from, Group to) const {
+  SmallVector<Group> pending = {from};
+  llvm::DenseSet<Group> seen;
+  while (!pending.empty()) {
+    Group group = pending.pop_back_val();
+    for (Operation *member : lists[group])
+      for (Value result : member->getResults())
+        for (Operation *user : usersOf(result)) {
+          auto found = groups.find(user);
+          if (found == groups.end() || found->second == from)
+            continue;
+          if (found->second == to) {
+            if (group != from)
+              return true;
+            continue;
+          }
+          if (seen.insert(found->second).second)
+            pending.push_back(found->second);
+        }
+  }
+  return false;
+}
+
+bool FusionGraph::wouldCycle(Group a, Group b) const { return reaches(a, b) || reaches(b, a); }
+
+SmallVector<Operation *> FusionGraph::united(Group a, Group b) const {
+  SmallVector<Operation *> all(lists[a]);
+  all.append(lists[b]);
+  llvm::sort(all,
+             [&](Operation *x, Operation *y) { return positions.lookup(x) < positions.lookup(y); });
+  return all;
+}
+
+void FusionGraph::merge(Group a, Group b) {
+  lists[a] = united(a, b);
+  for (Operation *op : lists[b])
+    groups[op] = a;
+  lists[b].clear();
+}
+
+SmallVector<FusionGraph::Group> FusionGraph::order() const {
+  SmallVector<llvm::DenseSet<Group>> waitsFor(lists.size());
+  SmallVector<llvm::DenseSet<Group>> readers(lists.size());
+  for (Operation *op : ops) {
+    if (isAlias(op))
+      continue;
+    Group group = groupOf(op);
+    for (Value operand : op->getOperands())
+      if (Operation *producer = producerOf(operand))
+        if (Group other = groupOf(producer); other != group) {
+          waitsFor[group].insert(other);
+          readers[other].insert(group);
+        }
+  }
+  std::set<std::pair<unsigned, Group>> ready;
+  auto place = [&](Group group) { return positions.lookup(lists[group].back()); };
+  for (Group group = 0; group < lists.size(); ++group)
+    if (!lists[group].empty() && !isAlias(lists[group].front()) && waitsFor[group].empty())
+      ready.insert({place(group), group});
+  SmallVector<Group> result;
+  while (!ready.empty()) {
+    Group group = ready.begin()->second;
+    ready.erase(ready.begin());
+    result.push_back(group);
+    for (Group reader : readers[group])
+      if (waitsFor[reader].erase(group) && waitsFor[reader].empty())
+        ready.insert({place(reader), reader});
+  }
+  return result;
+}

@@ -1,0 +1,121 @@
+#include "passes/fusion/FusionLedger.h"
+
+#include "mlir/IR/Remarks.h"
+
+using namespace mlir;
+using namespace mlir::hydra;
+
+static std::string placeOf(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto place = dyn_cast<FileLineColLoc>(inner);
+    if (!place)
+      return WalkResult::advance();
+    text = (place.getFilename().getValue() + ":" + Twine(place.getLine())).str();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+static std::string titleOf(Operation *op) {
+  std::string name = op->getName().stripDialect().str();
+  if (auto binary = dyn_cast<BinaryOp>(op))
+    name += " " + stringifyBinaryKind(binary.getKind()).str();
+  if (auto unary = dyn_cast<UnaryOp>(op))
+    name += " " + stringifyUnaryKind(unary.getKind()).str();
+  if (auto reduce = dyn_cast<ReduceOp>(op))
+    name += " " + stringifyReduceKind(reduce.getKind()).str() + " " +
+            stringifyReduceAxes(reduce.getAxes()).str();
+  return name;
+}
+
+DictionaryAttr mlir::hydra::describeOp(Operation *op) {
+  Builder b(op->getContext());
+  auto scope = op->getAttrOfType<StringAttr>(kScopeAttrName);
+  return b.getDictionaryAttr({b.getNamedAttr("op", b.getStringAttr(titleOf(op))),
+                              b.getNamedAttr("scope", scope ? scope : b.getStringAttr("")),
+                              b.getNamedAttr("location", b.getStringAttr(placeOf(op->getLoc())))});
+}
+
+static DictionaryAttr describeCost(Builder &b, const RegionCost &cost) {
+  SmallVector<NamedAttribute> entries;
+  auto add = [&](StringRef name, int64_t value) {
+    entries.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
+  };
+  add("bytes", cost.bytes);
+  add("picoseconds", cost.picoseconds);
+  add("launches", cost.launches);
+  add("live_vectors", cost.live);
+  add("sweeps", cost.sweeps);
+  add("scratch_bytes", cost.scratchBytes);
+  add("items", cost.items);
+  return b.getDictionaryAttr(entries);
+}
+
+static void giveRemark(CandidateKind kind, Operation *op, Operation *with, const Verdict &verdict) {
+  std::string function;
+  if (auto parent = op->getParentOfType<func::FuncOp>())
+    function = parent.getSymName().str();
+  auto options = remark::RemarkOpts::name(verdict.code).category("fusion").function(function);
+  auto remark = verdict.accepted ? remark::passed(op->getLoc(), options)
+                                 : remark::missed(op->getLoc(), options);
+  remark << nameOf(kind).str() + " of " + titleOf(op) + " and " + titleOf(with);
+  if (!verdict.detail.empty())
+    remark << remark::reason("{0}", verdict.detail);
+  if (verdict.before && verdict.after)
+    remark << remark::metric("bytes_before", verdict.before->bytes)
+           << remark::metric("bytes_after", verdict.after->bytes)
+           << remark::metric("picoseconds_before", verdict.before->picoseconds)
+           << remark::metric("picoseconds_after", verdict.after->picoseconds);
+  if (!verdict.limit.empty())
+    remark << remark::metric("limit", verdict.limit) << remark::metric("value", verdict.value)
+           << remark::metric("allowed", verdict.allowed);
+}
+
+void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
+                        const Verdict &verdict) {
+  Builder b(module.getContext());
+  SmallVector<Attribute> names, ops;
+  for (ArrayRef<Operation *> side : {left, right})
+    for (Operation *op : side) {
+      names.push_back(b.getStringAttr(titleOf(op)));
+      ops.push_back(describeOp(op));
+    }
+  SmallVector<NamedAttribute> facts;
+  auto add = [&](StringRef name, Attribute value) { facts.push_back(b.getNamedAttr(name, value)); };
+  add("kind", b.getStringAttr(nameOf(kind)));
+  add("accepted", b.getBoolAttr(verdict.accepted));
+  add("code", b.getStringAttr(verdict.code));
+  add("detail", b.getStringAttr(verdict.detail));
+  add("first", b.getI64IntegerAttr(static_cast<int64_t>(left.size())));
+  if (verdict.before && verdict.after) {
+    add("before", describeCost(b, *verdict.before));
+    add("after", describeCost(b, *verdict.after));
+  }
+  if (!verdict.limit.empty())
+    add("limit",
+        b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(verdict.limit)),
+                             b.getNamedAttr("value", b.getI64IntegerAttr(verdict.value)),
+                             b.getNamedAttr("allowed", b.getI64IntegerAttr(verdict.allowed))}));
+  SmallVector<NamedAttribute> key(facts);
+  key.push_back(b.getNamedAttr("names", b.getArrayAttr(names)));
+  Record &record = records[b.getDictionaryAttr(key)];
+  if (record.instances++ == 0) {
+    add("ops", b.getArrayAttr(ops));
+    record.content = b.getDictionaryAttr(facts);
+  }
+  giveRemark(kind, left.back(), right.back(), verdict);
+}
+
+void FusionLedger::write(StringRef level) {
+  Builder b(module.getContext());
+  SmallVector<Attribute> all;
+  for (const auto &[key, record] : records) {
+    NamedAttrList content(record.content);
+    content.set("instances", b.getI64IntegerAttr(record.instances));
+    all.push_back(content.getDictionary(module.getContext()));
+  }
+  module->setAttr(kLedgerAttrName,
+                  b.getDictionaryAttr({b.getNamedAttr("level", b.getStringAttr(level)),
+                                       b.getNamedAttr("decisions", b.getArrayAttr(all))}));
+}

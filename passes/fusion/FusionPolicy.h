@@ -1,0 +1,85 @@
+// Who decides what runs together: candidates in, verdicts with their reasons out.
+#ifndef HYDRA_PASSES_FUSION_FUSIONPOLICY_H
+#define HYDRA_PASSES_FUSION_FUSIONPOLICY_H
+
+#include "passes/fusion/RegionCost.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <string>
+
+namespace mlir::hydra {
+
+// What may be merged.
+enum class CandidateKind {
+  edge,       // a producer and a reader of its result
+  sibling,    // two readers of one full-size tensor
+  view,       // a cut of columns, read where it lies instead of copied
+  epilogue,   // a row program behind a matmul, in the library's call
+  prologue,   // a row program before a matmul
+};
+StringRef nameOf(CandidateKind kind);
+
+struct Verdict {
+  bool accepted = false;
+  std::string code;   // of fusionCodes()
+  std::string detail; // a sentence; may be empty
+  // Before: of the parts, one after the other. Absent where the code says that they do not merge.
+  std::optional<RegionCost> before, after;
+  // The limit that held, what was found and what is allowed; empty: none.
+  std::string limit;
+  int64_t value = 0, allowed = 0;
+};
+
+// The codes of verdicts with what they mean, in the order of the documentation.
+struct FusionCode {
+  StringLiteral name, meaning;
+  bool taken;
+};
+ArrayRef<FusionCode> fusionCodes();
+
+// What is switched off: codes of taken verdicts, names HYDRA_DISABLE_*, globs over scopes, and
+// FILE:LINE of a source location.
+struct FusionSwitches {
+  bool on = true;
+  SmallVector<std::string> disabled;
+
+  // Whether a word may be given; the error names what is known.
+  static llvm::Error check(StringRef word);
+};
+// The names HYDRA_DISABLE_* and the ops that each is about.
+struct DisableName {
+  StringLiteral name;
+  ArrayRef<StringLiteral> ops; // empty: all
+};
+ArrayRef<DisableName> disableNames();
+
+// Judges candidates by the facts of one machine, in integers; the same question has the same answer
+// wherever it is asked. Not thread-safe: answers are remembered.
+class FusionPolicy {
+public:
+  FusionPolicy(const CpuFacts &facts, FusionSwitches switches)
+      : facts(facts), switches(std::move(switches)), used(this->switches.disabled.size(), false) {}
+
+  // The cost of a region of primitives, by structure.
+  const RegionEstimate &estimate(FusionOp region);
+
+  // Whether `parts` shall run as `merged`, which holds all of them. `code` is that of a taken
+  // verdict.
+  Verdict judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp merged);
+  // What switches it off: a word of the switches, or "" if nothing does.
+  std::string disabledBy(StringRef code, ArrayRef<Operation *> ops);
+  // Words that switched nothing off.
+  SmallVector<std::string> unusedSwitches() const;
+
+  const CpuFacts &machine() const { return facts; }
+
+private:
+  const CpuFacts &facts;
+  FusionSwitches switches;
+  SmallVector<bool> used;
+  llvm::StringMap<RegionEstimate> known; // by structure
+};
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_PASSES_FUSION_FUSIONPOLICY_H
