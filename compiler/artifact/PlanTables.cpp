@@ -127,10 +127,6 @@ private:
     StringRef name = op.getBinding().getName().getValue();
     switch (op.getBinding().getKind()) {
     case BindingKind::parameter:
-      if (op.getRef().getRegion() == plan::Region::derived) {
-        info.derived.push_back(std::move(*buffer));
-        return success();
-      }
       parameters[name].name = name.str();
       parameters[name].buffer = std::move(*buffer);
       return success();
@@ -157,6 +153,9 @@ private:
       return success();
     case BindingKind::cache:
       info.cache.push_back(std::move(*buffer));
+      return success();
+    case BindingKind::derived:
+      info.derived.push_back(std::move(*buffer));
       return success();
     case BindingKind::input:
     case BindingKind::output:

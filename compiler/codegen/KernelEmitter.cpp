@@ -1,6 +1,7 @@
 #include "compiler/codegen/KernelEmitter.h"
 
 #include "dialects/plan/KernelScalars.h"
+#include "dialects/rows/RowsDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -36,8 +37,10 @@ FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, pl
     for (Value value :
          llvm::concat<Value>(llvm::to_vector(op.getOperands()), llvm::to_vector(op.getResults()))) {
       Type element = tensorType(value).getElementType();
-      if (!element.isF32() && !element.isInteger(32)) {
-        op.emitOpError("the cpu target generates code for f32 and i32 only, found ")
+      bool rounded = element.isBF16() && isa<rows::ProgramOp>(op);
+      if (!element.isF32() && !element.isInteger(32) && !rounded) {
+        op.emitOpError("the cpu target generates code for f32 and i32, and in row programs for "
+                       "bf16, found ")
             << value.getType();
         return failure();
       }

@@ -11,18 +11,21 @@
 
 namespace mlir::hydra {
 
+// The precision whose matmuls take bf16 operands (passes/precision).
+inline constexpr llvm::StringLiteral kBfloat16 = "bf16";
+
 struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
   std::string routing;                          // fixed, static, dynamic; empty: nobody said
   llvm::SmallVector<std::string> variants;      // of every entry; empty: all that the mode has
-  std::string precision = "f32";
-  llvm::SmallVector<EntryRequest> entries; // empty: defaultEntries()
-  int64_t cacheLength = 0;                 // 0: the model's max_seq_len, at most 2048
-  std::string function;                    // compile only this one; empty: all
-  llvm::SmallVector<std::string> probes;   // globs of named values that become outputs
-  std::string fusion = "on";               // or off: every primitive is a kernel of its own
-  llvm::SmallVector<std::string> noFuse;   // what is not merged (passes/fusion/FusionPolicy.h)
+  std::string precision = "f32";                // or kBfloat16
+  llvm::SmallVector<EntryRequest> entries;      // empty: defaultEntries()
+  int64_t cacheLength = 0;                      // 0: the model's max_seq_len, at most 2048
+  std::string function;                         // compile only this one; empty: all
+  llvm::SmallVector<std::string> probes;        // globs of named values that become outputs
+  std::string fusion = "on";                    // or off: every primitive is a kernel of its own
+  llvm::SmallVector<std::string> noFuse;        // what is not merged (passes/fusion/FusionPolicy.h)
   // Gradient bytes that one collective adds at most; 0: as hydra-plan has it.
   int64_t bucketBytes = 0;
 };

@@ -46,9 +46,7 @@ static Error readArch(StringRef text, CompileOptions &options) {
 }
 
 static Error readPrecision(StringRef text, CompileOptions &options) {
-  if (text == "bf16")
-    return createStringError("expected f32, found 'bf16'; other precisions are not compiled yet");
-  return readChoice(text, {"f32"}, options.precision);
+  return readChoice(text, {"f32", kBfloat16}, options.precision);
 }
 
 static Error readEntry(StringRef text, CompileOptions &options) {
@@ -107,8 +105,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        // Candidates of fusion are judged by the facts of the weakest level.
        /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE",
-       "fixed (default), static or dynamic: how depth, recursion, experts are routed", false,
+      {"routing", "MODE", "fixed (default), static or dynamic: how tokens are routed", false,
        Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
@@ -120,7 +117,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a variant", options.variants.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.variants); }},
-      {"precision", "TYPE", "f32 (default)", false, Stage::precision, readPrecision,
+      {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
+       Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
       {"probe", "GLOB", "named intermediates (block.0) and gradient.NAME become outputs",
        /*repeatable=*/true, Stage::autodiff,

@@ -6,6 +6,8 @@
 #include "compiler/pipeline/CompileSettings.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/target/Architecture.h"
+#include "runtime/base/cpu_level.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -58,6 +60,23 @@ static ArtifactMetadata describe(ModuleOp plan, const CompileOptions &options) {
   return metadata;
 }
 
+// bf16 without instructions for it would be slower than float32, and oneDNN has none of its own.
+static LogicalResult checkPrecision(Location location, const CompileOptions &options,
+                                    ArrayRef<const CpuFacts *> levels) {
+  if (options.precision != kBfloat16)
+    return success();
+  SmallVector<StringRef> able;
+  for (const ::hydra::CpuLevel &level : ::hydra::CpuLevels())
+    if (level.bf16_matmul)
+      able.push_back(StringRef(level.name.data(), level.name.size()));
+  for (const CpuFacts *level : levels)
+    if (!llvm::is_contained(able, level->name))
+      return emitError(location) << "--precision=bf16: expected --arch among "
+                                 << llvm::join(able, ", ") << ", which multiply bf16, found "
+                                 << level->name << "; compile with --precision=f32";
+  return success();
+}
+
 LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
                                         StringRef specText, StringRef buildId,
                                         const std::string &path) {
@@ -65,6 +84,8 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
       resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels)
     return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
+  if (failed(checkPrecision(plan.getLoc(), options, *levels)))
+    return failure();
   std::vector<CodeSection> sections;
   for (const CpuFacts *level : *levels) {
     FailureOr<CodeImage> image = generateCpuCode(plan, *level);

@@ -38,7 +38,7 @@ static SmallVector<func::FuncOp> interpretedFunctions(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     all.push_back(function);
     auto entry = function->getAttrOfType<EntryAttr>(kEntryAttrName);
-    if (entry && entry.getName() != "apply")
+    if (entry && entry.getName() != "apply" && entry.getName() != "derive")
       entries.push_back(function);
   }
   return entries.empty() ? all : entries;
@@ -53,6 +53,22 @@ static void collectResults(NamedTensors &into, NamedTensors results, const std::
     else
       into.try_emplace(prefix + key, std::move(tensor));
   }
+}
+
+// Adds the bf16 copies of weights that entry `derive`, if there is one, makes of `inputs`.
+static LogicalResult addDerived(ModuleOp module, NamedTensors &inputs,
+                                const InterpretOptions &options) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto entry = function->getAttrOfType<EntryAttr>(kEntryAttrName);
+    if (!entry || entry.getName() != "derive")
+      continue;
+    FailureOr<NamedTensors> copies = interpretFunction(function, inputs, options);
+    if (failed(copies))
+      return failure();
+    for (auto &[key, tensor] : *copies)
+      inputs.try_emplace(key, std::move(tensor));
+  }
+  return success();
 }
 
 FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const NamedTensors &inputs,
@@ -81,6 +97,8 @@ FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const Name
     for (const auto &[key, tensor] : inputs)
       if (StringRef name(key); name.consume_front(prefix))
         bindings.emplace(name.str(), tensor);
+    if (failed(addDerived(module, bindings, options)))
+      return failure();
     for (unsigned index = 0; index < function.getNumArguments(); ++index) {
       std::string key = argumentKey(function, index);
       if (bindings.count(key))

@@ -13,6 +13,7 @@
 #include "passes/fusion/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
+#include "passes/precision/Passes.h"
 #include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {
@@ -28,6 +29,7 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::hydra::registerHydraLoweringPasses();
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
+  mlir::hydra::registerHydraPrecisionPasses();
   mlir::hydra::registerHydraFusionPasses();
   mlir::plan::registerHydraPlanPasses();
   mlir::hydra::registerStagePipelines();

@@ -8,6 +8,7 @@
 #include "passes/fusion/Passes.h"
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
+#include "passes/precision/Passes.h"
 #include "passes/routing/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -48,6 +49,14 @@ static void appendAutodiff(OpPassManager &manager, const CompileOptions &options
   HydraDifferentiateOptions differentiation;
   differentiation.probeGradients = !options.probes.empty();
   manager.addPass(createHydraDifferentiate(differentiation));
+  simplify(manager);
+}
+
+static void appendPrecision(OpPassManager &manager, const CompileOptions &options) {
+  if (options.precision != kBfloat16)
+    return;
+  manager.addPass(createHydraLowerPrecision());
+  manager.addPass(createHydraDeriveWeights());
   simplify(manager);
 }
 
@@ -95,8 +104,8 @@ ArrayRef<StageInfo> mlir::hydra::allStages() {
       {Stage::model, "model", appendModel},
       {Stage::routing, "routing", appendRouting},
       {Stage::autodiff, "autodiff", appendAutodiff},
-      // float32 needs no casts; other precisions are refused before the stages run.
-      {Stage::precision, "precision", nullptr},
+      // float32 needs no passes.
+      {Stage::precision, "precision", appendPrecision},
       // Nothing is recomputed without a memory budget.
       {Stage::remat, "remat", nullptr},
       {Stage::fusion, "fusion", appendFusion},

@@ -53,7 +53,8 @@ def Hydra_BindingKind : Hydra_Enum<"BindingKind", "what a function argument or r
   I32EnumAttrCase<"optimizer", 4>,      // optimizer state: m/NAME, v/NAME, steps, present
   I32EnumAttrCase<"control", 5>,        // scalar in the control block, written by the host
   I32EnumAttrCase<"control_state", 6>,  // result-dependent state that lives on the device
-  I32EnumAttrCase<"cache", 7>]>;        // decoding state
+  I32EnumAttrCase<"cache", 7>,          // decoding state
+  I32EnumAttrCase<"derived", 8>]>;      // bf16 copy of a parameter, made by entry `derive`
 def Hydra_BindingKindAttr : Hydra_EnumAttr<Hydra_BindingKind, "binding_kind">;
 
 class Hydra_Attr<string name, string attrMnemonic> : AttrDef<Hydra_Dialect, name> {

@@ -13,6 +13,11 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
   if (a.getElementType() != b.getElementType())
     return emitOptionalError(location, "expected equal element types, found ", a.getElementType(),
                              " and ", b.getElementType());
+  Type element = adaptor.getElementType().value_or(a.getElementType());
+  if (element != a.getElementType() && !(a.getElementType().isBF16() && element.isF32()))
+    return emitOptionalError(location, "expected a result of ", a.getElementType(),
+                             a.getElementType().isBF16() ? " or f32" : "", " elements, found ",
+                             element);
   // matmul C2
   if (transposeA && transposeB)
     return emitOptionalError(location, "transpose_a and transpose_b exclude each other");
@@ -36,9 +41,10 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
                              right, " of ", b);
   RankedTensorType result;
   if (transposeA)
-    result = RankedTensorType::get({aCols, bCols / groups}, a.getElementType());
+    result = RankedTensorType::get({aCols, bCols / groups}, element);
   else
-    result = withLastExtent(a, transposeB ? bRows : bCols * groups);
+    result = cast<RankedTensorType>(
+        withLastExtent(a, transposeB ? bRows : bCols * groups).clone(element));
   // matmul C5
   if (Value accumulator = adaptor.getAccumulator(); accumulator && accumulator.getType() != result)
     return emitOptionalError(location, "expected an accumulator of type ", result, ", found ",

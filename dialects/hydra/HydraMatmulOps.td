@@ -21,14 +21,18 @@ def Hydra_MatmulOp : Hydra_PrimitiveOp<"matmul", [AttrSizedOperandSegments]> {
 
     With `rows`, the first `rows` rows of A (and of B under `transpose_a`) count.
     With `accumulator`, the result is accumulator + product and may reuse its buffer.
-    Constraints: C1 equal element types; C2 not both transposes; C3 contraction extents agree;
+    `element_type` is that of the result where it differs from the operands': products of bf16 are summed in
+    float32 and can be kept so. `full_precision` marks products that no --precision touches: router scores,
+    whose ties and order decide what is computed (model.md 14).
+    Constraints: C1 equal element types of the operands; the result has the same or, of bf16 operands, f32; C2 not both transposes; C3 contraction extents agree;
     C4 `groups` >= 1 divides the grouped extents; C5 the accumulator has the result's type;
     C6 both operands have at least two axes.
   }];
   let arguments = (ins Hydra_FloatTensor:$a, Hydra_FloatTensor:$b,
                        Optional<Hydra_FloatTensor>:$accumulator, Optional<Hydra_ScalarInt>:$rows,
                        UnitAttr:$transpose_a, UnitAttr:$transpose_b,
-                       DefaultValuedAttr<I64Attr, "1">:$groups);
+                       DefaultValuedAttr<I64Attr, "1">:$groups,
+                       OptionalAttr<TypeAttr>:$element_type, UnitAttr:$full_precision);
   let results = (outs Hydra_FloatTensor:$result);
   let assemblyFormat = [{
     $a `,` $b (`accumulate` $accumulator^)? (`rows` $rows^)? attr-dict `:`

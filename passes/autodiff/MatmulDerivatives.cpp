@@ -18,11 +18,13 @@ struct MatmulDerivative : Derivative<MatmulDerivative, MatmulOp> {
 
   LogicalResult adjoint(MatmulOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool> needed,
                         MutableArrayRef<Value> result) const {
-    Value dy = gradients[0], left = op.getA(), right = op.getB();
+    Value left = op.getA(), right = op.getB();
+    // A float32 product of bf16 operands: its gradient is rounded like an operand.
+    Value dy = b.cast(gradients[0], tensorType(left).getElementType());
     auto product = [&](Form form, Value x, Value y, Value like) {
-      Value z =
-          MatmulOp::create(b.getBuilder(), b.getLoc(), x, y, Value(), op.getRows(),
-                           form == Form::transposeA, form == Form::transposeB, op.getGroups());
+      auto z = MatmulOp::create(b.getBuilder(), b.getLoc(), x, y, Value(), op.getRows(),
+                                form == Form::transposeA, form == Form::transposeB, op.getGroups(),
+                                /*element_type=*/TypeAttr(), op.getFullPrecision());
       return b.reshape(z, tensorType(like).getShape());
     };
     bool transposeA = op.getTransposeA(), transposeB = op.getTransposeB();
@@ -35,7 +37,7 @@ struct MatmulDerivative : Derivative<MatmulDerivative, MatmulOp> {
                   : transposeB ? product(Form::transposeA, dy, left, right)
                                : product(Form::transposeA, left, dy, right);
     if (op.getAccumulator() && needed[2])
-      result[2] = dy;
+      result[2] = gradients[0];
     return success();
   }
 };

@@ -39,15 +39,15 @@ struct CausalConvDerivative : Derivative<CausalConvDerivative, CausalConvOp> {
     uint64_t groups = tensorType(x).getShape().back() / shape[1];
     if (needed[0]) {
       Value matrix = b.reshape(filter, {shape[0], shape[1] * width});
-      Value windows =
-          MatmulOp::create(builder, b.getLoc(), dy, matrix, Value(), Value(), false, false, groups);
+      Value windows = MatmulOp::create(builder, b.getLoc(), dy, matrix, Value(), Value(), false,
+                                       false, groups, TypeAttr());
       result[0] = FoldOp::create(builder, b.getLoc(), windows, width);
     }
     if (needed[1]) {
       Value windows =
           UnfoldOp::create(builder, b.getLoc(), x, op.getHistory(), op.getPosition(), width);
       Value matrix = MatmulOp::create(builder, b.getLoc(), dy, windows, Value(), Value(),
-                                      /*transpose_a=*/true, false, groups);
+                                      /*transpose_a=*/true, false, groups, TypeAttr());
       result[1] = b.reshape(matrix, shape);
     }
     return success();

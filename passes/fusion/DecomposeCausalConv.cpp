@@ -37,7 +37,7 @@ class DecomposeCausalConvPass
     auto product = MatmulOp::create(builder, location, windows.getResult(), matrix.getResult(),
                                     /*accumulator=*/Value(), /*rows=*/Value(),
                                     /*transpose_a=*/false, /*transpose_b=*/true,
-                                    /*groups=*/channels / perGroup);
+                                    /*groups=*/channels / perGroup, /*element_type=*/TypeAttr());
     // Scope goes to both, a probe to the value it names.
     if (Attribute scope = op->getAttr(kScopeAttrName)) {
       windows->setAttr(kScopeAttrName, scope);

@@ -11,11 +11,11 @@ namespace mlir::hydra {
 
 // What may be merged.
 enum class CandidateKind {
-  edge,       // a producer and a reader of its result
-  sibling,    // two readers of one full-size tensor
-  view,       // a cut of columns, read where it lies instead of copied
-  epilogue,   // a row program behind a matmul, in the library's call
-  prologue,   // a row program before a matmul
+  edge,     // a producer and a reader of its result
+  sibling,  // two readers of one full-size tensor
+  view,     // a cut of columns, read where it lies instead of copied
+  epilogue, // a row program behind a matmul, in the library's call
+  prologue, // a row program before a matmul
 };
 StringRef nameOf(CandidateKind kind);
 

@@ -39,7 +39,7 @@ FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place
     // The router sees every token, also those that take no part in this pass.
     PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
     PrimitiveEmitter::Rows all(emit, Value());
-    score = emit.reshape(emit.add(emit.linear(x, weight), bias), shape.drop_back());
+    score = emit.reshape(emit.add(emit.routerScores(x, weight), bias), shape.drop_back());
     probability = emit.unary(UnaryKind::sigmoid, emit.clamp(score, -10, 10));
   }
   if (losses && failed(addDepthTerms(op, score, probability, place)))

@@ -28,7 +28,7 @@ FailureOr<Value> ModelLowering::lowerExperts(ExpertsOp op, const Place &place) {
 
   emit.probe(x, "block." + Twine(place.block)); // before the experts
   Value z = emit.rmsNorm(x, norm, 1e-6);
-  Value logits = emit.linear(z, gate);
+  Value logits = emit.routerScores(z, gate);
   double jitter = op.getRouterJitter().convertToDouble();
   if (request.training && jitter > 0) {
     auto type = cast<RankedTensorType>(logits.getType());

@@ -133,7 +133,14 @@ Value PrimitiveEmitter::linear(Value x, Value weight) {
   return MatmulOp::create(opBuilder, currentLocation, x, weight, /*accumulator=*/Value(),
                           /*rows=*/currentRows, /*transpose_a=*/UnitAttr(),
                           /*transpose_b=*/opBuilder.getUnitAttr(),
-                          /*groups=*/opBuilder.getI64IntegerAttr(1));
+                          /*groups=*/opBuilder.getI64IntegerAttr(1), /*element_type=*/TypeAttr(),
+                          /*full_precision=*/UnitAttr());
+}
+
+Value PrimitiveEmitter::routerScores(Value x, Value weight) {
+  Value scores = linear(x, weight);
+  scores.getDefiningOp<MatmulOp>().setFullPrecision(true);
+  return scores;
 }
 
 Value PrimitiveEmitter::rmsNorm(Value x, Value weight, double eps) {

@@ -78,6 +78,8 @@ public:
                     double scale = 1.0);
   // x [..., in] times weight [out, in] transposed.
   Value linear(Value x, Value weight);
+  // The same for the scores of a router, which stay float32 in any precision.
+  Value routerScores(Value x, Value weight);
   Value rmsNorm(Value x, Value weight, double eps);
   Value reshape(Value x, ArrayRef<int64_t> shape);
   SmallVector<Value> split(Value x, ArrayRef<int64_t> sizes);

@@ -113,7 +113,7 @@ FailureOr<ModelLowering::RoutedDepth> ModelLowering::routeDepth(RecursionOp op, 
     return failure();
   RoutedDepth routed;
   int64_t deepest = op.getRecursions() - 1, shallowest = op.getMinDepth();
-  Value z = emit.reshape(emit.add(emit.linear(h, weight), bias), shape.drop_back());
+  Value z = emit.reshape(emit.add(emit.routerScores(h, weight), bias), shape.drop_back());
   routed.logit = emit.scaled(emit.unary(UnaryKind::tanh, emit.scaled(z, 0.5)), 3);
   routed.probability = emit.unary(UnaryKind::sigmoid, routed.logit);
   emit.probe(routed.probability, "route.mor." + Twine(place.block) + ".prob");

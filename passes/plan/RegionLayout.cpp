@@ -56,6 +56,8 @@ static std::optional<plan::Region> sharedRegion(BindingKind kind) {
     return plan::Region::control_state;
   case BindingKind::cache:
     return plan::Region::cache;
+  case BindingKind::derived:
+    return plan::Region::derived;
   case BindingKind::input:
   case BindingKind::output:
     return std::nullopt;

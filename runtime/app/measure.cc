@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "runtime/app/random_batches.h"
+#include "runtime/exec/variant_choice.h"
 
 namespace hydra::app {
 
@@ -54,6 +55,8 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
       train::ExecutorEngine::Create(model.executor(), {.batch = wanted.batch,
                                                        .seq = wanted.seq,
                                                        .micro_batches = micro_batches,
+                                                       .variant = std::string(VariantForUse(
+                                                           model.artifact->info(), "accumulate")),
                                                        .profile = options.profile}));
   HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
@@ -64,7 +67,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
 
 absl::StatusOr<Measurement> MeasureAlone(Model& model, const EntryRequest& wanted,
                                          const MeasureOptions& options) {
-  // Of any variant: the first one stands for the entry.
+  const absl::string_view variant = VariantForUse(model.artifact->info(), wanted.name);
   const artifact::EntryInfo* entry = nullptr;
   std::vector<std::string> present;
   for (const EntryRequest& other : EntriesOf(model.artifact->info())) {
@@ -72,7 +75,7 @@ absl::StatusOr<Measurement> MeasureAlone(Model& model, const EntryRequest& wante
   }
   for (const artifact::EntryInfo& candidate : model.artifact->info().entries) {
     const bool same = candidate.name == wanted.name && candidate.batch == wanted.batch &&
-                      candidate.seq == wanted.seq;
+                      candidate.seq == wanted.seq && candidate.variant == variant;
     if (same && entry == nullptr) entry = &candidate;
   }
   if (entry == nullptr) {

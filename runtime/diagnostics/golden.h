@@ -97,12 +97,16 @@ struct GoldenScope {
   bool outputs = true;
   bool losses = true;
   bool gradients = true;
+  // Of a program whose matmuls take bf16 operands: bounds below instead of the file's.
+  bool bf16 = false;
 };
 
 // Compares every expected tensor (`out.`, `loss.`, `grad.`, `grad_in.`, `route.`) with `computed`,
 // which uses the golden's own names. Tolerances as documented with the files: outputs relative to
 // the tensor's largest magnitude, losses to max(|b|, 1e-3), gradients to max(max|b|, 1e-2 G) with G
-// the largest entry of all gradients, integers exactly. Non-finite values never pass.
+// the largest entry of all gradients, integers exactly. Non-finite values never pass. Under bf16:
+// outputs 2e-2 of the largest magnitude, losses 1e-3 of max(|b|, |total|), of a gradient's
+// difference the norm 5e-2 of max(its norm, 1e-2 of the norm of all gradients).
 GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& computed,
                                 const GoldenScope& scope);
 

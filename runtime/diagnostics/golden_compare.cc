@@ -39,6 +39,45 @@ double LargestDeviation(const std::vector<double>& a, const std::vector<double>&
   return largest;
 }
 
+// Square roots of sums of squares: of the values, and of a - b.
+double Norm(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value * value;
+  return std::sqrt(sum);
+}
+double DistanceNorm(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::isfinite(sum) ? std::sqrt(sum) : INFINITY;
+}
+
+// Bounds of a program whose matmuls take bf16 operands: of the largest output, of the larger of a
+// loss term and the total, of the gradient's norm. A golden file's own are for float32.
+constexpr double kBf16Output = 2e-2, kBf16Loss = 1e-3, kBf16Gradient = 5e-2;
+// A gradient counts as at least this part of all gradients together.
+constexpr double kGradientFloor = 1e-2;
+
+// What the tensors of a case are measured by.
+struct CaseScale {
+  double largest_gradient = 0, gradient_norm = 0, total_loss = 0;
+};
+
+// An error in units of its bound's unit, and the bound.
+struct Measured {
+  double error = 0, allowed = 0;
+};
+Measured MeasureBf16(Kind kind, const std::vector<double>& got, const std::vector<double>& want,
+                     const CaseScale& scale) {
+  if (kind == Kind::kGrad) {
+    const double unit = std::max(Norm(want), kGradientFloor * scale.gradient_norm);
+    const double error = DistanceNorm(got, want);
+    return {unit > 0 ? error / unit : error, kBf16Gradient};
+  }
+  const double size = LargestMagnitude(want), error = LargestDeviation(got, want);
+  const double unit = kind == Kind::kLoss ? std::max(size, scale.total_loss) : size;
+  return {unit > 0 ? error / unit : error, kind == Kind::kLoss ? kBf16Loss : kBf16Output};
+}
+
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
@@ -70,7 +109,7 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
   verdict.pass = true;
   for (const GoldenCase& item : golden.cases()) {
     std::map<std::string, NumericTensor> expected;
-    double gradient_scale = 0;
+    CaseScale scale;
     for (const TensorView& tensor : golden.file().tensors()) {
       if (!absl::StartsWith(tensor.name, item.prefix)) continue;
       Kind kind = KindOf(absl::string_view(tensor.name).substr(item.prefix.size()));
@@ -83,8 +122,12 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         Fail(verdict, tensor.name, std::string(values.status().message()));
         continue;
       }
-      if (kind == Kind::kGrad)
-        gradient_scale = std::max(gradient_scale, LargestMagnitude(values->values));
+      if (kind == Kind::kGrad) {
+        scale.largest_gradient = std::max(scale.largest_gradient, LargestMagnitude(values->values));
+        scale.gradient_norm = std::hypot(scale.gradient_norm, Norm(values->values));
+      }
+      if (tensor.name == item.prefix + "loss.total")
+        scale.total_loss = LargestMagnitude(values->values);
       expected.emplace(tensor.name, *std::move(values));
     }
     for (const auto& [name, want] : expected) {
@@ -111,6 +154,11 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         Consider(verdict, name, error, 0);
         continue;
       }
+      if (scope.bf16) {
+        const Measured measured = MeasureBf16(kind, got->second.values, want.values, scale);
+        Consider(verdict, name, measured.error, measured.allowed);
+        continue;
+      }
       std::optional<double> bound = kind == Kind::kLoss   ? tolerance.loss
                                     : kind == Kind::kGrad ? tolerance.grad
                                                           : tolerance.out;
@@ -119,7 +167,7 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         continue;
       }
       double unit = kind == Kind::kLoss   ? std::max(size, 1e-3)
-                    : kind == Kind::kGrad ? std::max(size, 1e-2 * gradient_scale)
+                    : kind == Kind::kGrad ? std::max(size, kGradientFloor * scale.largest_gradient)
                                           : size;
       Consider(verdict, name, unit > 0 ? error / unit : error, *bound);
     }

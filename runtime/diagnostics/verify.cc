@@ -81,7 +81,12 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
   HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, inputs));
   VerifyReport report;
   // Stages that have passes and leave values; hydra-opt refuses the others by name.
-  for (const char* stage : {"model", "routing", "autodiff", "fusion"}) {
+  for (const char* stage : {"model", "routing", "autodiff", "precision", "fusion"}) {
+    const bool bf16 = options.precision == "bf16";
+    const bool rounded =
+        bf16 && (absl::string_view(stage) == "precision" || absl::string_view(stage) == "fusion");
+    // In float32 the stage has nothing to do.
+    if (absl::string_view(stage) == "precision" && !bf16) continue;
     // Before stage routing a model has no variants: it is interpreted at fixed depth.
     const bool is_model = absl::string_view(stage) == "model";
     if (is_model && run && run->PhaseOf(run->first_step()).variant != "fixed") continue;
@@ -89,6 +94,7 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
                                           "--interpret", "--inputs=" + inputs,
                                           "-o",          results};
     arguments.insert(arguments.end(), entries.begin(), entries.end());
+    if (rounded) arguments.push_back("--precision=bf16");
     if (run && !is_model) {
       const std::vector<std::string> flags = run->CompileFlags();
       arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -99,6 +105,7 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
     GoldenScope scope;
     const bool before_autodiff = is_model || absl::string_view(stage) == "routing";
     scope.gradients = golden.training() && !before_autodiff;
+    scope.bf16 = rounded;
     VerifyCheck check{absl::StrCat("interpreter after ", stage),
                       CompareWithGolden(golden, report.computed, scope)};
     report.pass = report.pass && check.verdict.pass;
@@ -121,6 +128,10 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
                                    item.batch, "x", item.seq));
   }
   if (golden.trajectory_steps() > 0) {
+    if (options.precision == "bf16")
+      return UsageError(absl::StrCat(golden.path(),
+                                     ": holds optimizer steps, whose bounds are for float32; "
+                                     "verify it with --precision=f32"));
     if (options.target != "interpreter") return VerifyTrajectory(golden, options, *run, spec);
     return UsageError(absl::StrCat(golden.path(),
                                    ": holds optimizer steps, which are not "

@@ -186,7 +186,7 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
   HYDRA_RETURN_IF_ERROR(demand.Check(
       absl::StrCat("artifact ", artifact_->path(), ", entry ", parts.front().entry->Label())));
   demand_ = demand;
-  std::unique_ptr<Launch> launch(new Launch(device_, info(), std::move(parts)));
+  std::unique_ptr<Launch> launch(new Launch(*this, std::move(parts)));
   std::vector<hal::Recording> recordings;
   std::vector<hal::Slot> slots;
   const auto add = [&](const NamedBuffer& buffer, int part, bool input) {
@@ -319,7 +319,19 @@ absl::Status Executor::ReadBytes(const NamedBuffer& buffer, absl::Span<uint8_t> 
   return device_.Read(regions_->buffer(buffer.ref.region), buffer.ref.offset, bytes);
 }
 
+absl::Status Executor::Derive() {
+  if (!derived_stale_ || info().derived.empty()) return absl::OkStatus();
+  if (derive_ == nullptr) {
+    HYDRA_ASSIGN_OR_RETURN(const EntryInfo* entry, FindEntry("derive", 0, 0));
+    HYDRA_ASSIGN_OR_RETURN(derive_, Prepare(*entry));
+  }
+  // Before the run: a launch derives before it runs, and this is one.
+  derived_stale_ = false;
+  return derive_->Submit().status();
+}
+
 absl::Status Executor::WriteBytes(const NamedBuffer& buffer, absl::Span<const uint8_t> bytes) {
+  derived_stale_ |= buffer.ref.region == Region::kParameters;
   return device_.Write(regions_->buffer(buffer.ref.region), buffer.ref.offset, bytes);
 }
 

@@ -118,6 +118,10 @@ class Executor {
   absl::Status ReadBytes(const artifact::NamedBuffer& buffer, absl::Span<uint8_t> bytes);
   absl::Status WriteBytes(const artifact::NamedBuffer& buffer, absl::Span<const uint8_t> bytes);
 
+  // Fills the derived buffers (copies of weights in another form) if a parameter was written since
+  // they were. Launches do it before they run; nothing happens where the artifact has none.
+  absl::Status Derive();
+
   // Planned and obtained bytes of every region and of the driver's workspaces.
   std::vector<MemoryLine> MemoryReport() const { return regions_->Report(device_); }
 
@@ -136,7 +140,9 @@ class Executor {
   std::string isa_level_;
   std::unique_ptr<hal::Executable> executable_;
   std::unique_ptr<MemoryRegions> regions_;
-  MemoryDemand demand_;  // of all launches
+  MemoryDemand demand_;             // of all launches
+  std::unique_ptr<Launch> derive_;  // of entry `derive`; prepared on first use
+  bool derived_stale_ = true;
 };
 
 }  // namespace hydra

@@ -5,8 +5,22 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
 #include "runtime/base/status.h"
+#include "runtime/exec/executor.h"
 
 namespace hydra {
+
+Launch::Launch(Executor& executor, std::vector<Part> parts)
+    : executor_(executor),
+      device_(executor.device()),
+      info_(executor.info()),
+      parts_(std::move(parts)) {}
+
+absl::StatusOr<hal::Ticket> Launch::Submit() {
+  HYDRA_RETURN_IF_ERROR(executor_.Derive());
+  absl::StatusOr<hal::Ticket> ticket = device_.Submit(*list_);
+  if (ticket.ok()) last_ = *ticket;
+  return ticket;
+}
 
 uint64_t Launch::Part::stride(hal::Region region) const {
   switch (region) {

@@ -22,6 +22,8 @@
 
 namespace hydra {
 
+class Executor;
+
 struct LaunchOptions {
   // Results that every run hands to the host by itself, for Fetch. A name counts in every part that
   // has it; an input error if none has. The others can be read with ReadOutput.
@@ -92,11 +94,7 @@ class Launch {
   absl::Status StageControl(const ControlBlock& control);
 
   // Starts a run and returns; runs follow each other in order. Allocates nothing.
-  absl::StatusOr<hal::Ticket> Submit() {
-    absl::StatusOr<hal::Ticket> ticket = device_.Submit(*list_);
-    if (ticket.ok()) last_ = *ticket;
-    return ticket;
-  }
+  absl::StatusOr<hal::Ticket> Submit();
   // Returns when the run is done, with the first error of it and those before it.
   absl::Status Await(hal::Ticket ticket) { return device_.Await(ticket); }
   // Elements of an output as they were when the run ended; see CommandList::Fetch.
@@ -176,13 +174,13 @@ class Launch {
     bool input = false;
   };
 
-  Launch(hal::Device& device, const artifact::ArtifactInfo& info, std::vector<Part> parts)
-      : device_(device), info_(info), parts_(std::move(parts)) {}
+  Launch(Executor& executor, std::vector<Part> parts);
 
   absl::StatusOr<size_t> FindSlot(bool input, absl::string_view name, int part,
                                   hal::ElementType type) const;
   absl::Status StageBytes(size_t slot, absl::Span<const uint8_t> bytes, int piece);
 
+  Executor& executor_;
   hal::Device& device_;
   const artifact::ArtifactInfo& info_;
   std::vector<Part> parts_;

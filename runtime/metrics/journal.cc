@@ -24,16 +24,18 @@ Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 Json ToJson(const StepRow& row) {
   Json losses = Json::object();
   for (const auto& [term, value] : row.losses) losses[term] = Number(value);
-  return {{"event", "step"},
-          {"step", row.step},
-          {"time", row.time},
-          {"loss", std::move(losses)},
-          {"lr", Number(row.lr)},
-          {"grad_norm", Number(row.grad_norm)},
-          {"grad_norm_pre_clip", Number(row.grad_norm_pre_clip)},
-          {"tokens_per_second", Number(row.tokens_per_second)},
-          {"step_milliseconds", Number(row.step_milliseconds)},
-          {"tokens", row.tokens}};
+  Json step = {{"event", "step"},
+               {"step", row.step},
+               {"time", row.time},
+               {"loss", std::move(losses)},
+               {"lr", Number(row.lr)},
+               {"grad_norm", Number(row.grad_norm)},
+               {"grad_norm_pre_clip", Number(row.grad_norm_pre_clip)},
+               {"tokens_per_second", Number(row.tokens_per_second)},
+               {"step_milliseconds", Number(row.step_milliseconds)},
+               {"tokens", row.tokens}};
+  for (const auto& [what, tokens] : row.routing) step["routing"][what] = tokens;
+  return step;
 }
 
 Json ToJson(const EvaluationRow& row) {

@@ -84,7 +84,8 @@ class TrainEngine {
   // `steps_in_flight` may be unread at a time. Nothing of this allocates once every plan was used.
   //
   // Chooses the program that the next steps run: a variant of the training entry, "" for the first.
-  // It is prepared on first use and kept. An input error lists the variants there are.
+  // It is prepared on first use and kept. An input error lists the variants there are. An engine
+  // that does not train evaluates that variant.
   virtual absl::Status UseVariant(absl::string_view variant) = 0;
   // Memory for the batch of a micro-batch of the next step; fill it whole, then submit. Waits only
   // while steps_in_flight are unfinished.

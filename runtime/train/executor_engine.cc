@@ -170,6 +170,10 @@ absl::Status ExecutorEngine::AddFields(const EntryInfo& entry) {
 }
 
 absl::Status ExecutorEngine::UseVariant(absl::string_view variant) {
+  if (plans_.empty()) {
+    if (!variant.empty()) eval_variant_ = std::string(variant);
+    return absl::OkStatus();
+  }
   if (plan_ != nullptr && (variant.empty() || plan_->accumulate->variant == variant)) {
     return absl::OkStatus();
   }
@@ -336,6 +340,7 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
   HYDRA_ASSIGN_OR_RETURN(EvalPlan * plan, UseEvaluation());
   HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("tokens", tokens));
   HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("targets", targets));
+  HYDRA_RETURN_IF_ERROR(plan->launch->StageControl(control_));
   HYDRA_RETURN_IF_ERROR(plan->launch->Run());
   return plan->launch->ReadOutput(*plan->token_loss, 0, token_loss);
 }

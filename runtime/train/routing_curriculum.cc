@@ -1,5 +1,6 @@
 #include "runtime/train/routing_curriculum.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,7 +31,8 @@ absl::Status RefuseWithoutEffect(const Settings& settings, const EngineFacts& fa
   for (const Part& part : parts) {
     if (part.present) continue;
     for (absl::string_view key : part.keys) {
-      if (!settings.given(key)) continue;
+      // What every run has without being asked is no request.
+      if (!settings.given(key) || settings.Text(key) == FindSetting(key)->initial) continue;
       return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
                                      facts.model, " has no ", part.name,
                                      "; leave it out, or train a model that has, with "
@@ -47,6 +49,9 @@ absl::StatusOr<RoutingCurriculum> RoutingCurriculum::Create(const Settings& sett
   const EngineFacts& facts = engine.facts();
   HYDRA_RETURN_IF_ERROR(RefuseWithoutEffect(settings, facts));
   RoutingCurriculum result(facts.phases);
+  // So that a step allocates nothing: record_lag is at most 1024.
+  constexpr size_t kMostSteps = 1024 + 2;
+  result.averages_.reserve(kMostSteps);
   result.ReadSettings(settings, facts);
   const auto controls = Phase().Controls();
   for (size_t i = 0; i < controls.size(); ++i)
@@ -79,17 +84,30 @@ void RoutingCurriculum::ReadSettings(const Settings& settings, const EngineFacts
   early_loss_ = choice_.enable_step ? 0 : settings.Number("mor_enable_loss");
 }
 
+double RoutingCurriculum::AverageFor(int64_t step, const StepRecord* visible) {
+  while (!averages_.empty() && averages_.back().step >= step) averages_.pop_back();
+  double average = averages_.empty() ? 0 : averages_.back().ce;
+  if (visible != nullptr) {
+    average =
+        average == 0 ? visible->ce : (1 - kAverageFactor) * average + kAverageFactor * visible->ce;
+    const int64_t lag = step - visible->step;
+    while (!averages_.empty() && averages_.front().step < step - lag)
+      averages_.erase(averages_.begin());
+  }
+  averages_.push_back({step, average});
+  return average;
+}
+
 void RoutingCurriculum::DecideEarlyStart(int64_t step, const StepRecord* visible) {
-  if (visible == nullptr) return;
-  ce_average_ = ce_average_ == 0
-                    ? visible->ce
-                    : (1 - kAverageFactor) * ce_average_ + kAverageFactor * visible->ce;
-  if (!model_.adaptive || started_early_) return;
+  // Where recursion cannot start early there is nothing to remember.
+  if (!model_.adaptive || early_loss_ <= 0 || started_early_) return;
+  const double average = AverageFor(step, visible);
   const std::optional<RecursionCurriculum> early =
-      EarlyRecursion(*curriculum_.recursion, choice_, step, ce_average_, early_loss_);
+      EarlyRecursion(*curriculum_.recursion, choice_, step, average, early_loss_);
   if (!early) return;
   curriculum_.recursion = *early;
   started_early_ = step;
+  averages_.clear();
 }
 
 Phase RoutingCurriculum::PhaseOf(int64_t step) const {
@@ -99,7 +117,10 @@ Phase RoutingCurriculum::PhaseOf(int64_t step) const {
 absl::Status RoutingCurriculum::Prepare(int64_t step, const StepRecord* visible,
                                         TrainEngine& engine) {
   DecideEarlyStart(step, visible);
-  const Phase phase = PhaseOf(step);
+  return Use(PhaseOf(step), engine);
+}
+
+absl::Status RoutingCurriculum::Use(const Phase& phase, TrainEngine& engine) const {
   if (chooses_variant_) HYDRA_RETURN_IF_ERROR(engine.UseVariant(phase.variant));
   const auto controls = phase.Controls(advantage_weight_);
   for (size_t i = 0; i < controls.size(); ++i)
@@ -128,21 +149,48 @@ std::vector<std::string> RoutingCurriculum::Describe() const {
 }
 
 JsonValue RoutingCurriculum::Save() const {
-  JsonValue state = {{"ce_average", ce_average_}};
+  JsonValue averages = JsonValue::array();
+  for (const Average& average : averages_)
+    averages.push_back({{"step", average.step}, {"ce", average.ce}});
+  JsonValue state = {{"averages", std::move(averages)}};
   // Step and settings say the rest.
   if (started_early_) state["started_early"] = *started_early_;
   return state;
 }
 
 absl::Status RoutingCurriculum::Restore(const JsonView& state, int64_t) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView average, state.Get("ce_average"));
-  HYDRA_ASSIGN_OR_RETURN(ce_average_, average.Double());
+  HYDRA_ASSIGN_OR_RETURN(const JsonView list, state.Get("averages"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> items, list.Array());
+  averages_.clear();
+  for (const JsonView& item : items) {
+    Average average;
+    HYDRA_ASSIGN_OR_RETURN(const JsonView step, item.Get("step"));
+    HYDRA_ASSIGN_OR_RETURN(average.step, step.Int(0));
+    HYDRA_ASSIGN_OR_RETURN(const JsonView ce, item.Get("ce"));
+    HYDRA_ASSIGN_OR_RETURN(average.ce, ce.Double());
+    averages_.push_back(average);
+  }
   started_early_.reset();
   const std::optional<JsonView> early = state.Find("started_early");
   if (!early) return absl::OkStatus();
   HYDRA_ASSIGN_OR_RETURN(started_early_, early->Int(0));
   curriculum_.recursion = EarlyStart(choice_, *started_early_);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine) {
+  Settings settings;
+  HYDRA_RETURN_IF_ERROR(settings.Restore(run.settings).status());
+  HYDRA_ASSIGN_OR_RETURN(RoutingCurriculum curriculum, RoutingCurriculum::Create(settings, engine));
+  const auto state = run.host_state.find(std::string(curriculum.key()));
+  if (state != run.host_state.end()) {
+    HostModule* const modules[] = {&curriculum};
+    HYDRA_RETURN_IF_ERROR(
+        RestoreModules({{state->first, state->second}}, modules, "the checkpoint"));
+  }
+  const Phase phase = curriculum.PhaseOf(std::max<int64_t>(0, run.step - 1));
+  HYDRA_RETURN_IF_ERROR(curriculum.Use(phase, engine));
+  return phase;
 }
 
 }  // namespace hydra::train

@@ -13,6 +13,7 @@
 #include "runtime/train/engine.h"
 #include "runtime/train/host_state.h"
 #include "runtime/train/phase.h"
+#include "runtime/train/run_record.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_policy.h"
 
@@ -28,8 +29,10 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   absl::Status Prepare(int64_t step, const StepRecord* visible, TrainEngine& engine) override;
   std::vector<HostModule*> modules() override { return {this}; }
 
-  // The phase of `step`; for the steps to come as the curriculum stands.
+  // The phase of `step`; of the steps to come, as the curriculum stands.
   Phase PhaseOf(int64_t step) const;
+  // Gives the engine the variant and the control values of a phase.
+  absl::Status Use(const Phase& phase, TrainEngine& engine) const;
   // The step at which recursion started early, if it did.
   std::optional<int64_t> started_early() const { return started_early_; }
   // What is in effect, for the run's first lines; empty if the program routes nothing.
@@ -41,9 +44,17 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   absl::Status Restore(const JsonView& state, int64_t version) override;
 
  private:
+  // The moving cross-entropy that the decision about a step saw; 0: none yet.
+  struct Average {
+    int64_t step = 0;
+    double ce = 0;
+  };
+
   explicit RoutingCurriculum(const PhaseModel& model) : model_(model) {}
   void ReadSettings(const Settings& settings, const EngineFacts& facts);
   void DecideEarlyStart(int64_t step, const StepRecord* visible);
+  // The average for `step`, which `visible` moves.
+  double AverageFor(int64_t step, const StepRecord* visible);
 
   PhaseModel model_;
   bool chooses_variant_ = true;     // rather than the setting `variant`
@@ -55,8 +66,14 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   std::array<std::optional<size_t>, 4> controls_;  // of Phase::Controls, in the engine
 
   std::optional<int64_t> started_early_;
-  double ce_average_ = 0;  // of the records that decisions have seen; 0: none
+  // Of the last steps prepared, as many as may be in flight and one more: steps behind one that was
+  // not finite never counted, and are prepared again when the run is resumed.
+  std::vector<Average> averages_;
 };
+
+// Lets an engine that does not train compute as the run did in its last step: variant and control
+// values are those of its phase, which is returned.
+absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine);
 
 }  // namespace hydra::train
 

@@ -111,7 +111,7 @@ constexpr SettingSpec kTable[] = {
     {"target", kText, kCompile, "", kAny, "device to compile for: cpu"},
     {"arch", kText, kCompile, "", kAny,
      "native or an instruction-set level that hydra-opt --help lists"},
-    {"precision", kText, kCompile, "", kAny, "element type: f32"},
+    {"precision", kText, kCompile, "", kAny, "f32, or bf16 for the operands of matmuls"},
     {"routing", kText, kCompile, "", kAny, "fixed, static or dynamic"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
 };

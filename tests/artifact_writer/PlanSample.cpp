@@ -33,7 +33,7 @@ plan.buffer <optimizer "steps"> at <optimizer, 128, 4> : tensor<1xi32>
 plan.buffer <control "lr"> at <control, 0, 4> : tensor<f32> {initial = 0.125 : f64}
 plan.buffer <control_state "ema"> at <control_state, 0, 4> : tensor<f32> {initial = 25.0 : f64}
 plan.buffer <cache "k"> at <cache, 0, 48> : tensor<2x6xf32>
-plan.buffer <parameter "w"> at <derived, 0, 32> : tensor<4x4xbf16>
+plan.buffer <derived "w"> at <derived, 0, 32> : tensor<4x4xbf16>
 plan.constant <constants, 0, 12> dense<[1, 2, 3]> : tensor<3xi32>
 plan.constant <constants, 64, 16> dense<1.0> : tensor<4xf32>
 plan.kernel @k <rows> attributes {grain = array<i64: 1>, hash = "aa", items = array<i64: 3>, partial_bytes = 0 : i64, scratch_bytes = 0 : i64} {

@@ -127,10 +127,10 @@ TEST(GenerateCpuCode, RefusesWhatHasNoKernel) {
   EXPECT_FALSE(matmul.compile("x86-64-v3"));
   EXPECT_THAT(matmul.messages(), HasSubstr("has no kernel"));
   KernelHarness wide(
-      "func.func @f(%x: tensor<4xbf16>) -> tensor<4xbf16> { %r = hydra.unary <exp> "
-      "%x : (tensor<4xbf16>) -> tensor<4xbf16> return %r : tensor<4xbf16> }");
+      "func.func @f(%x: tensor<4xf64>) -> tensor<4xf64> { %r = hydra.unary <exp> "
+      "%x : (tensor<4xf64>) -> tensor<4xf64> return %r : tensor<4xf64> }");
   EXPECT_FALSE(wide.compile("x86-64-v3"));
-  EXPECT_THAT(wide.messages(), HasSubstr("f32 and i32 only"));
+  EXPECT_THAT(wide.messages(), HasSubstr("f32 and i32, and in row programs"));
 }
 
 }  // namespace

@@ -147,9 +147,15 @@ class FlagsTest(support.EndToEndTest):
         self.assertIn("decide the same", self.run_ok("explain", new, "--diff", new).out)
 
     def flag_precision(self):
-        self.opt(self.functions, "--precision=f32")
-        self.fails(2, self.functions, "--precision=bf16", program="hydra-opt",
-                   says=["expected f32, found 'bf16'"])
+        single = self.opt(self.tiny, EVAL, "--precision=f32", "--stop-after=precision").out
+        self.assertEqual(single, self.opt(self.tiny, EVAL, "--stop-after=precision").out)
+        rounded = self.opt(self.tiny, EVAL, "--precision=bf16", "--stop-after=precision").out
+        self.assertNotIn("bf16", single)
+        self.assertIn('derived "tok_emb.weight"', rounded)
+        self.fails(1, self.tiny, EVAL, "--precision=bf16", "--arch=x86-64-v4", "-o",
+                   self.path("v4.hydra"), program="hydra-opt",
+                   says=["--precision=bf16: expected --arch among x86-64-v4-bf16, sapphirerapids",
+                         "found x86-64-v4; compile with --precision=f32"])
 
     def flag_probe(self):
         out = self.opt(self.functions, "--probe=in[n]er", "--stop-after=fusion").out
@@ -176,9 +182,8 @@ class FlagsTest(support.EndToEndTest):
         outputs = [self.opt(self.tiny, "--stop-after=" + stage).out
                    for stage in ("model", "routing", "autodiff", "fusion", "plan")]
         self.assertEqual(len(set(outputs)), 5)
-        for stage in ("precision", "remat"):
-            self.fails(2, self.tiny, "--stop-after=" + stage, program="hydra-opt",
-                       says=["which has no passes yet"])
+        self.fails(2, self.tiny, "--stop-after=remat", program="hydra-opt",
+                   says=["which has no passes yet"])
 
     def flag_interpret(self):
         # Without --stop-after: after the last stage that holds values.

@@ -29,6 +29,21 @@ class LevelsTest(support.EndToEndTest):
             raise AssertionError(f"the tiny model does not compile{result}")
         return path
 
+    def test_goldens_pass_in_bf16_where_the_processor_multiplies_it(self):
+        files = [self.source("tests", "golden", name + ".safetensors") for name in FILES]
+        for level in LEVELS[2:LEVELS.index(self.native()) + 1]:
+            with self.subTest(level=level):
+                report = self.run_ok("verify", *files, "--arch", level, "--precision", "bf16",
+                                     "--json").json()
+                self.assertTrue(report["pass"], report)
+                # Not float32 by another name: errors are those of eight bits.
+                worst = [check["error"] for entry in report["files"]
+                         for check in entry["checks"] if check["name"] == "cpu"]
+                self.assertGreater(min(worst), 1e-4, report)
+        report = self.run_ok("verify", *files, "--target", "interpreter", "--precision", "bf16",
+                             "--json").json()
+        self.assertTrue(report["pass"], report)
+
     def train(self, artifact, out, *more, environment=()):
         saved = dict(self.environment)
         self.environment.update(environment)

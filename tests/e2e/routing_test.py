@@ -75,6 +75,36 @@ class RoutingTest(support.EndToEndTest):
         self.assertEqual(losses[6]["advantage"], 0)
         self.assertGreater(losses[STEPS]["advantage"], 0)
 
+    def test_the_journal_counts_tokens(self):
+        lines = support.read(self.path("whole", "steps.jsonl")).decode().splitlines()
+        routing = {record["step"]: record["routing"] for record in map(json.loads, lines)
+                   if record["event"] == "step"}
+        tokens, passes = 2 * 2 * 32, MODEL["recursions_per_block"]
+        for step, counts in routing.items():
+            self.assertEqual(sum(counts["moe.0"]), tokens, step)
+            # Recursion is routed from step 7 on, depth from step 5 on.
+            self.assertEqual("mor.0" in counts, step > 6, step)
+            for block in range(3) if step > 6 else ():
+                made = counts[f"mor.{block}"]
+                self.assertEqual((len(made), made[0]), (passes, tokens))
+                self.assertEqual(made, sorted(made, reverse=True))
+            if step > 4:
+                self.assertEqual(len(counts["mod.1"]), passes)
+                self.assertLessEqual(max(counts["mod.1"]), tokens // 2)
+        self.assertEqual(routing[5]["mod.1"], [tokens // 2] * passes)
+
+    def test_a_checkpoint_is_evaluated_in_its_phase(self):
+        lines = support.read(self.path("whole", "steps.jsonl")).decode().splitlines()
+        seen = {record["step"]: record["loss"] for record in map(json.loads, lines)
+                if record["event"] == "evaluation"}
+        for step, variant in ((4, "fixed"), (8, "blend_mod"), (12, "adaptive_mod")):
+            out = f"evaluated-{step}"
+            self.train(out, "--stop-at", step)
+            result = self.run_ok("eval", self.path(out), "--data", self.data, "--batches", 25,
+                                 "--json")
+            self.assertEqual(result.json()["loss"], seen[step])
+            self.assertIn(f"routing as in step {step}: {variant}", result.err)
+
     def test_a_variant_that_is_not_there_is_named(self):
         lone = self.path("lone.hydra")
         self.compile(lone, "--variant=fixed")

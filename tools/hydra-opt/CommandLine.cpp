@@ -54,7 +54,7 @@ CommandLine::CommandLine()
     if (info.append)
       names.push_back(info.name);
   static std::string stages;
-  stages = "the last stage to run: " + join(names, ", ") + " (default)";
+  stages = "last stage: " + join(names, ", ") + " (default)";
   stopAfter.setDescription(stages);
   for (const CompileSetting &setting : compileSettings()) {
     settingFlags.push_back(std::make_unique<cl::list<std::string>>(

@@ -6,6 +6,7 @@
 #include "runtime/data/dataset.h"
 #include "runtime/train/evaluate.h"
 #include "runtime/train/executor_engine.h"
+#include "runtime/train/routing_curriculum.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -46,6 +47,11 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(
                              model.executor(), {.batch = batch, .seq = seq, .training = false}));
+  if (model.checkpoint && model.checkpoint->run().step > 0 && engine->facts().phases.routes()) {
+    const train::RunRecord& run = model.checkpoint->run();
+    HYDRA_ASSIGN_OR_RETURN(const train::Phase phase, train::UsePhaseOfRun(run, *engine));
+    PrintNote(absl::StrCat("routing as in step ", run.step, ": ", phase.variant));
+  }
   HYDRA_ASSIGN_OR_RETURN(const train::Evaluation result,
                          train::EvaluateTokens(*engine, *tokens, flags.batches));
   if (json) {

@@ -177,7 +177,8 @@ void AddVerify(CommandLine& line) {
   auto flags = std::make_shared<VerifyFlags>();
   command.Positionals("files", flags->files, "golden files");
   command.Text("--target", flags->target, "what computes", {"cpu", "interpreter"});
-  command.Text("--precision", flags->precision, "element type", {"f32"});
+  command.Text("--precision", flags->precision,
+               "element type of matmul operands; everything else is f32", {"f32", "bf16"});
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);

@@ -161,11 +161,12 @@ absl::Status CpuCommandList::RunStep(const Step& step, void* const* addresses, T
     pool.Run(RunKernel, &job, kernel->items, kernel->grain);
   } else if (const auto* matmul = std::get_if<MatmulCall>(&step.body)) {
     void* const* operands = addresses + matmul->first;
-    MatmulJob job{&matmul->step,
-                  {static_cast<const float*>(operands[0]), static_cast<const float*>(operands[1]),
-                   static_cast<float*>(operands[2]), static_cast<const int32_t*>(operands[3]),
-                   static_cast<const int32_t*>(operands[4])},
-                  &memory};
+    MatmulJob job{
+        &matmul->step,
+        {static_cast<const uint8_t*>(operands[0]), static_cast<const uint8_t*>(operands[1]),
+         static_cast<uint8_t*>(operands[2]), static_cast<const int32_t*>(operands[3]),
+         static_cast<const int32_t*>(operands[4])},
+        &memory};
     pool.Run(RunMatmul, &job, matmul->step.tiles(), 1);
     if (job.failed.load()) {
       return FailureError(absl::StrCat("oneDNN failed to execute a matmul of scope ",

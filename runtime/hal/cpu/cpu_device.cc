@@ -237,7 +237,7 @@ class CpuDevice final : public Device {
     queue_->Drain();
     for (size_t i = 0; i < memory_.tiles.size(); ++i) {
       uint8_t* base = workspace->data() + i * stride;
-      memory_.tiles[i] = {base, reinterpret_cast<float*>(base + first)};
+      memory_.tiles[i] = {base, base + first};
     }
     workspace_ = std::move(workspace);
     workspace_bytes_ = workspace_bytes;

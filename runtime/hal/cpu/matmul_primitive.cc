@@ -28,12 +28,13 @@ struct Scoped {
   }
 };
 
-absl::Status Describe(dnnl_memory_desc_t* desc, uint64_t rows, uint64_t columns, uint64_t stride,
-                      bool transposed) {
+absl::Status Describe(dnnl_memory_desc_t* desc, ElementType type, uint64_t rows, uint64_t columns,
+                      uint64_t stride, bool transposed) {
   const dnnl_dims_t dims = {static_cast<dnnl_dim_t>(rows), static_cast<dnnl_dim_t>(columns)};
   const auto leading = static_cast<dnnl_dim_t>(stride);
   const dnnl_dims_t strides = {transposed ? 1 : leading, transposed ? leading : 1};
-  return Check(dnnl_memory_desc_init_by_strides(desc, 2, dims, dnnl_f32, strides),
+  const dnnl_data_type_t data_type = type == ElementType::kBf16 ? dnnl_bf16 : dnnl_f32;
+  return Check(dnnl_memory_desc_init_by_strides(desc, 2, dims, data_type, strides),
                "describe a matrix");
 }
 
@@ -72,9 +73,11 @@ absl::StatusOr<std::unique_ptr<MatmulPrimitive>> MatmulPrimitive::Create(
 absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulShape& shape) {
   context_ = &context;
   dnnl_memory_desc_t a, b, c;
-  HYDRA_RETURN_IF_ERROR(Describe(&a, shape.m, shape.k, shape.lda, shape.transpose_a));
-  HYDRA_RETURN_IF_ERROR(Describe(&b, shape.k, shape.n, shape.ldb, shape.transpose_b));
-  HYDRA_RETURN_IF_ERROR(Describe(&c, shape.m, shape.n, shape.ldc, false));
+  HYDRA_RETURN_IF_ERROR(
+      Describe(&a, shape.operands, shape.m, shape.k, shape.lda, shape.transpose_a));
+  HYDRA_RETURN_IF_ERROR(
+      Describe(&b, shape.operands, shape.k, shape.n, shape.ldb, shape.transpose_b));
+  HYDRA_RETURN_IF_ERROR(Describe(&c, shape.result, shape.m, shape.n, shape.ldc, false));
   dnnl_matmul_desc_t desc;
   HYDRA_RETURN_IF_ERROR(Check(dnnl_matmul_desc_init(&desc, &a, &b, nullptr, &c), "describe it"));
 
@@ -126,12 +129,12 @@ MatmulPrimitive::~MatmulPrimitive() {
   if (primitive_ != nullptr) dnnl_primitive_destroy(primitive_);
 }
 
-bool MatmulPrimitive::Execute(int worker, const float* a, const float* b, float* c,
+bool MatmulPrimitive::Execute(int worker, const void* a, const void* b, void* c,
                               void* workspace) const {
   const Worker& memory = workers_[worker];
   // The library declares its inputs mutable and does not write them.
-  bool good = dnnl_memory_set_data_handle(memory.a, const_cast<float*>(a)) == dnnl_success &&
-              dnnl_memory_set_data_handle(memory.b, const_cast<float*>(b)) == dnnl_success &&
+  bool good = dnnl_memory_set_data_handle(memory.a, const_cast<void*>(a)) == dnnl_success &&
+              dnnl_memory_set_data_handle(memory.b, const_cast<void*>(b)) == dnnl_success &&
               dnnl_memory_set_data_handle(memory.c, c) == dnnl_success;
   if (workspace_bytes_ > 0) {
     good = good && dnnl_memory_set_data_handle(memory.workspace, workspace) == dnnl_success;

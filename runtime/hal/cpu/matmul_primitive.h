@@ -9,30 +9,26 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include <compare>
 #include <cstdint>
 #include <memory>
-#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/base/command.h"
 
 namespace hydra::hal::cpu {
 
-// C[m,n] = op(A) op(B), or += with `accumulate`; float32, row-major, leading dimensions in
-// elements.
+// C[m,n] = op(A) op(B), or += with `accumulate`; row-major, leading dimensions in elements. Types
+// as in MatmulCommand: f32 x f32 -> f32, bf16 x bf16 -> f32 or bf16; sums are float32.
 struct MatmulShape {
   uint64_t m = 0, n = 0, k = 0;
   uint64_t lda = 0, ldb = 0, ldc = 0;
   bool transpose_a = false, transpose_b = false, accumulate = false;
+  ElementType operands = ElementType::kF32, result = ElementType::kF32;
 
-  bool operator<(const MatmulShape& o) const { return Key() < o.Key(); }
-
- private:
-  std::tuple<uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, bool, bool, bool> Key()
-      const {
-    return {m, n, k, lda, ldb, ldc, transpose_a, transpose_b, accumulate};
-  }
+  auto operator<=>(const MatmulShape&) const = default;
 };
 
 // The library's engine and one stream per worker. To be made after HoldOneDnn (onednn_level.h),
@@ -71,7 +67,7 @@ class MatmulPrimitive {
   uint64_t workspace_bytes() const { return workspace_bytes_; }
 
   // Runs on `worker`; different workers may run at once. False if the library reports an error.
-  bool Execute(int worker, const float* a, const float* b, float* c, void* workspace) const;
+  bool Execute(int worker, const void* a, const void* b, void* c, void* workspace) const;
 
  private:
   struct Worker {

@@ -10,14 +10,21 @@
 namespace hydra::hal::cpu {
 namespace {
 
-// Copies `rows` x `columns` and clears up to `padded_rows` x `padded_columns`; the copy is packed.
-void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t columns,
-                 uint64_t padded_rows, uint64_t padded_columns, float* target) {
+// Staged matrices follow each other at multiples of this many bytes.
+constexpr uint64_t kStagingAlignment = 64;
+uint64_t StagedBytes(uint64_t bytes) {
+  return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment;
+}
+
+// Copies `rows` x `columns` elements of `size` bytes and clears up to `padded_rows` x
+// `padded_columns`; the copy is packed.
+void StagePadded(const uint8_t* source, uint64_t stride, uint64_t rows, uint64_t columns,
+                 uint64_t padded_rows, uint64_t padded_columns, uint64_t size, uint8_t* target) {
   for (uint64_t r = 0; r < padded_rows; ++r) {
-    float* row = target + r * padded_columns;
-    const uint64_t kept = r < rows ? columns : 0;
-    if (kept > 0) std::memcpy(row, source + r * stride, kept * sizeof(float));
-    std::memset(row + kept, 0, (padded_columns - kept) * sizeof(float));
+    uint8_t* row = target + r * padded_columns * size;
+    const uint64_t kept = r < rows ? columns * size : 0;
+    if (kept > 0) std::memcpy(row, source + r * stride * size, kept);
+    std::memset(row + kept, 0, padded_columns * size - kept);
   }
 }
 
@@ -25,12 +32,6 @@ void StagePadded(const float* source, uint64_t stride, uint64_t rows, uint64_t c
 
 absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
                                               const Primitives& primitives) {
-  for (ElementType type : {command.a_type, command.b_type, command.c_type}) {
-    if (type != ElementType::kF32) {
-      return InputError(absl::StrCat("the cpu driver multiplies f32, found ", ElementTypeName(type),
-                                     "; compile with --precision=f32"));
-    }
-  }
   if (command.b_layout != MatrixLayout::kPlain) {
     return InputError("the cpu driver multiplies plain matrices, found a packed one");
   }
@@ -40,6 +41,8 @@ absl::StatusOr<MatmulStep> MatmulStep::Create(const MatmulCommand& command,
   }
   MatmulStep step;
   step.command_ = command;
+  step.input_bytes_ = ElementBytes(command.a_type);
+  step.result_bytes_ = ElementBytes(command.c_type);
   step.slice_ = command.k_slice == 0 ? command.k : std::min(command.k_slice, command.k);
   step.row_tiles_ = (command.m + command.tile_m - 1) / command.tile_m;
   step.column_tiles_ = (command.n + command.tile_n - 1) / command.tile_n;
@@ -66,7 +69,9 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
                       command_.ldc,
                       command_.transpose_a,
                       command_.transpose_b,
-                      add};
+                      add,
+                      command_.a_type,
+                      command_.c_type};
     if (staged) {
       shape.lda = shape.transpose_a ? m : k;
       shape.ldb = shape.transpose_b ? k : n;
@@ -89,10 +94,13 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
                              n,
                              command_.transpose_a,
                              command_.transpose_b,
-                             command_.accumulate};
+                             command_.accumulate,
+                             command_.a_type,
+                             command_.c_type};
     HYDRA_ASSIGN_OR_RETURN(variant.packed, primitives(packed));
     workspace_bytes_ = std::max(workspace_bytes_, variant.packed->workspace_bytes());
-    staging_bytes_ = std::max(staging_bytes_, (m * k + m * n + 16) * sizeof(float));
+    staging_bytes_ = std::max(
+        staging_bytes_, StagedBytes(m * k * input_bytes_) + StagedBytes(m * n * result_bytes_));
     return absl::OkStatus();
   }
   const uint64_t lengths[2] = {slice_, command_.k % slice_};
@@ -104,7 +112,8 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
     if (!command_.rows_bound_k) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.staged[i], get(length, command_.accumulate, true));
     HYDRA_ASSIGN_OR_RETURN(variant.staged_add[i], get(length, true, true));
-    staging_bytes_ = std::max(staging_bytes_, length * (m + n + 16) * sizeof(float));
+    staging_bytes_ = std::max(staging_bytes_, StagedBytes(length * m * input_bytes_) +
+                                                  StagedBytes(length * n * input_bytes_));
   }
   return absl::OkStatus();
 }
@@ -126,11 +135,11 @@ bool MatmulStep::RunTile(const Operands& operands, uint64_t tile, int worker,
   const uint64_t m = std::min(command.tile_m, command.m - row);
   const uint64_t n = std::min(command.tile_n, command.n - column);
   const Variant& variant = variants_[m < command.tile_m][n < command.tile_n];
-  const float* a =
-      operands.a + group * command.group_a + (command.transpose_a ? row : row * command.lda);
-  const float* b =
-      operands.b + group * command.group_b + (command.transpose_b ? column * command.ldb : column);
-  float* c = operands.c + group * command.group_c + row * command.ldc + column;
+  const uint8_t* a =
+      Input(operands.a, group * command.group_a + (command.transpose_a ? row : row * command.lda));
+  const uint8_t* b = Input(
+      operands.b, group * command.group_b + (command.transpose_b ? column * command.ldb : column));
+  uint8_t* c = Result(operands.c, group * command.group_c + row * command.ldc + column);
   if (variant.whole != nullptr) return variant.whole->Execute(worker, a, b, c, memory.workspace);
   return RunSlices(variant, a, b, c, m, n, command.rows_bound_k ? bound : command.k, worker,
                    memory);
@@ -159,11 +168,11 @@ bool MatmulStep::RunGroupedTile(const Operands& operands, uint64_t tile, int wor
     const uint64_t row = row_tile % row_tiles_ * command.tile_m;
     const uint64_t m = std::min(command.tile_m, command.m - row);
     const auto [begin, end] = RowsOf(operands, group, command.k);
-    const float* a =
-        operands.a + (command.transpose_a ? begin * command.lda + row : row * command.lda + begin);
-    const float* b = operands.b + (command.transpose_b ? column * command.ldb + begin
-                                                       : begin * command.ldb + column);
-    float* c = operands.c + group * command.group_c + row * command.ldc + column;
+    const uint8_t* a = Input(
+        operands.a, command.transpose_a ? begin * command.lda + row : row * command.lda + begin);
+    const uint8_t* b = Input(operands.b, command.transpose_b ? column * command.ldb + begin
+                                                             : begin * command.ldb + column);
+    uint8_t* c = Result(operands.c, group * command.group_c + row * command.ldc + column);
     return RunSlices(variants_[m < command.tile_m][narrow], a, b, c, m, n, end - begin, worker,
                      memory);
   }
@@ -178,42 +187,42 @@ bool MatmulStep::RunGroupedTile(const Operands& operands, uint64_t tile, int wor
       continue;
     }
     const uint64_t row = begin + row_tile * m, valid = std::min(m, end - row);
-    const float* a = operands.a + (command.transpose_a ? row : row * command.lda);
-    const float* b = operands.b + group * command.group_b +
-                     (command.transpose_b ? column * command.ldb : column);
-    float* c = operands.c + row * command.ldc + column;
+    const uint8_t* a = Input(operands.a, command.transpose_a ? row : row * command.lda);
+    const uint8_t* b = Input(operands.b, group * command.group_b +
+                                             (command.transpose_b ? column * command.ldb : column));
+    uint8_t* c = Result(operands.c, row * command.ldc + column);
     if (valid == m) return variant.whole->Execute(worker, a, b, c, memory.workspace);
     return RunPartialRows(variant, a, b, c, m, n, valid, worker, memory);
   }
   return true;
 }
 
-bool MatmulStep::RunPartialRows(const Variant& variant, const float* a, const float* b, float* c,
-                                uint64_t m, uint64_t n, uint64_t valid, int worker,
+bool MatmulStep::RunPartialRows(const Variant& variant, const uint8_t* a, const uint8_t* b,
+                                uint8_t* c, uint64_t m, uint64_t n, uint64_t valid, int worker,
                                 const TileMemory& memory) const {
   const MatmulCommand& command = command_;
-  float* a_staged = memory.staging;
-  float* c_staged = a_staged + (m * command.k + 15) / 16 * 16;  // both aligned to 64 bytes
+  uint8_t* a_staged = memory.staging;
+  uint8_t* c_staged = a_staged + StagedBytes(m * command.k * input_bytes_);
   if (command.transpose_a) {
-    StagePadded(a, command.lda, command.k, valid, command.k, m, a_staged);
+    StagePadded(a, command.lda, command.k, valid, command.k, m, input_bytes_, a_staged);
   } else {
-    StagePadded(a, command.lda, valid, command.k, m, command.k, a_staged);
+    StagePadded(a, command.lda, valid, command.k, m, command.k, input_bytes_, a_staged);
   }
-  if (command.accumulate) StagePadded(c, command.ldc, valid, n, m, n, c_staged);
+  if (command.accumulate) StagePadded(c, command.ldc, valid, n, m, n, result_bytes_, c_staged);
   if (!variant.packed->Execute(worker, a_staged, b, c_staged, memory.workspace)) return false;
   for (uint64_t r = 0; r < valid; ++r) {
-    std::memcpy(c + r * command.ldc, c_staged + r * n, n * sizeof(float));
+    std::memcpy(Result(c, r * command.ldc), Result(c_staged, r * n), n * result_bytes_);
   }
   return true;
 }
 
-bool MatmulStep::RunSlices(const Variant& variant, const float* a, const float* b, float* c,
+bool MatmulStep::RunSlices(const Variant& variant, const uint8_t* a, const uint8_t* b, uint8_t* c,
                            uint64_t m, uint64_t n, uint64_t rows, int worker,
                            const TileMemory& memory) const {
   const MatmulCommand& command = command_;
   if (rows == 0) {
     if (command.accumulate) return true;
-    for (uint64_t r = 0; r < m; ++r) std::memset(c + r * command.ldc, 0, n * sizeof(float));
+    for (uint64_t r = 0; r < m; ++r) std::memset(Result(c, r * command.ldc), 0, n * result_bytes_);
     return true;
   }
   for (uint64_t begin = 0; begin < rows; begin += slice_) {
@@ -221,8 +230,8 @@ bool MatmulStep::RunSlices(const Variant& variant, const float* a, const float* 
     const uint64_t valid = std::min(length, rows - begin);
     const int tail = length < slice_;
     const bool first = begin == 0;
-    const float* a_slice = a + (command.transpose_a ? begin * command.lda : begin);
-    const float* b_slice = b + (command.transpose_b ? begin : begin * command.ldb);
+    const uint8_t* a_slice = Input(a, command.transpose_a ? begin * command.lda : begin);
+    const uint8_t* b_slice = Input(b, command.transpose_b ? begin : begin * command.ldb);
     bool good;
     if (valid == length) {
       const MatmulPrimitive* primitive = first ? variant.slice[tail] : variant.slice_add[tail];
@@ -236,22 +245,22 @@ bool MatmulStep::RunSlices(const Variant& variant, const float* a, const float* 
   return true;
 }
 
-bool MatmulStep::RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b,
-                           float* c, uint64_t m, uint64_t n, uint64_t length, uint64_t valid,
+bool MatmulStep::RunStaged(const MatmulPrimitive& primitive, const uint8_t* a, const uint8_t* b,
+                           uint8_t* c, uint64_t m, uint64_t n, uint64_t length, uint64_t valid,
                            int worker, const TileMemory& memory) const {
   const MatmulCommand& command = command_;
-  float* a_staged = memory.staging;
-  float* b_staged = a_staged + (length * m + 15) / 16 * 16;  // both aligned to 64 bytes
+  uint8_t* a_staged = memory.staging;
+  uint8_t* b_staged = a_staged + StagedBytes(length * m * input_bytes_);
   // Both operands are cleared: zero times NaN would still be NaN.
   if (command.transpose_a) {
-    StagePadded(a, command.lda, valid, m, length, m, a_staged);
+    StagePadded(a, command.lda, valid, m, length, m, input_bytes_, a_staged);
   } else {
-    StagePadded(a, command.lda, m, valid, m, length, a_staged);
+    StagePadded(a, command.lda, m, valid, m, length, input_bytes_, a_staged);
   }
   if (command.transpose_b) {
-    StagePadded(b, command.ldb, n, valid, n, length, b_staged);
+    StagePadded(b, command.ldb, n, valid, n, length, input_bytes_, b_staged);
   } else {
-    StagePadded(b, command.ldb, valid, n, length, n, b_staged);
+    StagePadded(b, command.ldb, valid, n, length, n, input_bytes_, b_staged);
   }
   return primitive.Execute(worker, a_staged, b_staged, c, memory.workspace);
 }

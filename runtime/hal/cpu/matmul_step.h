@@ -16,7 +16,7 @@ namespace hydra::hal::cpu {
 // Memory that a worker lends to the tile it executes. Contents do not outlive the tile.
 struct TileMemory {
   void* workspace = nullptr;
-  float* staging = nullptr;
+  uint8_t* staging = nullptr;  // aligned to 64 bytes
 };
 
 class MatmulStep {
@@ -25,16 +25,16 @@ class MatmulStep {
 
   // Addresses of a run; `rows` is null without a bound.
   struct Operands {
-    const float* a = nullptr;
-    const float* b = nullptr;
-    float* c = nullptr;
+    const uint8_t* a = nullptr;
+    const uint8_t* b = nullptr;
+    uint8_t* c = nullptr;
     const int32_t* rows = nullptr;
     const int32_t* offsets = nullptr;  // null without row offsets
   };
 
   // `command` was checked. `primitives` returns the primitive of a shape, which must outlive the
-  // step. An input error for other element types than f32, packed matrices, and row offsets with a
-  // sliced contraction that they do not bound.
+  // step. An input error for packed matrices, and for row offsets with a sliced contraction that
+  // they do not bound.
   static absl::StatusOr<MatmulStep> Create(const MatmulCommand& command,
                                            const Primitives& primitives);
 
@@ -62,7 +62,7 @@ class MatmulStep {
     const MatmulPrimitive* packed = nullptr;  // `whole` with A and C in staging memory
   };
 
-  bool RunSlices(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
+  bool RunSlices(const Variant& variant, const uint8_t* a, const uint8_t* b, uint8_t* c, uint64_t m,
                  uint64_t n, uint64_t rows, int worker, const TileMemory& memory) const;
   // A tile of a product whose rows the offsets on the device say.
   bool RunGroupedTile(const Operands& operands, uint64_t tile, int worker,
@@ -71,16 +71,26 @@ class MatmulStep {
   std::pair<uint64_t, uint64_t> RowsOf(const Operands& operands, uint64_t group,
                                        uint64_t limit) const;
   // `valid` of the tile's m rows, the rest computed on zeros and dropped.
-  bool RunPartialRows(const Variant& variant, const float* a, const float* b, float* c, uint64_t m,
-                      uint64_t n, uint64_t valid, int worker, const TileMemory& memory) const;
-  bool RunStaged(const MatmulPrimitive& primitive, const float* a, const float* b, float* c,
+  bool RunPartialRows(const Variant& variant, const uint8_t* a, const uint8_t* b, uint8_t* c,
+                      uint64_t m, uint64_t n, uint64_t valid, int worker,
+                      const TileMemory& memory) const;
+  bool RunStaged(const MatmulPrimitive& primitive, const uint8_t* a, const uint8_t* b, uint8_t* c,
                  uint64_t m, uint64_t n, uint64_t length, uint64_t valid, int worker,
                  const TileMemory& memory) const;
   absl::Status CreateVariant(Variant& variant, uint64_t m, uint64_t n,
                              const Primitives& primitives);
 
+  // An operand's address moved by a number of elements.
+  const uint8_t* Input(const uint8_t* base, uint64_t elements) const {
+    return base + elements * input_bytes_;
+  }
+  uint8_t* Result(uint8_t* base, uint64_t elements) const {
+    return base + elements * result_bytes_;
+  }
+
   MatmulCommand command_;
-  uint64_t slice_ = 0;  // of the contraction; k if it is not sliced
+  uint64_t input_bytes_ = 0, result_bytes_ = 0;  // of one element
+  uint64_t slice_ = 0;                           // of the contraction; k if it is not sliced
   uint64_t row_tiles_ = 0, column_tiles_ = 0;
   uint64_t workspace_bytes_ = 0, staging_bytes_ = 0;
   Variant variants_[2][2];  // [edge in m][edge in n]

@@ -1,0 +1,44 @@
+// RUN: hydra-opt %s --split-input-file --pass-pipeline='builtin.module(hydra-lower-precision)' | FileCheck %s
+
+// One copy of x serves both products, also through a reshape; results stay float32.
+// CHECK-LABEL: func.func @shared
+// CHECK-DAG: %[[X:.*]] = hydra.cast %arg0 {element_type = bf16} : (tensor<2x3x8xf32>) -> tensor<2x3x8xbf16>
+// CHECK-DAG: %[[W:.*]] = hydra.cast %arg1 {element_type = bf16}
+// CHECK: %[[FLAT:.*]] = hydra.reshape %[[X]]
+// CHECK-NOT: hydra.cast %arg0
+// CHECK: hydra.matmul %[[X]], %[[W]] {element_type = f32, transpose_b} : (tensor<2x3x8xbf16>, tensor<4x8xbf16>) -> tensor<2x3x4xf32>
+// CHECK: hydra.matmul %{{.*}}, %[[FLAT]] {element_type = f32, transpose_a} : (tensor<6x4xbf16>, tensor<6x8xbf16>) -> tensor<4x8xf32>
+func.func @shared(%x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>, %dy: tensor<6x4xf32>) -> (tensor<2x3x4xf32>, tensor<4x8xf32>) {
+  %flat = hydra.reshape %x {shape = array<i64: 6, 8>} : (tensor<2x3x8xf32>) -> tensor<6x8xf32>
+  %y = hydra.matmul %x, %w {transpose_b} : (tensor<2x3x8xf32>, tensor<4x8xf32>) -> tensor<2x3x4xf32>
+  %dw = hydra.matmul %dy, %flat {transpose_a} : (tensor<6x4xf32>, tensor<6x8xf32>) -> tensor<4x8xf32>
+  return %y, %dw : tensor<2x3x4xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// A row count bounds the copy of what it bounds: of A, and of B in a weight gradient. The count may
+// be made after the value.
+// CHECK-LABEL: func.func @bounded
+// CHECK: hydra.cast %arg1 {element_type = bf16} : (tensor<4x8xf32>)
+// CHECK: %[[N:.*]] = hydra.cast %arg3 {element_type = i32}
+// CHECK-DAG: hydra.cast %arg0, %[[N]] {element_type = bf16}
+// CHECK-DAG: hydra.cast %arg2, %[[N]] {element_type = bf16}
+// CHECK: hydra.matmul
+func.func @bounded(%x: tensor<6x8xf32>, %w: tensor<4x8xf32>, %dy: tensor<6x4xf32>, %c: tensor<f32>) -> (tensor<6x4xf32>, tensor<4x8xf32>) {
+  %n = hydra.cast %c {element_type = i32} : (tensor<f32>) -> tensor<i32>
+  %y = hydra.matmul %x, %w rows %n {transpose_b} : (tensor<6x8xf32>, tensor<4x8xf32>, tensor<i32>) -> tensor<6x4xf32>
+  %dw = hydra.matmul %dy, %x rows %n {transpose_a} : (tensor<6x4xf32>, tensor<6x8xf32>, tensor<i32>) -> tensor<4x8xf32>
+  return %y, %dw : tensor<6x4xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// Router scores stay as they are.
+// CHECK-LABEL: func.func @router
+// CHECK-NOT: hydra.cast
+// CHECK: hydra.matmul %arg0, %arg1 {full_precision, transpose_b}
+func.func @router(%x: tensor<6x8xf32>, %w: tensor<1x8xf32>) -> tensor<6x1xf32> {
+  %y = hydra.matmul %x, %w {full_precision, transpose_b} : (tensor<6x8xf32>, tensor<1x8xf32>) -> tensor<6x1xf32>
+  return %y : tensor<6x1xf32>
+}
