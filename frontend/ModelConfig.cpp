@@ -1,5 +1,6 @@
 #include "frontend/ModelConfig.h"
 
+#include "dialects/hydra/ModelRules.h"
 #include "frontend/ConfigReader.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -143,7 +144,10 @@ static void readExperts(ConfigReader &reader, ModelConfig &config) {
 // Every key of a model, in any kind.
 static void readAll(ConfigReader &reader, ModelConfig &config) {
   reader.choice("kind", config.kind, {"hydra", "base"});
-  reader.choice("rules", config.rules, {"pytorch", "corrected"});
+  reader.text("rules", config.rules);
+  reader.check(
+      ModelRules::parse(config.rules).has_value(), "rules",
+      absl::StrCat("expected ", ModelRules::expected().str(), ", found \"", config.rules, "\""));
   reader.integer("max_seq_len", config.maxSeqLen, 1, kMaxExtent);
   reader.integer("vocab_size", config.vocabSize, 1, kMaxExtent);
   reader.integer("n_mor_blocks", config.nMorBlocks, 1, kMaxRepetition);

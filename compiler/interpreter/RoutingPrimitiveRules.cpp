@@ -76,6 +76,26 @@ static LogicalResult interpretNonzero(NonzeroOp op, InterpreterFrame &frame) {
   return success();
 }
 
+static LogicalResult interpretPrefixRank(PrefixRankOp op, InterpreterFrame &frame) {
+  const TensorValue &score = frame.get(op.getScore()), &keys = frame.get(op.getKeys());
+  TensorValue result = frame.zerosLike(op.getRank());
+  int64_t sequence = score.columns(), total = keys.columns();
+  for (int64_t b = 0; b < score.rows(); ++b) {
+    int64_t position = total - sequence;
+    if (op.getPosition())
+      position = static_cast<int64_t>(frame.get(op.getPosition())[b]);
+    for (int64_t t = 0; t < sequence; ++t) {
+      double value = score.row(b)[t];
+      int64_t rank = 1;
+      for (int64_t u = 0; u < std::clamp<int64_t>(position + t, 0, total); ++u)
+        rank += keys.row(b)[u] >= value || std::isnan(value);
+      result.row(b)[t] = static_cast<double>(rank);
+    }
+  }
+  frame.set(op.getRank(), std::move(result));
+  return success();
+}
+
 static LogicalResult interpretMergeRows(MergeRowsOp op, InterpreterFrame &frame) {
   const TensorValue &x = frame.get(op.getX());
   TensorValue result = frame.get(op.getBase());
@@ -141,6 +161,7 @@ void mlir::hydra::attachRoutingPrimitiveInterpretation(MLIRContext *context) {
   attachInterpretation<TopKOp, interpretTopK>(context);
   attachInterpretation<CountingSortOp, interpretCountingSort>(context);
   attachInterpretation<NonzeroOp, interpretNonzero>(context);
+  attachInterpretation<PrefixRankOp, interpretPrefixRank>(context);
   attachInterpretation<MergeRowsOp, interpretMergeRows>(context);
   attachInterpretation<GroupedMatmulOp, interpretGroupedMatmul>(context);
   attachInterpretation<GroupedWeightGradOp, interpretGroupedWeightGrad>(context);

@@ -34,6 +34,15 @@ struct MatmulCost : CostOpInterface::ExternalModel<MatmulCost, MatmulOp> {
   FusionKind getFusionKind(Operation *) const { return FusionKind::matmul; }
 };
 
+// Compares every score with those before it.
+struct PrefixRankCost : CostOpInterface::ExternalModel<PrefixRankCost, PrefixRankOp> {
+  int64_t getFlops(Operation *op) const {
+    auto rank = cast<PrefixRankOp>(op);
+    return elements(rank.getScore()) * lastExtent(tensorOf(rank.getKeys())) / 2;
+  }
+  FusionKind getFusionKind(Operation *) const { return FusionKind::move; }
+};
+
 // Counts as if every row belonged to a group.
 struct GroupedMatmulCost : CostOpInterface::ExternalModel<GroupedMatmulCost, GroupedMatmulOp> {
   int64_t getFlops(Operation *op) const {
@@ -128,6 +137,7 @@ void mlir::hydra::registerCostExternalModels(DialectRegistry &registry) {
     attach<FusionKind::update, 16, AdamWOp>(context);
     ReduceOp::attachInterface<ReduceCost>(*context);
     MatmulOp::attachInterface<MatmulCost>(*context);
+    PrefixRankOp::attachInterface<PrefixRankCost>(*context);
     GroupedMatmulOp::attachInterface<GroupedMatmulCost>(*context);
     GroupedWeightGradOp::attachInterface<GroupedWeightGradCost>(*context);
     AttentionOp::attachInterface<AttentionCost>(*context);

@@ -1,5 +1,6 @@
 // Verifiers of the structural ops (HydraModelOps.td).
 #include "dialects/hydra/HydraDialect.h"
+#include "dialects/hydra/ModelRules.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -69,9 +70,9 @@ LogicalResult LanguageModelOp::verify() {
       failed(verifyAtLeast(*this, "max_seq_len", 1, getMaxSeqLen())))
     return failure();
   // model C3
-  if (getRules() != "pytorch" && getRules() != "corrected")
-    return emitOpError("expected rules = \"pytorch\" or \"corrected\", found \"")
-           << getRules() << "\"";
+  if (!ModelRules::parse(getRules()))
+    return emitOpError("expected rules = ")
+           << ModelRules::expected() << ", found \"" << getRules() << "\"";
   // model C2
   auto tokens = RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic},
                                       IntegerType::get(getContext(), 32));

@@ -26,9 +26,9 @@ def Hydra_LanguageModelOp : Hydra_ModelOp<"model", [Symbol, IsolatedFromAbove, S
     }
     ```
     Parameters are implied by the ops of the body and named by their scope. `rules` is "pytorch" (default: the
-    PyTorch HYDRA with its quirks) or "corrected".
+    PyTorch HYDRA with its quirks), "corrected", or corrected rules of model.md 15 by name: "Q4,Q10".
     Constraints: C1 sizes are positive; C2 one block argument, tensor<?x?xi32>, and one yielded tensor with
-    `vocab_size` as last extent; C3 `rules` is one of the two; C4 exactly one token_embedding.
+    `vocab_size` as last extent; C3 `rules` is one of these; C4 exactly one token_embedding.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$vocab_size, I64Attr:$dim,
                        I64Attr:$max_seq_len,

@@ -48,6 +48,25 @@ LogicalResult NonzeroOp::inferReturnTypes(MLIRContext *context, OptionalLocation
   return success();
 }
 
+LogicalResult PrefixRankOp::inferReturnTypes(MLIRContext *context, OptionalLocation location,
+                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  RankedTensorType score = tensorOf(adaptor.getScore()), keys = tensorOf(adaptor.getKeys());
+  // prefix_rank C1, C2
+  if (score.getRank() != 2 || keys.getRank() != 2 || score.getShape()[0] != keys.getShape()[0] ||
+      score.getElementType() != keys.getElementType() || lastExtent(score) > lastExtent(keys))
+    return emitOptionalError(location,
+                             "expected scores [B, S] and keys [B, T] of one element type "
+                             "with S <= T, found ",
+                             score, " and ", keys);
+  // prefix_rank C3
+  Value position = adaptor.getPosition();
+  if (position && position.getType() != integers(context, {score.getShape()[0]}))
+    return emitOptionalError(location, "expected a position per sequence, i32 [",
+                             score.getShape()[0], "], found ", position.getType());
+  types.push_back(integers(context, score.getShape()));
+  return success();
+}
+
 LogicalResult MergeRowsOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
   RankedTensorType base = tensorOf(adaptor.getBase());

@@ -41,6 +41,19 @@ def Hydra_NonzeroOp : Hydra_PrimitiveOp<"nonzero", [NotDifferentiable]> {
   let results = (outs Hydra_IntTensor:$index, Hydra_IntTensor:$count);
 }
 
+def Hydra_PrefixRankOp : Hydra_PrimitiveOp<"prefix_rank", [NotDifferentiable]> {
+  let summary = "Rank of each score among those before it: causal selection (model.md 15 Q21, 16)";
+  let description = [{
+    score [B, S], keys [B, T], position i32 [B] (T - S if absent) -> rank i32 [B, S]: 1 + the number of u < position[b] + t
+    with keys[b, u] >= score[b, t]. An earlier token wins a tie; NaN ranks below every number. In training the keys
+    are the scores themselves, in decoding those of the whole prefix.
+    Constraints: C1 score and keys have two axes, equal batch and element type; C2 S <= T; C3 position is i32 [B].
+  }];
+  let arguments = (ins Hydra_FloatTensor:$score, Hydra_FloatTensor:$keys,
+                       Optional<Hydra_IntTensor>:$position);
+  let results = (outs Hydra_IntTensor:$rank);
+}
+
 def Hydra_MergeRowsOp : Hydra_PrimitiveOp<"merge_rows"> {
   let summary = "base with its first rows replaced by those of x, or increased by them";
   let description = [{

@@ -5,6 +5,7 @@
 #include "passes/lowering/Passes.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -18,8 +19,7 @@ int64_t hydra::selectedTokens(int64_t sequence, double capacity) {
 FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place &place) {
   Value x = lowered(op.getX());
   DepthRoutingMode mode = modeOf(op);
-  // Only the latest call counts, which is the last pass (Q10).
-  bool losses = request.training && place.lastPass;
+  bool losses = request.training && scoresCount(place, /*lastPass=*/true);
   auto body = [&](Value input, Value rows) {
     PrimitiveEmitter::Rows bound(emit, rows);
     return lowerBody(op.getBody().front(), input, place);
@@ -49,59 +49,86 @@ FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place
   case DepthRoutingMode::disabled:
     return body(x, place.active.rows);
   case DepthRoutingMode::hard:
-    return lowerSelected(op, x, score, place);
+    return lowerSelected(op, x, score, probability, place);
   case DepthRoutingMode::soft:
     break;
   }
   FailureOr<Value> y = body(x, place.active.rows);
   if (failed(y))
     return failure();
-  // p y + (1 - p) x: with its own normalised input, not with zero (Q5).
+  // p y + (1 - p) x: with its own normalised input; corrected rule Q5: with zero.
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
   Value p = emit.reshape(probability, {shape[0], shape[1], 1});
+  if (request.rules.softSkips)
+    return emit.mul(*y, p);
   return emit.add(emit.mul(*y, p), emit.mul(x, emit.sub(emit.scalar(1), p)));
 }
 
+// i32 [B, S], 1 where a token is selected; and how many there can be.
+ModelLowering::Selection ModelLowering::select(DepthRoutingOp op, Value score, const Place &place) {
+  OpBuilder &builder = emit.builder();
+  ArrayRef<int64_t> shape = emit.shapeOf(score);
+  int64_t batch = shape[0], sequence = shape[1];
+  double capacity = op.getCapacity().convertToDouble();
+  if (!request.rules.causalSelection) {
+    int64_t k = selectedTokens(sequence, capacity);
+    auto top = TopKOp::create(builder, op.getLoc(), score, builder.getI64IntegerAttr(k));
+    emit.probe(top.getIndex(), "route.mod." + Twine(place.block) + ".index." +
+                                   Twine(selectedRows[place.block].size()));
+    return {top.getChosen(), top.getIndex(), batch * k};
+  }
+  // Corrected rule Q21: the rank among the prefix is at most max(1, trunc(c (t + 1))).
+  SmallVector<int32_t> places;
+  for (int64_t t = 0; t < sequence; ++t)
+    places.push_back(
+        static_cast<int32_t>(std::max(1.0, std::trunc(capacity * static_cast<double>(t + 1)))));
+  Value rank = PrefixRankOp::create(builder, op.getLoc(), score, score, Value());
+  Value chosen = emit.binary(BinaryKind::ge, emit.integers(places, {sequence}), rank);
+  emit.probe(chosen, "route.mod." + Twine(place.block) + ".chosen." +
+                         Twine(selectedRows[place.block].size()));
+  return {chosen, Value(), batch * sequence};
+}
+
 // The body on the rows that are both selected and active; zero elsewhere. Tokens that take no part
-// in the pass compete for the k places all the same (Q9).
+// in the pass compete for the places all the same (Q9).
 FailureOr<Value> ModelLowering::lowerSelected(DepthRoutingOp op, Value x, Value score,
-                                              const Place &place) {
+                                              Value probability, const Place &place) {
   ArrayRef<int64_t> shape = emit.shapeOf(x);
   int64_t batch = shape[0], sequence = shape[1], width = shape[2], tokens = batch * sequence;
-  int64_t k = selectedTokens(sequence, op.getCapacity().convertToDouble());
   OpBuilder &builder = emit.builder();
   Value index, count, rows;
   {
     PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
     PrimitiveEmitter::Rows all(emit, Value());
-    auto top = TopKOp::create(builder, op.getLoc(), score, builder.getI64IntegerAttr(k));
-    emit.probe(top.getIndex(), "route.mod." + Twine(place.block) + ".index." +
-                                   Twine(selectedRows[place.block].size()));
-    if (place.active.mask) {
-      Value both = emit.mul(top.getChosen(), place.active.mask);
+    Selection selection = select(op, score, place);
+    if (place.active.mask || !selection.index) {
+      Value both =
+          place.active.mask ? emit.mul(selection.chosen, place.active.mask) : selection.chosen;
       auto kept =
-          NonzeroOp::create(builder, op.getLoc(), both, builder.getI64IntegerAttr(batch * k));
+          NonzeroOp::create(builder, op.getLoc(), both, builder.getI64IntegerAttr(selection.limit));
       index = kept.getIndex();
       count = kept.getCount();
     } else {
       SmallVector<int32_t> starts;
       for (int64_t b = 0; b < batch; ++b)
         starts.push_back(static_cast<int32_t>(b * sequence));
-      Value flat = emit.add(top.getIndex(), emit.integers(starts, {batch, 1}));
-      index = emit.reshape(flat, {batch * k});
+      Value flat = emit.add(selection.index, emit.integers(starts, {batch, 1}));
+      index = emit.reshape(flat, {selection.limit});
     }
     rows = emit.gatherRows(emit.reshape(x, {tokens, width}), index, count, /*unique=*/true);
-    countSelected(op, count ? count : emit.integer(static_cast<int32_t>(batch * k)), place);
+    countSelected(op, count ? count : emit.integer(static_cast<int32_t>(selection.limit)), place);
   }
-  FailureOr<Value> y = failure();
-  {
-    PrimitiveEmitter::Rows bound(emit, count);
-    y = lowerBody(op.getBody().front(), rows, place);
-  }
+  PrimitiveEmitter::Rows bound(emit, count);
+  FailureOr<Value> y = lowerBody(op.getBody().front(), rows, place);
   if (failed(y))
     return failure();
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
-  return emit.reshape(emit.scatterRows(*y, index, count, tokens, /*unique=*/true), shape);
+  Value delta = *y;
+  // Corrected rule Q4: the task gradient reaches the router.
+  if (request.rules.selectedWeight)
+    delta = emit.mul(delta, emit.gatherRows(emit.reshape(probability, {tokens, 1}), index, count,
+                                            /*unique=*/true));
+  return emit.reshape(emit.scatterRows(delta, index, count, tokens, /*unique=*/true), shape);
 }
 
 // Counts one selection, and all of a path when it is the last of the first path.
@@ -138,10 +165,15 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
                                            const Place &place) {
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
   PrimitiveEmitter::Rows all(emit, Value());
-  auto [found, first] = terms.depths.try_emplace(place.block);
-  DepthTerms &depth = found->second;
+  DepthTerms &depth = terms.depths[place.block];
   double capacity = op.getCapacity().convertToDouble();
   depth.capacity = capacity;
+  // Under the rules of the PyTorch HYDRA the balance loss is that of the path that came first, the
+  // scores those of the one that came last; corrected rule Q10: both of all passes of the first.
+  bool first = !depth.finished;
+  depth.finished |= place.lastPass;
+  if (!first && request.rules.allPasses)
+    return success();
 
   auto recursion = op->getParentOfType<RecursionOp>();
   int64_t width = cast<RankedTensorType>(op.getX().getType()).getShape().back();
@@ -160,7 +192,7 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
         emit.unary(UnaryKind::square, emit.sub(emit.mean(probability), emit.scalar(capacity)));
     Value collapse = emit.scaled(
         emit.unary(UnaryKind::exp, emit.scaled(emit.variance(probability), -5.0 / spread)), 0.5);
-    depth.balance = emit.mul(emit.add(distance, collapse), *factor);
+    depth.balances.push_back(emit.mul(emit.add(distance, collapse), *factor));
   }
 
   double lossAware = op.getLossAwareWeight().convertToDouble();
@@ -170,13 +202,15 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
   if (failed(factor))
     return failure();
   depth.lossAwareWeight = *factor;
-  depth.scores = score;
   if (place.active.order) {
     ArrayRef<int64_t> shape = emit.shapeOf(score);
     int64_t tokens = shape[0] * shape[1];
     Value sorted = emit.reshape(score, {tokens, 1});
-    depth.scores = emit.reshape(
+    score = emit.reshape(
         emit.scatterRows(sorted, place.active.order, Value(), tokens, /*unique=*/true), shape);
   }
+  if (!request.rules.allPasses)
+    depth.scores.clear();
+  depth.scores.push_back(score);
   return success();
 }

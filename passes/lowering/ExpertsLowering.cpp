@@ -4,6 +4,7 @@
 #include "passes/lowering/ParameterTable.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -155,6 +156,24 @@ LogicalResult ModelLowering::addExpertTerms(ExpertsOp op, Value logits, Value in
   return success();
 }
 
+// Corrected rule Q14: 1 for the first rows of each expert in token order, 0 beyond its capacity. By
+// sorted pair, [B S k, 1].
+Value ModelLowering::withinCapacity(ExpertsOp op, CountingSortOp sort, const Choice &choice) {
+  auto experts = static_cast<int64_t>(op.getExperts());
+  int64_t pairs = emit.shapeOf(sort.getOrder()).front();
+  double limit = std::trunc(op.getCapacityFactor()->convertToDouble() * static_cast<double>(pairs) /
+                            static_cast<double>(experts));
+  SmallVector<int32_t> positions(pairs);
+  std::iota(positions.begin(), positions.end(), 0);
+  Value starts = emit.reshape(emit.split(sort.getOffsets(), {experts, 1})[0], {experts, 1});
+  Value expert = emit.gatherRows(emit.reshape(choice.index, {pairs, 1}), sort.getOrder(), Value(),
+                                 /*unique=*/true);
+  Value first = emit.gatherRows(starts, emit.reshape(expert, {pairs}), Value(), /*unique=*/false);
+  Value rank = emit.sub(emit.integers(positions, {pairs, 1}), first);
+  auto rows = static_cast<int32_t>(std::min(limit, static_cast<double>(pairs)));
+  return emit.toFloat(emit.binary(BinaryKind::gt, emit.integer(rows), rank));
+}
+
 // Pairs of a token and a choice, sorted by expert; each expert works on its rows alone (Q16).
 FailureOr<Value> ModelLowering::runExperts(ExpertsOp op, Value x, const Choice &choice,
                                            int64_t layer) {
@@ -195,6 +214,8 @@ FailureOr<Value> ModelLowering::runExperts(ExpertsOp op, Value x, const Choice &
   };
   Value inner = SwigluOp::create(builder, op.getLoc(), product(rows, gateUps), Value());
   Value y = product(inner, downs);
+  if (request.rules.expertCapacity && op.getCapacityFactor())
+    y = emit.mul(y, withinCapacity(op, sort, choice));
   double share = 1.0 / static_cast<double>(k);
   if (choice.weight) {
     Value weight = emit.gatherRows(emit.reshape(choice.weight, {tokens * k, 1}), pairs, Value(),

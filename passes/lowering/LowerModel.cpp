@@ -84,10 +84,6 @@ private:
   }
 
   LogicalResult lowerModel(LanguageModelOp model, StringRef text) {
-    // Better refused than silently compiled with the rules of the other.
-    if (model.getRules() != "pytorch")
-      return model.emitOpError("rules = \"")
-             << model.getRules() << "\" is not lowered yet: only \"pytorch\" is";
     llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
     if (!entry)
       return model.emitOpError(llvm::toString(entry.takeError()));

@@ -38,6 +38,10 @@ public:
   explicit AddedParameters(EntryFunction &function) : function(function) {}
 
   Value get(Location location, StringRef name, ArrayRef<int64_t> shape) override {
+    // An op that is lowered again, as in every pass of a recursion, finds its own.
+    if (Value own = function.argument(BindingKind::parameter, name);
+        own && own.getLoc() == location)
+      return own;
     if (function.argument(BindingKind::parameter, name)) {
       emitError(location) << "two ops claim the parameter '" << name
                           << "'; give one of them another name";
@@ -61,7 +65,7 @@ public:
 
 private:
   void addInputs(LoweringRequest &request, int64_t cache);
-  void addLosses(Value logits, const RoutingTerms &terms, bool curriculum);
+  void addLosses(Value logits, const RoutingTerms &terms, const LoweringRequest &lowering);
   void addEvaluation(Value logits);
   void addNextToken(Value logits, ModelLowering &lowering, bool allLogits);
   Value lastRows(Value x);
@@ -113,16 +117,18 @@ void EntryBuilder::addInputs(LoweringRequest &request, int64_t cache) {
                          BindingKind::parameter, param.getSymName());
 }
 
-void EntryBuilder::addLosses(Value logits, const RoutingTerms &terms, bool curriculum) {
+void EntryBuilder::addLosses(Value logits, const RoutingTerms &terms,
+                             const LoweringRequest &lowering) {
   PrimitiveEmitter::Region region(emit, model.getLoc(), "loss");
   LossRequest request;
+  request.rules = lowering.rules;
   model.walk([&](Operation *op) {
     if (auto recursion = dyn_cast<RecursionOp>(op)) {
       request.routed = true;
-      request.baseline |= curriculum && recursion.getAdaptive();
+      request.baseline |= lowering.curriculum && recursion.getAdaptive();
     } else if (auto routing = dyn_cast<DepthRoutingOp>(op)) {
-      request.baseline |=
-          curriculum && hasDepthRouterSomewhere(routing) && !routing.getLossAwareWeight().isZero();
+      request.baseline |= lowering.curriculum && hasDepthRouterSomewhere(routing) &&
+                          !routing.getLossAwareWeight().isZero();
     }
   });
   RoutingLosses(emit, function, model.getLoc()).add(crossEntropy(logits), terms, request);
@@ -174,7 +180,8 @@ void EntryBuilder::addNextToken(Value logits, ModelLowering &lowering, bool allL
 
 LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   LoweringRequest request;
-  request.training = entry.name == "train";
+  request.training = request.gradients = entry.name == "train";
+  request.rules = *ModelRules::parse(model.getRules()); // checked by the model's verifier
   auto routing = model->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(kRoutingAttrName);
   request.curriculum = routing && routing.getValue() != "fixed";
   request.ropePositions = model.getMaxSeqLen();
@@ -189,7 +196,7 @@ LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   emit.probe(*logits, "logits");
 
   if (entry.name == "train") {
-    addLosses(*logits, lowering.routingTerms(), request.curriculum);
+    addLosses(*logits, lowering.routingTerms(), request);
   } else if (entry.name == "eval") {
     addEvaluation(*logits);
   }

@@ -3,6 +3,7 @@
 #ifndef HYDRA_PASSES_LOWERING_MODELLOWERING_H
 #define HYDRA_PASSES_LOWERING_MODELLOWERING_H
 
+#include "dialects/hydra/ModelRules.h"
 #include "dialects/hydra/RoutingModes.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/lowering/EntryFunction.h"
@@ -32,6 +33,8 @@ struct Decoding {
 // What an entry asks of the lowering.
 struct LoweringRequest {
   bool training = false;            // train: collect what the router losses need
+  bool gradients = true;            // straight-through factors, which change no value
+  ModelRules rules;                 // of the model
   bool curriculum = false;          // static and dynamic routing: losses that teach from results
   std::optional<Decoding> decoding; // extend
   int64_t ropePositions = 0;        // rows of the rotary table; 0: the sequence length at hand
@@ -112,7 +115,18 @@ private:
   FailureOr<Value> maskedPasses(RecursionOp op, Value h, Value depth, const Place &place);
 
   // DepthRoutingLowering.cpp
-  FailureOr<Value> lowerSelected(DepthRoutingOp op, Value x, Value score, const Place &place);
+  // Whether the scores of a call enter the losses: those of the latest call, or all (Q10).
+  bool scoresCount(const Place &place, bool lastPass) const {
+    return request.rules.allPasses || (place.lastPass && lastPass);
+  }
+  struct Selection {
+    Value chosen; // i32 [B, S]
+    Value index;  // i32 [B, k]; null: not a fixed number
+    int64_t limit;
+  };
+  Selection select(DepthRoutingOp op, Value score, const Place &place);
+  FailureOr<Value> lowerSelected(DepthRoutingOp op, Value x, Value score, Value probability,
+                                 const Place &place);
   void countSelected(DepthRoutingOp op, Value count, const Place &place);
   LogicalResult addDepthTerms(DepthRoutingOp op, Value score, Value probability,
                               const Place &place);
@@ -125,6 +139,7 @@ private:
   Choice chooseExperts(ExpertsOp op, Value logits);
   Choice forceExperts(ExpertsOp op, ArrayRef<int64_t> shape);
   LogicalResult addExpertTerms(ExpertsOp op, Value logits, Value index);
+  Value withinCapacity(ExpertsOp op, CountingSortOp sort, const Choice &choice);
   FailureOr<Value> runExperts(ExpertsOp op, Value x, const Choice &choice, int64_t layer);
 
   // The control scalar `name`, whose initial value is `initial` for every op that asks for it.

@@ -2,6 +2,8 @@
 // in which a norm follows the sub-layer that it feeds, and expert layers follow all blocks.
 #include "passes/lowering/ParameterTable.h"
 
+#include "dialects/hydra/ModelRules.h"
+
 #include "passes/lowering/InitialValues.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -234,7 +236,10 @@ void Collector::collectMlp(MlpOp op, const Place &place) {
   inside.scope = joinScope(place.scope, op.getName());
   size_t first = table.size();
   add(op, inside, "gate_up.weight", {2 * hidden, width}, kMlp);
-  add(op, inside, "down.weight", {width, hidden}, kMlp).residualScale = scale;
+  // Corrected rule Q13: experts start small.
+  bool small =
+      isa<ExpertsOp>(op->getParentOp()) && ModelRules::parse(model.getRules())->smallExperts;
+  add(op, inside, "down.weight", {width, hidden}, kMlp).residualScale = small ? 0.1 * scale : scale;
   // The state dict lists the MLP under its wrapper again.
   if (isa<DepthRoutingOp>(op->getParentOp()) && hasDepthRouter(place.block, place.count))
     for (Parameter &parameter : MutableArrayRef<Parameter>(table).drop_front(first))

@@ -200,7 +200,8 @@ PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
 } // namespace
 
 // out = (1 + g_n - stop(g_n)) s_n, where s_n is the state after pass n and g_n = exp(-(p (R - 1) -
-// n)^2): the value is the state, the factor gives the router a gradient (Q3).
+// n)^2): the value is the state, the factor gives the router a gradient. Corrected rule Q3: out = h
+// + (1 + g_n - stop(g_n)) (s_n - h).
 FailureOr<Value> ModelLowering::lowerAdaptive(RecursionOp op, const Place &place) {
   Value h = lowered(op.getX());
   FailureOr<RoutedDepth> routed = routeDepth(op, h, place);
@@ -210,7 +211,7 @@ FailureOr<Value> ModelLowering::lowerAdaptive(RecursionOp op, const Place &place
   bool sorts = body.rowwise && !body.selects;
   FailureOr<Value> state =
       sorts ? sortedPasses(op, h, routed->depth, place) : maskedPasses(op, h, routed->depth, place);
-  if (failed(state) || !request.training)
+  if (failed(state) || !request.gradients)
     return state;
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
   Value distance = emit.sub(routed->scaled, emit.toFloat(routed->depth));
@@ -218,7 +219,11 @@ FailureOr<Value> ModelLowering::lowerAdaptive(RecursionOp op, const Place &place
                           emit.unary(UnaryKind::neg, emit.unary(UnaryKind::square, distance)));
   Value factor = emit.add(emit.scalar(1), emit.sub(bump, emit.stop(bump)));
   ArrayRef<int64_t> shape = emit.shapeOf(h);
-  return emit.mul(*state, emit.reshape(factor, {shape[0], shape[1], 1}));
+  factor = emit.reshape(factor, {shape[0], shape[1], 1});
+  // A factor on the whole state is nearly invisible behind the norm that follows (Q3).
+  if (request.rules.depthGradient)
+    return emit.add(h, emit.mul(factor, emit.sub(*state, h)));
+  return emit.mul(*state, factor);
 }
 
 // One stable sort by depth, deepest first: the tokens of pass r are a prefix of those of pass r
@@ -254,7 +259,7 @@ FailureOr<Value> ModelLowering::sortedPasses(RecursionOp op, Value h, Value dept
       active.rows = emit.reshape(offsets[count - r], {});
     }
     // Depth routing scores all tokens where its losses are taken.
-    bool scores = request.training && place.lastPass && body.scores && r == count - 1;
+    bool scores = request.training && body.scores && scoresCount(place, r == count - 1);
     FailureOr<Value> delta = passes->delta(r, state, active, scores ? Value() : active.rows);
     if (failed(delta))
       return failure();

@@ -30,6 +30,13 @@ void RoutingLosses::addToTotal(Value term, double cap, Value weight) {
   total = emit.add(total, weight ? emit.mul(term, weight) : term);
 }
 
+Value RoutingLosses::meanOf(ArrayRef<Value> values) {
+  Value sum = values.front();
+  for (Value value : values.drop_front())
+    sum = emit.add(sum, value);
+  return emit.scaled(sum, 1.0 / static_cast<double>(values.size()));
+}
+
 Value RoutingLosses::addSum(ArrayRef<Value> values, StringRef name) {
   Value sum;
   for (Value value : values)
@@ -41,7 +48,7 @@ Value RoutingLosses::addSum(ArrayRef<Value> values, StringRef name) {
   return sum;
 }
 
-Value RoutingLosses::updateBaseline(Value tokenLoss, Value valid) {
+Value RoutingLosses::updateBaseline(Value tokenLoss, Value valid, bool readBefore) {
   Value ema = controlState("loss_ema", 0), variance = controlState("loss_variance", 1);
   Value steps = controlState("loss_steps", 0), known = controlState("loss_initialized", 0);
   Value halted = controlState("halted", 0), one = emit.scalar(1);
@@ -62,14 +69,18 @@ Value RoutingLosses::updateBaseline(Value tokenLoss, Value valid) {
         emit.add(emit.scaled(old, kBaselineDecay), emit.scaled(sample, 1 - kBaselineDecay));
     return emit.select(usable, emit.select(known, average, sample), old);
   };
-  ema = moved(ema, mean);
-  variance = moved(variance, spread);
-  steps = emit.add(steps, usable);
-  function.addResult(ema, BindingKind::control_state, "loss_ema");
-  function.addResult(variance, BindingKind::control_state, "loss_variance");
-  function.addResult(steps, BindingKind::control_state, "loss_steps");
+  Value newEma = moved(ema, mean), newVariance = moved(variance, spread);
+  Value newSteps = emit.add(steps, usable);
+  function.addResult(newEma, BindingKind::control_state, "loss_ema");
+  function.addResult(newVariance, BindingKind::control_state, "loss_variance");
+  function.addResult(newSteps, BindingKind::control_state, "loss_steps");
   function.addResult(max(known, usable), BindingKind::control_state, "loss_initialized");
 
+  if (!readBefore) {
+    ema = newEma;
+    variance = newVariance;
+    steps = newSteps;
+  }
   Value deviation = max(emit.scalar(0.01), emit.unary(UnaryKind::sqrt, variance));
   Value edge = emit.unary(UnaryKind::tanh, div(emit.sub(tokenLoss, ema), deviation));
   Value warm = emit.binary(BinaryKind::ge, steps, emit.scalar(kBaselineWarmup));
@@ -89,7 +100,7 @@ Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value v
                             builder.getI64IntegerAttr(k));
   Value label = emit.toFloat(top.getChosen());
   double beta = std::max(1.0, static_cast<double>(sequence - k) / static_cast<double>(k));
-  Value score = emit.clamp(depth.scores, -10, 10);
+  Value score = emit.clamp(meanOf(depth.scores), -10, 10);
   Value missed =
       emit.scaled(emit.mul(label, emit.softplus(emit.unary(UnaryKind::neg, score))), beta);
   Value wrong = emit.mul(emit.sub(emit.scalar(1), label), emit.softplus(score));
@@ -98,15 +109,24 @@ Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value v
   return emit.mul(emit.binary(BinaryKind::div, sum, count), depth.lossAwareWeight);
 }
 
-Value RoutingLosses::addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms) {
+Value RoutingLosses::addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
+                                  const ModelRules &rules) {
   Value targets = crossEntropy.getTargets(), tokenLoss = crossEntropy.getTokenLoss();
   Value ignored = emit.binary(BinaryKind::eq, targets, emit.integer(kIgnoredTarget));
   Value valid = emit.sub(emit.scalar(1), emit.toFloat(ignored));
-  Value edge = updateBaseline(tokenLoss, valid);
+  Value edge = updateBaseline(tokenLoss, valid, rules.baselineBefore);
+  // Ignored positions take part with loss 0; corrected rule Q12: they do not.
+  Value count;
+  if (rules.baselineBefore) {
+    edge = emit.mul(edge, valid);
+    count = emit.binary(BinaryKind::max, emit.sum(valid), emit.scalar(1));
+  }
   SmallVector<Value> advantages;
-  for (const RecursionTerms &recursion : terms.recursions)
-    advantages.push_back(
-        emit.scaled(emit.mean(emit.mul(edge, recursion.depth)), -recursion.advantageScale));
+  for (const RecursionTerms &recursion : terms.recursions) {
+    Value gain = emit.mul(edge, recursion.depth);
+    Value mean = count ? emit.binary(BinaryKind::div, emit.sum(gain), count) : emit.mean(gain);
+    advantages.push_back(emit.scaled(mean, -recursion.advantageScale));
+  }
   for (const auto &[block, depth] : terms.depths)
     if (depth.lossAwareWeight)
       advantages.push_back(lossAware(depth, tokenLoss, valid));
@@ -119,8 +139,8 @@ void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
   total = ce;
   SmallVector<Value> balance, ponder, expertBalance, teacher;
   for (const auto &[block, depth] : terms.depths)
-    if (depth.balance)
-      balance.push_back(depth.balance);
+    if (!depth.balances.empty())
+      balance.push_back(meanOf(depth.balances));
   for (const RecursionTerms &recursion : terms.recursions)
     ponder.push_back(recursion.ponder);
   for (const ExpertTerms &layer : terms.experts) {
@@ -142,7 +162,7 @@ void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
   if (Value sum = addSum(teacher, "moe_teacher"))
     addToTotal(sum, 100, control("moe_teacher_weight", 0));
   if (request.baseline)
-    if (Value raw = addAdvantage(crossEntropy, terms)) {
+    if (Value raw = addAdvantage(crossEntropy, terms, request.rules)) {
       Value advantage = emit.binary(BinaryKind::min, emit.mul(raw, control("advantage_weight", 1)),
                                     emit.scalar(10));
       emit.probe(advantage, "loss.advantage");

@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_LOWERING_ROUTINGLOSSES_H
 #define HYDRA_PASSES_LOWERING_ROUTINGLOSSES_H
 
+#include "dialects/hydra/ModelRules.h"
 #include "passes/lowering/EntryFunction.h"
 #include "passes/lowering/PrimitiveEmitter.h"
 #include "passes/lowering/RoutingTerms.h"
@@ -10,7 +11,8 @@ namespace mlir::hydra {
 
 // Which terms a program has, whatever its variant.
 struct LossRequest {
-  bool routed = false;   // a model with recursions: reports its balance loss, 0 without routers
+  bool routed = false; // a model with recursions: reports its balance loss, 0 without routers
+  ModelRules rules;
   bool baseline = false; // some router learns from token losses: keep their moving statistics
 };
 
@@ -25,14 +27,17 @@ public:
   void add(CrossEntropyOp crossEntropy, const RoutingTerms &terms, const LossRequest &request);
 
 private:
+  Value meanOf(ArrayRef<Value> values);
   // The sum of `values` as output loss.NAME; null if there are none.
   Value addSum(ArrayRef<Value> values, StringRef name);
   // total += weight * min(term, cap); `weight` may be null.
   void addToTotal(Value term, double cap, Value weight);
-  Value addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms);
+  Value addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
+                     const ModelRules &rules);
   Value lossAware(const DepthTerms &depth, Value tokenLoss, Value valid);
-  // Updates the moving mean and variance of token losses, and returns A(l) by the new ones (Q12).
-  Value updateBaseline(Value tokenLoss, Value valid);
+  // Updates the moving mean and variance of token losses, and returns A(l) by the new ones, or by
+  // those before (Q12).
+  Value updateBaseline(Value tokenLoss, Value valid, bool readBefore);
   Value control(StringRef name, double initial);
   Value controlState(StringRef name, double initial);
 

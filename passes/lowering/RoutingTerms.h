@@ -12,8 +12,10 @@ namespace mlir::hydra {
 
 // Of the depth router of one block.
 struct DepthTerms {
-  Value balance; // weighted loss; null if its weight is 0. Of the path that came first (Q10)
-  Value scores;  // [B, S] of the latest call, in the order of tokens
+  // One of the calls that count (Q10): weighted losses, none if the weight is 0; and scores [B, S]
+  // in the order of tokens, none without loss-aware term.
+  SmallVector<Value> balances, scores;
+  bool finished = false; // the last pass of a path has been seen
   double capacity = 1.0;
   Value lossAwareWeight; // null: the loss-aware term is off
 };

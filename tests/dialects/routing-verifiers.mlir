@@ -106,3 +106,30 @@ func.func @grouped_weight_grad_c3(%a: tensor<2x3xf32>, %o: tensor<2xi32>) {
   %0 = hydra.grouped_weight_grad %a, %a, %o, %a {group = 0 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<2x3xf32>) -> tensor<3x3xf32>
   return
 }
+
+// -----
+
+func.func @prefix_rank_c1(%x: tensor<2x4xf32>, %k: tensor<3x4xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected scores [B, S] and keys [B, T] of one element type with S <= T}}
+  %0 = hydra.prefix_rank %x, %k : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @prefix_rank_c2(%x: tensor<2x4xf32>, %k: tensor<2x3xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected scores [B, S] and keys [B, T] of one element type with S <= T}}
+  %0 = hydra.prefix_rank %x, %k : (tensor<2x4xf32>, tensor<2x3xf32>) -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @prefix_rank_c3(%x: tensor<2x4xf32>, %p: tensor<3xi32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected a position per sequence, i32 [2]}}
+  %0 = hydra.prefix_rank %x, %x, %p : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<3xi32>) -> tensor<2x4xi32>
+  return
+}

@@ -57,7 +57,7 @@ SPECS = {
               ["expected logits of type tensor<?x?x8xf32>", "found nothing"]),
     "vocabulary of the head": ("vocab_size = 8", "vocab_size = 9", 9, ["tensor<?x?x9xf32>", "found"]),
     "rules": ("max_seq_len = 8", "max_seq_len = 8, rules = \"fast\"", 1,
-              ["expected rules = \"pytorch\" or \"corrected\", found \"fast\""]),
+              ["expected rules = \"pytorch\", \"corrected\" or some of Q1", "found \"fast\""]),
     "no model": (SPEC, "// nothing\n", 1, ["expected a hydra.model or a function", "found neither"]),
 }
 

@@ -58,6 +58,18 @@ TEST_P(RoutingPrimitiveTest, NonzeroCompactsInOrder) {
   expectNear(results["result1"], TensorValue::scalarInt(2), 0);
 }
 
+TEST_P(RoutingPrimitiveTest, PrefixRankCountsWhatCameBefore) {
+  TensorValue score = floats({2, 4}, {1, 3, 1, 2, kNan, 5, -0.0, 0});
+  expectNear(runOp("hydra.prefix_rank %0, %0", {score}, {"tensor<2x4xi32>"})["result0"],
+             ints({2, 4}, {1, 1, 3, 2, 1, 1, 2, 3}), 0);
+  // Two new tokens of each sequence against the scores of its prefix, themselves included.
+  TensorValue keys = floats({2, 5}, {9, 1, 2, 0, 0, 4, 4, 4, 7, 1}),
+              fresh = floats({2, 2}, {2, 1, 4, 7});
+  expectNear(runOp("hydra.prefix_rank %0, %1, %2", {fresh, keys, ints({2}, {2, 3})},
+                   {"tensor<2x2xi32>"})["result0"],
+             ints({2, 2}, {2, 4, 4, 2}), 0);
+}
+
 TEST_P(RoutingPrimitiveTest, MergeRowsKeepsTheBaseBeyondTheCount) {
   TensorValue base = floats({3, 2}, {1, 2, 3, 4, 5, 6}),
               x = floats({3, 2}, {10, 20, 30, 40, kNan, kNan});

@@ -105,8 +105,8 @@ module {
 
 // -----
 
-// expected-error@+1 {{rules = "corrected" is not lowered yet: only "pytorch" is}}
-hydra.model @corrected attributes {vocab_size = 8, dim = 4, max_seq_len = 8, rules = "corrected"} {
+// expected-error@+1 {{expected rules = "pytorch", "corrected" or some of Q1, Q3}}
+hydra.model @unknown_rule attributes {vocab_size = 8, dim = 4, max_seq_len = 8, rules = "Q4,Q99"} {
 ^bb0(%t: tensor<?x?xi32>):
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
   %1 = hydra.lm_head %0 : tensor<?x?x4xf32> -> tensor<?x?x8xf32>
