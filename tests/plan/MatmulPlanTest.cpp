@@ -24,7 +24,7 @@ class MatmulPlanTest : public testing::Test {
       return hydra::ConstantOp::create(builder, location, DenseElementsAttr::get(type, 0.0f));
     };
     auto op = hydra::MatmulOp::create(builder, location, zeros(a), zeros(b), Value(), Value(),
-                                      transposeA, transposeB, groups);
+                                      transposeA, transposeB, groups, TypeAttr());
     return matmulShape(op);
   }
 
