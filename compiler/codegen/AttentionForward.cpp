@@ -14,18 +14,17 @@ LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
   int64_t keysPadded = llvm::alignTo(shape.keys, kLanes);
   int64_t blockRows = std::min<int64_t>(plan::kAttentionBlock, shape.queries);
   Value scale = e.splat(e.scalar(op, "scale"));
-  Value position = e.scalarOperand(op.getPosition(), shape.keys - shape.queries);
   Value packed = e.scratch(), scores = e.address(packed, e.index(keysPadded * shape.width));
   int64_t stride = keysPadded + kLanes; // rows of scores in different cache sets
   Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
-  // Keys that query row t sees.
-  auto visible = [&](Value t) {
-    Value last = e.min(e.max(e.add(position, t), e.index(0)), e.index(shape.keys - 1));
-    return e.add(last, 1);
-  };
 
-  e.loop(e.begin(), e.end(), 1, [&](Value itemIndex) {
-    AttentionItem item = attentionItem(e, itemIndex, shape, shape.queries);
+  auto emitItem = [&](const AttentionItem &item) {
+    Value position = e.scalarOperand(op.getPosition(), shape.keys - shape.queries, item.batch);
+    // Keys that query row t sees.
+    auto visible = [&](Value t) {
+      Value last = e.min(e.max(e.add(position, t), e.index(0)), e.index(shape.keys - 1));
+      return e.add(last, 1);
+    };
     HeadRows k = shape.head(e, op.getK(), item.batch, item.kvHead, shape.keys, shape.kvHeads);
     HeadRows v = shape.head(e, op.getV(), item.batch, item.kvHead, shape.keys, shape.kvHeads);
     packTransposed(e, k, shape.width, e.index(0), visible(item.last), e.index(shape.keys - 1),
@@ -86,6 +85,14 @@ LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
         emitWeightedSum(e, output);
       });
     });
+  };
+  e.loop(e.begin(), e.end(), 1, [&](Value index) {
+    AttentionItem item = attentionItem(e, index, shape, shape.queries);
+    if (!op.getCount())
+      return emitItem(item);
+    Value count = e.scalarOperand(op.getCount(), 0, item.batch);
+    item.last = e.min(item.last, e.add(count, -1));
+    e.ifThen(e.less(item.first, count), [&] { emitItem(item); });
   });
   return success();
 }

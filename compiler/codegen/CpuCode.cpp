@@ -32,6 +32,7 @@ void hydra::registerKernelExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, HydraDialect *) {
     attachGlobalNormKernels(context);
     attachMoveKernels(context);
+    attachSampleKernels(context);
     attachSelectionKernels(context);
     attachAttentionForwardKernels(context);
     attachAttentionBackwardKernels(context);

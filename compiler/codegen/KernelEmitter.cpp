@@ -271,10 +271,10 @@ void KernelEmitter::copy(Value from, Value fromOffset, Value to, Value toOffset,
   });
 }
 
-Value KernelEmitter::scalarOperand(Value operand, int64_t absent) {
+Value KernelEmitter::scalarOperand(Value operand, int64_t absent, Value sequence) {
   if (!operand)
     return index(absent);
-  return toIndex(loadScalar(i32(), pointer(operand), index(0)));
+  return toIndex(loadScalar(i32(), pointer(operand), sequence ? sequence : index(0)));
 }
 Value KernelEmitter::rowLimit(int64_t count, Value rowsOperand) {
   if (!rowsOperand)

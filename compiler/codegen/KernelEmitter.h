@@ -135,8 +135,8 @@ public:
   std::pair<Value, Value> rowRange(int64_t count, Value rowsOperand);
   // `count`, or the value of a `rows` operand clamped to 0 .. count.
   Value rowLimit(int64_t count, Value rowsOperand);
-  // The value of an optional scalar i32 operand, as i64.
-  Value scalarOperand(Value operand, int64_t absent);
+  // The value of an optional scalar i32 operand, as i64; of a [B] tensor the one of `sequence`.
+  Value scalarOperand(Value operand, int64_t absent, Value sequence = {});
 
   ImplicitLocOpBuilder &b;
 
@@ -167,6 +167,7 @@ void attachKernel(MLIRContext *context) {
 
 // Ops whose kind has an emitter of its own; all others are row programs.
 void attachGlobalNormKernels(MLIRContext *context);
+void attachSampleKernels(MLIRContext *context);
 void attachMoveKernels(MLIRContext *context);
 void attachSelectionKernels(MLIRContext *context);
 void attachAttentionForwardKernels(MLIRContext *context);

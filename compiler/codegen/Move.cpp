@@ -1,6 +1,6 @@
-// Kind `move`: rows written by index or count. cache_update and merge_rows work on row tiles;
-// scatter_rows on column tiles, so that duplicates are added in ascending order by one item, and
-// with unique targets on row tiles of the result, each of which looks up the row that belongs
+// Kind `move`: rows written by index or count. cache_update works on sequences, merge_rows on row
+// tiles; scatter_rows on column tiles, so that duplicates are added in ascending order by one item,
+// and with unique targets on row tiles of the result, each of which looks up the row that belongs
 // there.
 //
 // In place: scatter_rows over its accumulator (each element starts from its own value),
@@ -133,22 +133,22 @@ LogicalResult emitCacheUpdate(CacheUpdateOp op, KernelEmitter &e) {
   ArrayRef<int64_t> cache = tensorType(op.getCache()).getShape();
   int64_t positions = cache[1], width = cache[2];
   int64_t sequence = tensorType(op.getX()).getShape()[1];
-  Value position = e.scalarOperand(op.getPosition(), 0);
-  Value count = e.min(e.scalarOperand(op.getCount(), 0), e.index(sequence));
   Value old = e.pointer(op.getCache()), result = e.pointer(op.getResult());
-  Value inPlace = e.samePointer(old, result);
-  e.rows(cache[0] * positions, Value(), [&](Value row) {
-    Value start = e.mul(row, width);
-    Value token = e.sub(e.rem(row, positions), position);
-    Value fresh = arith::AndIOp::create(
-        e.b, arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, token, e.index(0)),
-        e.less(token, count));
-    e.ifThen(fresh, [&] {
-      Value source = e.add(e.mul(e.div(row, positions), sequence), token);
-      e.copy(e.pointer(op.getX()), e.mul(source, width), result, start, width, e.f32());
+  Value elsewhere = arith::XOrIOp::create(e.b, e.samePointer(old, result),
+                                          arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
+  e.loop(e.begin(), e.end(), 1, [&](Value b) {
+    Value start = e.mul(b, positions * width);
+    e.ifThen(elsewhere, [&] { e.copy(old, start, result, start, positions * width, e.f32()); });
+    // Tokens that stand at positions 0 .. P-1.
+    Value position = e.scalarOperand(op.getPosition(), 0, b);
+    Value count = e.min(e.scalarOperand(op.getCount(), 0, b), e.index(sequence));
+    Value first = e.max(e.sub(e.index(0), position), e.index(0));
+    Value last = e.min(count, e.sub(e.index(positions), position));
+    e.loop(first, last, 1, [&](Value token) {
+      Value from = e.mul(e.add(e.mul(b, sequence), token), width);
+      Value to = e.add(start, e.mul(e.add(position, token), width));
+      e.copy(e.pointer(op.getX()), from, result, to, width, e.f32());
     });
-    Value keep = arith::OrIOp::create(e.b, fresh, inPlace);
-    e.ifThen(negated(e, keep), [&] { e.copy(old, start, result, start, width, e.f32()); });
   });
   return success();
 }

@@ -44,7 +44,6 @@ static LogicalResult interpretAttention(AttentionOp op, InterpreterFrame &frame)
   int64_t heads = op.getHeads(), group = heads / static_cast<int64_t>(op.getKvHeads());
   int64_t batch = q.shape()[0], queries = q.shape()[1], keys = k.shape()[1];
   int64_t width = q.columns() / heads;
-  int64_t position = frame.integer(op.getPosition(), keys - queries);
   double scale = op.getScale().convertToDouble();
   TensorValue result = frame.zerosLike(op.getResult()), lse = frame.zerosLike(op.getLse());
 
@@ -52,10 +51,12 @@ static LogicalResult interpretAttention(AttentionOp op, InterpreterFrame &frame)
     std::vector<double> scores(std::min(queries, kQueryBlock) * keys);
     for (int64_t item = begin; item < end; ++item) {
       int64_t b = item / heads, h = item % heads;
+      int64_t position = frame.integer(op.getPosition(), keys - queries, b);
+      int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), queries, b), 0, queries);
       MatrixView query = head(q, b, h, width), key = head(k, b, h / group, width),
                  value = head(v, b, h / group, width);
-      for (int64_t t0 = 0; t0 < queries; t0 += kQueryBlock) {
-        int64_t rows = std::min(kQueryBlock, queries - t0);
+      for (int64_t t0 = 0; t0 < count; t0 += kQueryBlock) {
+        int64_t rows = std::min(kQueryBlock, count - t0);
         int64_t visible = std::clamp<int64_t>(position + t0 + rows, 0, keys);
         std::fill(scores.begin(), scores.end(), 0.0);
         addMatrixProductSerial(rows, visible, width, rowsFrom(query, t0), transposed(key),
@@ -80,6 +81,11 @@ static LogicalResult interpretAttention(AttentionOp op, InterpreterFrame &frame)
             for (int64_t c = 0; c < width; ++c)
               out[c] += scores[t * keys + u] * value.data[u * value.rowStride + c];
         }
+      }
+      for (int64_t t = count; t < queries; ++t) {
+        lse.row(b * queries + t)[h] = std::numeric_limits<double>::quiet_NaN();
+        std::fill_n(result.row(b * queries + t) + h * width, width,
+                    std::numeric_limits<double>::quiet_NaN());
       }
     }
   });

@@ -31,6 +31,7 @@ void attachAttentionInterpretation(MLIRContext *context);
 void attachMoveInterpretation(MLIRContext *context);
 void attachRoutingPrimitiveInterpretation(MLIRContext *context);
 void attachLossInterpretation(MLIRContext *context);
+void attachSamplingInterpretation(MLIRContext *context);
 void attachStructureInterpretation(MLIRContext *context);
 void attachRoutingInterpretation(MLIRContext *context);
 void attachCcgqaInterpretation(MLIRContext *context);

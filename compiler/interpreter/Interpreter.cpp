@@ -18,6 +18,7 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachMoveInterpretation(context);
     attachRoutingPrimitiveInterpretation(context);
     attachLossInterpretation(context);
+    attachSamplingInterpretation(context);
     attachStructureInterpretation(context);
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);

@@ -51,8 +51,8 @@ int64_t InterpreterFrame::rowCount(Value rows, int64_t total) const {
   return std::clamp<int64_t>(integer(rows, total), 0, total);
 }
 
-int64_t InterpreterFrame::integer(Value value, int64_t fallback) const {
-  return value ? static_cast<int64_t>(get(value)[0]) : fallback;
+int64_t InterpreterFrame::integer(Value value, int64_t fallback, int64_t index) const {
+  return value ? static_cast<int64_t>(get(value)[index]) : fallback;
 }
 
 TensorValue InterpreterFrame::zerosLike(Value value) const {

@@ -53,8 +53,8 @@ public:
 
   /// The value of a `rows` operand, clamped to 0 .. total; `total` if there is none.
   int64_t rowCount(Value rows, int64_t total) const;
-  /// A scalar i32 operand; `fallback` if there is none.
-  int64_t integer(Value value, int64_t fallback) const;
+  /// A scalar i32 operand, or element `index` of an i32 tensor; `fallback` if there is none.
+  int64_t integer(Value value, int64_t fallback, int64_t index = 0) const;
   /// Zeros of the static type of `value`.
   TensorValue zerosLike(Value value) const;
 

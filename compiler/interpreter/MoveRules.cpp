@@ -93,12 +93,13 @@ static LogicalResult interpretCacheUpdate(CacheUpdateOp op, InterpreterFrame &fr
   const TensorValue &x = frame.get(op.getX());
   TensorValue result = frame.get(op.getCache());
   int64_t batch = x.shape()[0], length = x.shape()[1], positions = result.shape()[1];
-  int64_t position = frame.integer(op.getPosition(), 0);
-  int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), length), 0, length);
-  for (int64_t b = 0; b < batch; ++b)
+  for (int64_t b = 0; b < batch; ++b) {
+    int64_t position = frame.integer(op.getPosition(), 0, b);
+    int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), length, b), 0, length);
     for (int64_t t = 0; t < count; ++t)
       if (position + t >= 0 && position + t < positions)
         std::copy_n(x.row(b * length + t), x.columns(), result.row(b * positions + position + t));
+  }
   frame.set(op.getResult(), std::move(result));
   return success();
 }

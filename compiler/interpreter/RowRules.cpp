@@ -147,9 +147,9 @@ static LogicalResult interpretRope(RopeOp op, InterpreterFrame &frame) {
   const TensorValue &x = frame.get(op.getX()), &table = frame.get(op.getTable());
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t length = x.shape()[1], width = table.columns();
-  int64_t position = frame.integer(op.getPosition(), 0);
   double direction = op.getInverse() ? -1.0 : 1.0;
   for (int64_t row = 0; row < x.rows(); ++row) {
+    int64_t position = frame.integer(op.getPosition(), 0, row / length);
     const double *angles =
         table.row(std::clamp<int64_t>(position + row % length, 0, table.rows() - 1));
     for (int64_t j = 0; j < x.columns(); j += 2) {

@@ -7,14 +7,21 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-// x [B, S, C] with `before` rows in front of every sequence, from `history` [B, before, C] or zero.
-static TensorValue withHistory(InterpreterFrame &frame, Value x, Value history, int64_t before) {
+// Whether the history of sequence `b` counts: not where the sequence begins.
+static bool hasBegun(InterpreterFrame &frame, Value position, int64_t b) {
+  return frame.integer(position, 1, b) > 0;
+}
+
+// x [B, S, C] with `before` rows in front of every sequence, from `history` [B, before, C]; zeros
+// without one and where a sequence begins.
+static TensorValue withHistory(InterpreterFrame &frame, Value x, Value history, Value position,
+                               int64_t before) {
   const TensorValue &current = frame.get(x);
   int64_t batch = current.shape()[0], length = current.shape()[1], channels = current.columns();
   TensorValue result(current.kind(), {batch, before + length, channels});
   for (int64_t b = 0; b < batch; ++b) {
     double *out = result.row(b * (before + length));
-    if (history)
+    if (history && hasBegun(frame, position, b))
       std::copy_n(frame.get(history).row(b * before), before * channels, out);
     std::copy_n(current.row(b * length), length * channels, out + before * channels);
   }
@@ -32,7 +39,7 @@ static LogicalResult interpretShift(ShiftOp op, InterpreterFrame &frame) {
     double *out = result.row(row) + from;
     if (t >= 0 && t < length)
       std::copy_n(x.row(row + step) + from, delayed, out);
-    else if (op.getHistory())
+    else if (op.getHistory() && hasBegun(frame, op.getPosition(), row / length))
       std::copy_n(frame.get(op.getHistory()).row(row / length), delayed, out);
     else
       std::fill_n(out, delayed, 0.0);
@@ -44,7 +51,7 @@ static LogicalResult interpretShift(ShiftOp op, InterpreterFrame &frame) {
 static LogicalResult interpretCausalConv(CausalConvOp op, InterpreterFrame &frame) {
   const TensorValue &filter = frame.get(op.getFilter());
   int64_t width = filter.shape()[2], perGroup = filter.shape()[1];
-  TensorValue x = withHistory(frame, op.getX(), op.getHistory(), width - 1);
+  TensorValue x = withHistory(frame, op.getX(), op.getHistory(), op.getPosition(), width - 1);
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t batch = result.shape()[0], length = result.shape()[1];
   int64_t channels = x.columns(), outputs = result.columns();
@@ -65,7 +72,7 @@ static LogicalResult interpretCausalConv(CausalConvOp op, InterpreterFrame &fram
 
 static LogicalResult interpretUnfold(UnfoldOp op, InterpreterFrame &frame) {
   int64_t width = op.getWidth();
-  TensorValue x = withHistory(frame, op.getX(), op.getHistory(), width - 1);
+  TensorValue x = withHistory(frame, op.getX(), op.getHistory(), op.getPosition(), width - 1);
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t length = result.shape()[1], channels = x.columns();
   for (int64_t row = 0; row < result.rows(); ++row) {
@@ -98,11 +105,13 @@ static LogicalResult interpretWindowTail(WindowTailOp op, InterpreterFrame &fram
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t batch = result.shape()[0], before = result.shape()[1];
   int64_t length = frame.get(op.getX()).shape()[1];
-  int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), length), 0, length);
-  TensorValue joined = withHistory(frame, op.getX(), op.getHistory(), before);
-  for (int64_t b = 0; b < batch; ++b)
-    std::copy_n(joined.row(b * (before + length) + count), before * result.columns(),
-                result.row(b * before));
+  TensorValue joined = withHistory(frame, op.getX(), op.getHistory(), op.getPosition(), before);
+  for (int64_t b = 0; b < batch; ++b) {
+    int64_t count = std::clamp<int64_t>(frame.integer(op.getCount(), length, b), 0, length);
+    const double *from = count == 0 ? frame.get(op.getHistory()).row(b * before)
+                                    : joined.row(b * (before + length) + count);
+    std::copy_n(from, before * result.columns(), result.row(b * before));
+  }
   frame.set(op.getResult(), std::move(result));
   return success();
 }

@@ -38,6 +38,8 @@ static void appendRouting(OpPassManager &manager, const CompileOptions &options)
   for (const EntryRequest &entry : options.entries)
     lowering.entries.push_back(entry.str());
   lowering.cache = options.cacheLength;
+  // So that they can be probed; the passes in between would remove them.
+  lowering.allLogits = !options.probes.empty();
   manager.addPass(createLowerModel(lowering));
   simplify(manager);
   manager.addPass(createVerifyPrimitives());

@@ -41,7 +41,8 @@ def Hydra_FusionKind : Hydra_Enum<"FusionKind", "who owns loops, tiling and redu
   I32EnumAttrCase<"rows", 0>, I32EnumAttrCase<"columns", 1>, I32EnumAttrCase<"window", 2>,
   I32EnumAttrCase<"move", 3>, I32EnumAttrCase<"attention_forward", 4>,
   I32EnumAttrCase<"attention_backward", 5>, I32EnumAttrCase<"cross_entropy", 6>,
-  I32EnumAttrCase<"update", 7>, I32EnumAttrCase<"matmul", 8>, I32EnumAttrCase<"alias", 9>]>;
+  I32EnumAttrCase<"update", 7>, I32EnumAttrCase<"matmul", 8>, I32EnumAttrCase<"alias", 9>,
+  I32EnumAttrCase<"sample", 10>]>;
 def Hydra_FusionKindAttr : Hydra_EnumAttr<Hydra_FusionKind, "fusion_kind">;
 
 def Hydra_BindingKind : Hydra_Enum<"BindingKind", "what a function argument or result stands for", [

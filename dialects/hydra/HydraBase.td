@@ -38,6 +38,11 @@ def Hydra_Dialect : Dialect {
     flattened, only the first `rows` rows are defined; the others never influence a result, and their
     contents in a result are unspecified. Counts save time, not memory.
 
+    **Sequences.** While decoding, a [B, S, C] tensor holds the next tokens of B sequences: `position` [B] is the
+    number of tokens that a sequence had before, and row (b, s) is valid exactly if s < `count[b]`, clamped to 0 .. S.
+    Ops that look across rows take both; a row that is not valid is never read by them, writes no state, and
+    what stands there in a result is unspecified. A sequence begins at position 0, whatever its state holds.
+
     **Not for**: buffers, strides, launch order, threads (the plan dialect), and machine facts (the target tables).
   }];
   let useDefaultAttributePrinterParser = 1;
@@ -62,6 +67,8 @@ def Hydra_IntTensor : AnyTypeOf<[RankedTensorOf<[I32]>], "tensor of i32">;
 def Hydra_Tensor : AnyTypeOf<[RankedTensorOf<[F32, BF16, F64, I32]>], "tensor of f32, bf16, f64 or i32">;
 def Hydra_ScalarFloat : 0DTensorOf<[F32, F64]>;
 def Hydra_ScalarInt : 0DTensorOf<[I32]>;
+// One number per sequence of a batch: [B].
+def Hydra_PerSequence : 1DTensorOf<[I32]>;
 
 class Hydra_Op<string mnemonic, list<Trait> traits = []> : Op<Hydra_Dialect, mnemonic, traits>;
 

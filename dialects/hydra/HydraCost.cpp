@@ -96,6 +96,12 @@ struct CausalConvCost : CostOpInterface::ExternalModel<CausalConvCost, CausalCon
   FusionKind getFusionKind(Operation *) const { return FusionKind::window; }
 };
 
+// Every logit: its weight, and what one search of the threshold looks at.
+struct SampleCost : CostOpInterface::ExternalModel<SampleCost, SampleOp> {
+  int64_t getFlops(Operation *op) const { return 16 * elements(cast<SampleOp>(op).getLogits()); }
+  FusionKind getFusionKind(Operation *) const { return FusionKind::sample; }
+};
+
 struct GlobalNormCost : CostOpInterface::ExternalModel<GlobalNormCost, GlobalNormOp> {
   int64_t getFlops(Operation *op) const {
     int64_t flops = 0;
@@ -138,5 +144,6 @@ void mlir::hydra::registerCostExternalModels(DialectRegistry &registry) {
     AttentionGradOp::attachInterface<AttentionGradCost>(*context);
     CausalConvOp::attachInterface<CausalConvCost>(*context);
     GlobalNormOp::attachInterface<GlobalNormCost>(*context);
+    SampleOp::attachInterface<SampleCost>(*context);
   });
 }

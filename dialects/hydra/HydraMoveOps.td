@@ -47,14 +47,15 @@ def Hydra_ScatterRowsOp : Hydra_PrimitiveOp<"scatter_rows", [AttrSizedOperandSeg
 }
 
 def Hydra_CacheUpdateOp : Hydra_PrimitiveOp<"cache_update", [NotDifferentiable]> {
-  let summary = "Writes x[:, :count] into a cache from `position` on, in place";
+  let summary = "Writes the first count[b] rows of x[b] into a cache from position[b] on, in place";
   let description = [{
-    cache [B, P, C], x [B, S, C], position and count scalar i32 -> [B, P, C]. Rows beyond P are dropped.
-    Constraints: C1 three axes each; C2 equal batch and channels; C3 S <= P.
+    cache [B, P, C], x [B, S, C] -> [B, P, C]. Rows beyond P are dropped.
+    Constraints: C1 three axes each; C2 equal batch, channels and element type; C3 S <= P; C4 `position` and
+    `count` are [B].
   }];
-  let arguments = (ins Hydra_FloatTensor:$cache, Hydra_FloatTensor:$x, Hydra_ScalarInt:$position,
-                       Hydra_ScalarInt:$count);
-  let results = (outs Hydra_FloatTensor:$result);
+  let arguments = (ins Hydra_Tensor:$cache, Hydra_Tensor:$x, Hydra_PerSequence:$position,
+                       Hydra_PerSequence:$count);
+  let results = (outs Hydra_Tensor:$result);
 }
 
 #endif // HYDRA_MOVE_OPS_TD

@@ -10,6 +10,7 @@ include "dialects/hydra/HydraSequenceOps.td"
 include "dialects/hydra/HydraMoveOps.td"
 include "dialects/hydra/HydraRoutingOps.td"
 include "dialects/hydra/HydraLossOps.td"
+include "dialects/hydra/HydraSamplingOps.td"
 include "dialects/hydra/HydraFusedOps.td"
 
 #endif // HYDRA_OPS_TD

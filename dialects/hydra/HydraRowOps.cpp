@@ -121,7 +121,7 @@ LogicalResult HeadMixOp::inferReturnTypes(MLIRContext *, OptionalLocation locati
 LogicalResult RopeOp::inferReturnTypes(MLIRContext *, OptionalLocation location, Adaptor adaptor,
                                        SmallVectorImpl<Type> &types) {
   RankedTensorType x = tensorOf(adaptor.getX()), table = tensorOf(adaptor.getTable());
-  // rope C1, C2, C3, C4
+  // rope C1, C2, C3, C4, C5
   if (failed(require(x.getRank() == 3 && table.getRank() == 2, location,
                      "expected x [B, S, heads * d] and a table [P, d], found ", x, " and ",
                      table)) ||
@@ -131,7 +131,8 @@ LogicalResult RopeOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                      " to be a multiple of the table's ", lastExtent(table))) ||
       failed(require(x.getShape()[1] <= table.getShape()[0], location,
                      "expected a table of at least ", x.getShape()[1], " positions, found ",
-                     table.getShape()[0])))
+                     table.getShape()[0])) ||
+      failed(requirePerSequence(location, "position", adaptor.getPosition(), adaptor.getX())))
     return failure();
   types.push_back(x);
   return success();

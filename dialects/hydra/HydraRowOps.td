@@ -84,13 +84,13 @@ def Hydra_RopeOp : Hydra_PrimitiveOp<"rope"> {
   let summary = "Rotary embedding of neighbouring channel pairs (model.md 3)";
   let description = [{
     x is [B, S, heads * d], the table [P, d] from `hydra.rope_table`. Row (b, t) uses table row
-    `position` + t, where `position` is a scalar i32, 0 if absent. `inverse` rotates backwards, which is the
-    adjoint. Table rows are clamped to P - 1.
+    position[b] + t, or t if `position` is absent. `inverse` rotates backwards, which is the adjoint. Table rows
+    are clamped to 0 .. P - 1.
     Constraints: C1 x has three axes; C2 its last extent is a multiple of d; C3 S <= P; C4 x and the table have
-    one element type.
+    one element type; C5 `position` is [B].
   }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_FloatTensor:$table,
-                       Optional<Hydra_ScalarInt>:$position, UnitAttr:$inverse);
+                       Optional<Hydra_PerSequence>:$position, UnitAttr:$inverse);
   let results = (outs Hydra_FloatTensor:$result);
 }
 

@@ -8,6 +8,16 @@ static LogicalResult requireSequence(OptionalLocation location, Value x) {
   return require(tensorOf(x).getRank() == 3, location, "expected [B, S, C], found ", x.getType());
 }
 
+// The position of a history: zero where a sequence begins.
+static LogicalResult requireHistoryPosition(OptionalLocation location, Value position,
+                                            Value history, Value x) {
+  return failed(require(!position || history, location,
+                        "position says where the history counts as zeros; expected a history "
+                        "beside it"))
+             ? failure()
+             : requirePerSequence(location, "position", position, x);
+}
+
 // A history, if present, must be [batch of x, length, channels].
 static LogicalResult requireHistory(OptionalLocation location, Value history, Value x,
                                     int64_t length, int64_t channels) {
@@ -27,13 +37,15 @@ LogicalResult ShiftOp::inferReturnTypes(MLIRContext *, OptionalLocation location
     return failure();
   RankedTensorType x = tensorOf(adaptor.getX());
   int64_t from = adaptor.getFromChannel();
-  // shift C2, C3, C4
+  // shift C2, C3, C4, C5
   if (failed(require(from >= 0 && from <= lastExtent(x), location,
                      "expected 0 <= from_channel <= ", lastExtent(x), ", found ", from)) ||
       failed(requireHistory(location, adaptor.getHistory(), adaptor.getX(), 1,
                             lastExtent(x) - from)) ||
       failed(require(!(adaptor.getReverse() && adaptor.getHistory()), location,
-                     "a reversed shift takes no history")))
+                     "a reversed shift takes no history")) ||
+      failed(requireHistoryPosition(location, adaptor.getPosition(), adaptor.getHistory(),
+                                    adaptor.getX())))
     return failure();
   types.push_back(x);
   return success();
@@ -60,9 +72,11 @@ LogicalResult CausalConvOp::inferReturnTypes(MLIRContext *, OptionalLocation loc
   if (x.getElementType() != filter.getElementType())
     return emitOptionalError(location, "expected a filter of the element type of ", x, ", found ",
                              filter);
-  // causal_conv C4
+  // causal_conv C4, C6
   if (failed(requireHistory(location, adaptor.getHistory(), adaptor.getX(),
-                            filter.getShape()[2] - 1, lastExtent(x))))
+                            filter.getShape()[2] - 1, lastExtent(x))) ||
+      failed(requireHistoryPosition(location, adaptor.getPosition(), adaptor.getHistory(),
+                                    adaptor.getX())))
     return failure();
   types.push_back(withLastExtent(x, filter.getShape()[0]));
   return success();
@@ -70,12 +84,14 @@ LogicalResult CausalConvOp::inferReturnTypes(MLIRContext *, OptionalLocation loc
 
 LogicalResult UnfoldOp::inferReturnTypes(MLIRContext *, OptionalLocation location, Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
-  // unfold C1, C2, C3
+  // unfold C1, C2, C3, C4
   if (failed(requireSequence(location, adaptor.getX())) ||
       failed(require(adaptor.getWidth() >= 1, location, "expected width >= 1, found ",
                      adaptor.getWidth())) ||
       failed(requireHistory(location, adaptor.getHistory(), adaptor.getX(), adaptor.getWidth() - 1,
-                            lastExtent(tensorOf(adaptor.getX())))))
+                            lastExtent(tensorOf(adaptor.getX())))) ||
+      failed(requireHistoryPosition(location, adaptor.getPosition(), adaptor.getHistory(),
+                                    adaptor.getX())))
     return failure();
   RankedTensorType x = tensorOf(adaptor.getX());
   types.push_back(withLastExtent(x, lastExtent(x) * adaptor.getWidth()));
@@ -109,8 +125,10 @@ static LogicalResult requireSameBatchAndChannels(OptionalLocation location, Valu
 
 LogicalResult WindowTailOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                              Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // window_tail C1, C2
-  if (failed(requireSameBatchAndChannels(location, adaptor.getHistory(), adaptor.getX())))
+  // window_tail C1, C2, C3
+  if (failed(requireSameBatchAndChannels(location, adaptor.getHistory(), adaptor.getX())) ||
+      failed(requirePerSequence(location, "position", adaptor.getPosition(), adaptor.getX())) ||
+      failed(requirePerSequence(location, "count", adaptor.getCount(), adaptor.getX())))
     return failure();
   types.push_back(adaptor.getHistory().getType());
   return success();
@@ -140,9 +158,11 @@ static LogicalResult requireAttentionShapes(OptionalLocation location, Value q, 
 
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // attention C1, C2, C3, C5, C6
+  // attention C1, C2, C3, C5, C6, C7
   if (failed(requireAttentionShapes(location, adaptor.getQ(), adaptor.getK(), adaptor.getV(),
-                                    adaptor.getHeads(), adaptor.getKvHeads())))
+                                    adaptor.getHeads(), adaptor.getKvHeads())) ||
+      failed(requirePerSequence(location, "position", adaptor.getPosition(), adaptor.getQ())) ||
+      failed(requirePerSequence(location, "count", adaptor.getCount(), adaptor.getQ())))
     return failure();
   RankedTensorType q = tensorOf(adaptor.getQ()), k = tensorOf(adaptor.getK());
   // attention C4
@@ -177,8 +197,10 @@ LogicalResult AttentionGradOp::inferReturnTypes(MLIRContext *, OptionalLocation 
 
 LogicalResult CacheUpdateOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                               Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // cache_update C1, C2, C3
-  if (failed(requireSameBatchAndChannels(location, adaptor.getCache(), adaptor.getX())))
+  // cache_update C1, C2, C3, C4
+  if (failed(requireSameBatchAndChannels(location, adaptor.getCache(), adaptor.getX())) ||
+      failed(requirePerSequence(location, "position", adaptor.getPosition(), adaptor.getX())) ||
+      failed(requirePerSequence(location, "count", adaptor.getCount(), adaptor.getX())))
     return failure();
   RankedTensorType cache = tensorOf(adaptor.getCache()), x = tensorOf(adaptor.getX());
   if (x.getShape()[1] > cache.getShape()[1])

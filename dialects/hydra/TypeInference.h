@@ -36,6 +36,17 @@ LogicalResult require(bool condition, OptionalLocation location, Parts &&...mess
   return condition ? success() : emitOptionalError(location, std::forward<Parts>(message)...);
 }
 
+// An optional i32 operand with one number for each sequence of `x` [B, ...].
+inline LogicalResult requirePerSequence(OptionalLocation location, StringRef name, Value operand,
+                                        Value x) {
+  if (!operand)
+    return success();
+  int64_t batch = tensorOf(x).getShape()[0];
+  return require(tensorOf(operand).getShape() == ArrayRef<int64_t>(batch), location, "expected ",
+                 name, " of ", batch, " numbers, one per sequence of ", x.getType(), ", found ",
+                 operand.getType());
+}
+
 } // namespace mlir::hydra
 
 #endif // HYDRA_DIALECTS_HYDRA_TYPEINFERENCE_H

@@ -95,6 +95,18 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         return oneStage(
             llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
       })
+      .Case([](CacheUpdateOp update) {
+        return oneStage(typeOf(update.getCache()).getShape().front());
+      })
+      .Case([](SampleOp sample) {
+        ArrayRef<int64_t> logits = typeOf(sample.getLogits()).getShape();
+        KernelWork work = oneStage(logits[0]);
+        // An ordered key and a weight per id; the weight of all.
+        work.scratchBytes = llvm::alignTo(logits[1], kLanes) *
+                                static_cast<int64_t>(sizeof(int32_t) + sizeof(int64_t)) +
+                            static_cast<int64_t>(sizeof(int64_t));
+        return work;
+      })
       .Case([](AttentionOp attention) {
         ArrayRef<int64_t> q = typeOf(attention.getQ()).getShape();
         int64_t keys = paddedKeys(attention.getK());

@@ -74,9 +74,11 @@ RowDomain ropeDomain(RopeOp op) {
 // Neighbours rotate: y = x cos + neighbour(x) (-sin, sin). A row of the table holds (cos, sin)
 // pairs.
 void ropeBody(RopeOp op, RowBuilder &r) {
-  Value token = r.rem(r.coordinate(Coordinate::row), r.integer(shapeOf(op.getX())[1]));
+  ArrayRef<int64_t> shape = shapeOf(op.getX());
+  RowMap sequenceOfRow{RowMapKind::axes, {shape[1], shape[0], 1}, {}};
+  Value token = r.rem(r.coordinate(Coordinate::row), r.integer(shape[1]));
   if (op.getPosition())
-    token = r.add(token, r.readSingle(op.getPosition()));
+    token = r.add(token, r.read(op.getPosition(), sequenceOfRow, ColumnMap::none(), 0, 1));
   Value x = r.read(op.getX());
   Value angle = r.read(op.getTable(), RowMap::at(token), ColumnMap::within());
   Value other = r.neighbor(angle);

@@ -16,6 +16,20 @@ Value batchOf(RowBuilder &r, int64_t sequence) {
   return r.div(r.coordinate(Coordinate::row), r.integer(sequence));
 }
 
+// The number of a [B] tensor that belongs to this row's sequence.
+Value perSequence(RowBuilder &r, Value tensor, int64_t sequence) {
+  int64_t batch = shapeOf(tensor)[0];
+  return r.read(tensor, {RowMapKind::axes, {sequence, batch, 1}, {}}, ColumnMap::none(), 0, 1);
+}
+// What stood before the sequence: zeros where it begins.
+Value before(RowBuilder &r, Value old, Value position, int64_t sequence) {
+  if (!position)
+    return old;
+  Value begun =
+      r.compare(arith::CmpIPredicate::sgt, perSequence(r, position, sequence), r.integer(0));
+  return r.select(begun, old, r.real(0.0));
+}
+
 RowDomain shiftDomain(ShiftOp op) {
   RowDomain domain = domainOf(op.getX());
   auto from = static_cast<int64_t>(op.getFromChannel());
@@ -32,13 +46,13 @@ void shiftBody(ShiftOp op, RowBuilder &r) {
   if (from == channels)
     return;
   int64_t width = channels - from;
-  RowMap before = RowMap::shift(op.getReverse() ? 1 : -1, sequence);
-  Value value = r.read(op.getX(), before, ColumnMap::window(from), width, channels);
+  RowMap neighbour = RowMap::shift(op.getReverse() ? 1 : -1, sequence);
+  Value value = r.read(op.getX(), neighbour, ColumnMap::window(from), width, channels);
   if (op.getHistory()) {
     Value first = r.compare(arith::CmpIPredicate::eq, tokenOf(r, sequence), r.integer(0));
     Value old = r.read(op.getHistory(), RowMap::at(batchOf(r, sequence)), ColumnMap::window(0),
                        width, width);
-    value = r.select(first, old, value);
+    value = r.select(first, before(r, old, op.getPosition(), sequence), value);
   }
   r.write(op.getResult(), value, ColumnMap::window(from), width, channels);
 }
@@ -55,7 +69,8 @@ void unfoldBody(UnfoldOp op, RowBuilder &r) {
       Value past = r.add(tokenOf(r, sequence), r.integer(m)), end = r.integer(width - 1);
       Value isPast = r.compare(arith::CmpIPredicate::slt, past, end);
       Value row = r.add(r.mul(batchOf(r, sequence), end), r.min(past, r.integer(width - 2)));
-      value = r.select(isPast, r.read(op.getHistory(), RowMap::at(row)), value);
+      Value old = r.read(op.getHistory(), RowMap::at(row));
+      value = r.select(isPast, before(r, old, op.getPosition(), sequence), value);
     }
     r.write(op.getResult(), value, ColumnMap::stride(width, m));
   }
@@ -70,18 +85,20 @@ void foldBody(FoldOp op, RowBuilder &r) {
   r.write(op.getResult(), sum);
 }
 
-// Row j of the result is row j + count of history ++ x.
+// Row j of the result is row j + count[b] of history ++ x.
 void windowTailBody(WindowTailOp op, RowBuilder &r) {
   int64_t window = shapeOf(op.getHistory())[1], sequence = shapeOf(op.getX())[1];
-  Value count = r.readSingle(op.getCount()), zero = r.integer(0);
+  Value zero = r.integer(0), count = perSequence(r, op.getCount(), window);
   count = r.max(r.min(count, r.integer(sequence)), zero);
   Value source = r.add(tokenOf(r, window), count), batch = batchOf(r, window);
   Value isOld = r.compare(arith::CmpIPredicate::slt, source, r.integer(window));
   Value old = r.add(r.mul(batch, r.integer(window)), r.min(source, r.integer(window - 1)));
   Value token = r.max(r.sub(source, r.integer(window)), zero);
   Value fresh = r.add(r.mul(batch, r.integer(sequence)), token);
-  r.write(op.getResult(), r.select(isOld, r.read(op.getHistory(), RowMap::at(old)),
-                                   r.read(op.getX(), RowMap::at(fresh))));
+  Value kept = r.read(op.getHistory(), RowMap::at(old));
+  Value idle = r.compare(arith::CmpIPredicate::eq, count, zero);
+  kept = r.select(idle, kept, before(r, kept, op.getPosition(), window));
+  r.write(op.getResult(), r.select(isOld, kept, r.read(op.getX(), RowMap::at(fresh))));
 }
 
 void embeddingBody(EmbeddingOp op, RowBuilder &r) {

@@ -20,7 +20,7 @@ struct ShiftDerivative : Derivative<ShiftDerivative, ShiftOp> {
                         MutableArrayRef<Value> result) const {
     if (failed(refuseHistory(op, op.getHistory(), needed, 1)))
       return failure();
-    result[0] = ShiftOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(),
+    result[0] = ShiftOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(), Value(),
                                 op.getFromChannel(), !op.getReverse());
     return success();
   }
@@ -44,7 +44,8 @@ struct CausalConvDerivative : Derivative<CausalConvDerivative, CausalConvOp> {
       result[0] = FoldOp::create(builder, b.getLoc(), windows, width);
     }
     if (needed[1]) {
-      Value windows = UnfoldOp::create(builder, b.getLoc(), x, op.getHistory(), width);
+      Value windows =
+          UnfoldOp::create(builder, b.getLoc(), x, op.getHistory(), op.getPosition(), width);
       Value matrix = MatmulOp::create(builder, b.getLoc(), dy, windows, Value(), Value(),
                                       /*transpose_a=*/true, false, groups, TypeAttr());
       result[1] = b.reshape(matrix, shape);
@@ -66,7 +67,8 @@ struct UnfoldDerivative : Derivative<UnfoldDerivative, UnfoldOp> {
 struct FoldDerivative : Derivative<FoldDerivative, FoldOp> {
   LogicalResult adjoint(FoldOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool>,
                         MutableArrayRef<Value> result) const {
-    result[0] = UnfoldOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(), op.getWidth());
+    result[0] =
+        UnfoldOp::create(b.getBuilder(), b.getLoc(), gradients[0], Value(), Value(), op.getWidth());
     return success();
   }
 };
@@ -79,11 +81,12 @@ struct AttentionDerivative : Derivative<AttentionDerivative, AttentionOp> {
                             "hydra.stop behind it");
     int64_t queries = tensorType(op.getQ()).getShape()[1];
     int64_t keys = tensorType(op.getK()).getShape()[1];
-    if (queries != keys || op.getPosition())
+    if (queries != keys || op.getPosition() || op.getCount())
       return op.emitOpError("has a derivative only for a whole sequence, as many queries as keys "
-                            "and no position; found ")
+                            "and neither position nor count; found ")
              << queries << " queries, " << keys << " keys"
-             << (op.getPosition() ? " and a position" : "");
+             << (op.getPosition() ? " and a position" : "")
+             << (op.getCount() ? " and a count" : "");
     auto grad = AttentionGradOp::create(b.getBuilder(), b.getLoc(), gradients[0], op.getQ(),
                                         op.getK(), op.getV(), op.getResult(), op.getLse(),
                                         op.getHeads(), op.getKvHeads(), op.getScale());

@@ -30,7 +30,8 @@ class DecomposeCausalConvPass
     int64_t perGroup = filter[1], width = filter[2];
     int64_t channels = cast<RankedTensorType>(op.getX().getType()).getShape().back();
 
-    auto windows = UnfoldOp::create(builder, location, op.getX(), op.getHistory(), width);
+    auto windows =
+        UnfoldOp::create(builder, location, op.getX(), op.getHistory(), op.getPosition(), width);
     auto matrix = ReshapeOp::create(builder, location, op.getFilter(),
                                     builder.getDenseI64ArrayAttr({filter[0], perGroup * width}));
     auto product = MatmulOp::create(builder, location, windows.getResult(), matrix.getResult(),

@@ -32,6 +32,9 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
   SmallVector<Value> qkv = emit.split(emit.linear(x, projection), {s.latent, s.kv, s.kv});
   Value q = qkv[0], k = qkv[1], v = qkv[2];
   const Value q0 = q, k0 = k;
+  // Decoding: where every sequence stands.
+  Value position = request.decoding ? request.decoding->position : Value();
+  Value count = request.decoding ? request.decoding->count : Value();
 
   if (op.getValueShift()) {
     int64_t late = s.kv / 2;
@@ -39,7 +42,7 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
     Value history = stateArgument(name, {batch, 1, late});
     if (history)
       keepTail(name, history, emit.split(v, {s.kv - late, late})[1]);
-    v = ShiftOp::create(builder, loc, v, history, integer(s.kv - late), UnitAttr());
+    v = ShiftOp::create(builder, loc, v, history, position, integer(s.kv - late), UnitAttr());
   }
 
   // Two convolutions in a row; decoding keeps the last w - 1 inputs of each.
@@ -53,7 +56,8 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
       std::string name = joinScope(scope, (stage + "_history_" + side).str());
       Value history = s.window > 1 ? stateArgument(name, {batch, s.window - 1, channels}) : Value();
       keepTail(name, history, value);
-      value = CausalConvOp::create(builder, loc, value, filter, history);
+      value =
+          CausalConvOp::create(builder, loc, value, filter, history, history ? position : Value());
     }
     return value;
   };
@@ -85,7 +89,6 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
     k = emit.mul(k, temperature);
   }
 
-  Value position = request.decoding ? request.decoding->position : Value();
   if (op.getRope()) {
     Value table = ropeTable(request.ropePositions ? request.ropePositions : seq, s.headDim);
     q = RopeOp::create(builder, loc, q, table, position, UnitAttr());
@@ -93,20 +96,12 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
   }
 
   if (request.decoding) {
-    auto cached = [&](StringRef name, Value value) -> Value {
-      std::string full = joinScope(scope, name);
-      Value cache = stateArgument(full, {batch, request.decoding->cache, s.kv});
-      Value updated =
-          CacheUpdateOp::create(builder, loc, cache, value, position, request.decoding->count);
-      keepState(full, updated);
-      return updated;
-    };
-    k = cached("key_cache", k);
-    v = cached("value_cache", v);
+    k = cached(joinScope(scope, "key_cache"), k);
+    v = cached(joinScope(scope, "value_cache"), v);
   }
 
-  auto attention =
-      AttentionOp::create(builder, loc, q, k, v, position, integer(s.heads), integer(s.kvHeads),
-                          number(1.0 / std::sqrt(static_cast<double>(s.headDim))));
+  auto attention = AttentionOp::create(builder, loc, q, k, v, position, count, integer(s.heads),
+                                       integer(s.kvHeads),
+                                       number(1.0 / std::sqrt(static_cast<double>(s.headDim))));
   return emit.linear(attention.getResult(), output);
 }

@@ -25,6 +25,8 @@ public:
   }
 
 private:
+  std::optional<EntryRequest> decoding; // the first extend entry
+
   LogicalResult lower() {
     ModuleOp module = getOperation();
     SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
@@ -51,6 +53,19 @@ private:
     return success();
   }
 
+  // Extend entries share the state of their sequences, one per row of the batch.
+  LogicalResult checkRows(LanguageModelOp model, const EntryRequest &entry) {
+    if (entry.name != "extend")
+      return success();
+    if (!decoding)
+      decoding = entry;
+    if (entry.batch == decoding->batch)
+      return success();
+    return model.emitOpError("expected extend entries of one batch, which share the state of their "
+                             "sequences, found ")
+           << decoding->str() << " and " << entry.str() << "; compile an artifact for each batch";
+  }
+
   // The variant that routing made the model for; empty if it was not routed.
   static StringRef variantOf(LanguageModelOp model) {
     auto entry = model->getAttrOfType<EntryAttr>(kEntryAttrName);
@@ -74,9 +89,11 @@ private:
       return model.emitOpError(llvm::toString(entry.takeError()));
     if (entry->name == "extend" && selectsByDepth(model))
       return success();
+    if (failed(checkRows(model, *entry)))
+      return failure();
     int64_t created = 0;
     StringRef variant = variantOf(model).empty() ? "fixed" : variantOf(model);
-    if (failed(lowerEntry(model, *entry, variant, cache, created)))
+    if (failed(lowerEntry(model, *entry, variant, {cache, allLogits}, created)))
       return failure();
     ++functions;
     primitives += created;

@@ -60,13 +60,15 @@ public:
   EntryBuilder(LanguageModelOp model, const EntryRequest &entry, func::FuncOp op)
       : model(model), entry(entry), function(op), emit(function.body()) {}
 
-  LogicalResult build(int64_t cache);
+  LogicalResult build(const EntrySettings &settings);
   int64_t primitives() const { return emit.created(); }
 
 private:
   void addInputs(LoweringRequest &request, int64_t cache);
   void addLosses(Value logits, const RoutingTerms &terms, const LoweringRequest &lowering);
   void addEvaluation(Value logits);
+  void addNextToken(Value logits, ModelLowering &lowering, bool allLogits);
+  Value lastRows(Value x);
   Value integers(StringRef name, ArrayRef<int64_t> shape) {
     return function.addArgument(model.getLoc(),
                                 RankedTensorType::get(shape, emit.builder().getI32Type()),
@@ -78,18 +80,35 @@ private:
     return op;
   }
 
+  // The value of a scalar setting of the step, `initial` until the host writes one.
+  Value control(StringRef name, Type type, double initial) {
+    return function.addArgument(
+        model.getLoc(), RankedTensorType::get({}, type), BindingKind::control, name,
+        emit.builder().getNamedAttr(kInitialAttrName, emit.builder().getF64FloatAttr(initial)));
+  }
+  Value numbers(ArrayRef<int32_t> values) {
+    auto type =
+        RankedTensorType::get(static_cast<int64_t>(values.size()), emit.builder().getI32Type());
+    return ConstantOp::create(emit.builder(), emit.location(),
+                              DenseElementsAttr::get(type, values));
+  }
+
   LanguageModelOp model;
   const EntryRequest &entry;
   EntryFunction function;
   PrimitiveEmitter emit;
   Value tokens, targets;
+  Value position, count, seed, sequence; // extend
 };
 
 void EntryBuilder::addInputs(LoweringRequest &request, int64_t cache) {
   tokens = integers("tokens", {entry.batch, entry.seq});
   if (entry.name == "extend") {
-    Value position = integers("position", {});
-    request.decoding = Decoding{position, integers("count", {}), cache};
+    position = integers("position", {entry.batch});
+    count = integers("count", {entry.batch});
+    seed = integers("seed", {entry.batch, 2});
+    sequence = integers("sequence", {entry.batch});
+    request.decoding = Decoding{position, count, cache};
   } else {
     targets = integers("targets", {entry.batch, entry.seq});
   }
@@ -123,14 +142,50 @@ void EntryBuilder::addEvaluation(Value logits) {
   function.addResult(logits, BindingKind::output, "logits");
 }
 
-LogicalResult EntryBuilder::build(int64_t cache) {
+// The last valid row of every sequence of [B, S, C], as [B, C].
+Value EntryBuilder::lastRows(Value x) {
+  int64_t width = emit.shapeOf(x).back();
+  if (entry.seq == 1)
+    return emit.reshape(x, {entry.batch, width});
+  SmallVector<int32_t> firsts;
+  for (int64_t b = 0; b < entry.batch; ++b)
+    firsts.push_back(static_cast<int32_t>(b * entry.seq));
+  auto limit = static_cast<int32_t>(entry.seq - 1);
+  // An idle sequence has no last row; it is given its first, which nobody looks at.
+  Value last = emit.binary(BinaryKind::sub, count, numbers({1}));
+  last = emit.binary(BinaryKind::max, last, numbers({0}));
+  last = emit.binary(BinaryKind::min, last, numbers({limit}));
+  Value flat = emit.reshape(x, {entry.batch * entry.seq, width});
+  return GatherRowsOp::create(emit.builder(), emit.location(), flat,
+                              emit.add(last, numbers(firsts)), Value());
+}
+
+// Where the projection to the vocabulary is the last op, only the last row of a sequence is
+// projected, unless all are wanted: the projection of all rows is dead then.
+void EntryBuilder::addNextToken(Value logits, ModelLowering &lowering, bool allLogits) {
+  PrimitiveEmitter::Region region(emit, model.getLoc(), "sample");
+  auto head = logits.getDefiningOp<MatmulOp>();
+  Value last = head && entry.seq > 1 && !allLogits ? emit.linear(lastRows(head.getA()), head.getB())
+                                                   : lastRows(logits);
+  Value history = lowering.cached("tokens", emit.reshape(tokens, {entry.batch, entry.seq, 1}));
+  Type real = emit.builder().getF32Type(), integer = emit.builder().getI32Type();
+  Value temperature = control("temperature", real, 0), topK = control("top_k", integer, 0),
+        topP = control("top_p", real, 1), repeatPenalty = control("repeat_penalty", real, 1),
+        vocabulary = control("vocabulary", integer, static_cast<double>(model.getVocabSize()));
+  Value next = SampleOp::create(emit.builder(), emit.location(), last, history, position, count,
+                                seed, sequence, temperature, topK, topP, repeatPenalty, vocabulary);
+  function.addResult(next, BindingKind::output, "next_token");
+  function.addResult(last, BindingKind::output, "last_logits");
+}
+
+LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   LoweringRequest request;
   request.training = request.gradients = entry.name == "train";
   request.rules = *ModelRules::parse(model.getRules()); // checked by the model's verifier
   auto routing = model->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(kRoutingAttrName);
   request.curriculum = routing && routing.getValue() != "fixed";
   request.ropePositions = model.getMaxSeqLen();
-  addInputs(request, cache);
+  addInputs(request, settings.cache);
 
   TableParameters parameters(function);
   ModelLowering lowering(emit, function, parameters, request);
@@ -149,7 +204,7 @@ LogicalResult EntryBuilder::build(int64_t cache) {
     function.addResult(count.tokens, BindingKind::output, count.name,
                        request.training ? "sum" : "");
   if (entry.name == "extend") {
-    function.addResult(*logits, BindingKind::output, "logits");
+    addNextToken(*logits, lowering, settings.allLogits);
     for (const ModelLowering::NamedValue &state : lowering.updatedState())
       function.addResult(state.value, BindingKind::cache, state.name);
   }
@@ -174,8 +229,8 @@ LogicalResult checkEntry(LanguageModelOp model, const EntryRequest &entry, int64
 } // namespace
 
 LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry, StringRef variant,
-                                int64_t cache, int64_t &primitives) {
-  if (failed(checkEntry(model, entry, cache)))
+                                const EntrySettings &settings, int64_t &primitives) {
+  if (failed(checkEntry(model, entry, settings.cache)))
     return failure();
   auto module = model->getParentOfType<ModuleOp>();
   MLIRContext *context = model.getContext();
@@ -191,7 +246,7 @@ LogicalResult hydra::lowerEntry(LanguageModelOp model, const EntryRequest &entry
                              builder.getStringAttr(variant)));
   op.addEntryBlock();
   EntryBuilder entryBuilder(model, entry, op);
-  if (failed(entryBuilder.build(cache))) {
+  if (failed(entryBuilder.build(settings))) {
     op.erase();
     return failure();
   }

@@ -165,10 +165,22 @@ Value ModelLowering::stateArgument(StringRef name, ArrayRef<int64_t> shape) {
   return function.addArgument(emit.location(), type, BindingKind::cache, name);
 }
 
+Value ModelLowering::cached(StringRef name, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  ArrayRef<int64_t> shape = type.getShape();
+  type =
+      RankedTensorType::get({shape[0], request.decoding->cache, shape[2]}, type.getElementType());
+  Value cache = function.addArgument(emit.location(), type, BindingKind::cache, name);
+  Value updated = CacheUpdateOp::create(emit.builder(), emit.location(), cache, value,
+                                        request.decoding->position, request.decoding->count);
+  keepState(name, updated);
+  return updated;
+}
+
 void ModelLowering::keepState(StringRef name, Value value) { state.push_back({name.str(), value}); }
 
 void ModelLowering::keepTail(StringRef name, Value history, Value x) {
   if (history)
     keepState(name, WindowTailOp::create(emit.builder(), emit.location(), history, x,
-                                         request.decoding->count));
+                                         request.decoding->position, request.decoding->count));
 }

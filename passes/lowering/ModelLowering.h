@@ -26,8 +26,8 @@ public:
 
 // State of incremental decoding (model.md 16).
 struct Decoding {
-  Value position, count; // scalar i32
-  int64_t cache;         // positions of the key and value caches
+  Value position, count; // i32 [B]
+  int64_t cache;         // positions of the caches
 };
 
 // What an entry asks of the lowering.
@@ -77,6 +77,9 @@ public:
   const RoutingTerms &routingTerms() const { return terms; }
   // Updated decoding state, in the order of its arguments.
   ArrayRef<NamedValue> updatedState() const { return state; }
+  // Writes the new rows of `value` [B, S, C] into the cache `name` [B, positions, C], which belongs
+  // to the decoding state.
+  Value cached(StringRef name, Value value);
 
 private:
   FailureOr<Value> lowerEmbedding(TokenEmbeddingOp op, const Place &place);
@@ -167,8 +170,12 @@ private:
 
 // Instantiates `model` for one entry: a function at the end of the module that `model` stands in.
 struct EntryRequest;
+struct EntrySettings {
+  int64_t cache = 0;      // extend: positions of the caches
+  bool allLogits = false; // extend: project every row to the vocabulary, not only the last ones
+};
 LogicalResult lowerEntry(LanguageModelOp model, const EntryRequest &entry, StringRef variant,
-                         int64_t cache, int64_t &primitives);
+                         const EntrySettings &settings, int64_t &primitives);
 
 // Lowers the structural ops of an ordinary function in place.
 LogicalResult lowerFunction(func::FuncOp function, int64_t &primitives);

@@ -46,7 +46,9 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
   let options = [
     ListOption<"entries", "entries", "std::string",
                "Entries as NAME@BxS; NAME is train, eval or extend">,
-    Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">];
+    Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
+    Option<"allLogits", "all-logits", "bool", "false",
+           "Project every row of extend to the vocabulary, not only the last of a sequence">];
   let statistics = [
     Statistic<"functions", "functions", "Functions made or lowered">,
     Statistic<"primitives", "primitives", "Primitives created">];

@@ -17,6 +17,7 @@
 struct hydra_model {
   hydra::Session session;
   std::vector<std::string> entries;
+  hydra::ControlBlock control;
 };
 
 struct hydra_launch {
@@ -52,7 +53,8 @@ absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
   HYDRA_ASSIGN_OR_RETURN(hydra::Session session, hydra::Session::Open(path, options));
   std::vector<std::string> entries;
   for (const EntryInfo& entry : session.info().entries) entries.push_back(entry.Label());
-  *model = new hydra_model{std::move(session), std::move(entries)};
+  HYDRA_ASSIGN_OR_RETURN(hydra::ControlBlock control, hydra::ControlBlock::Create(session.info()));
+  *model = new hydra_model{std::move(session), std::move(entries), std::move(control)};
   return absl::OkStatus();
 }
 
@@ -75,6 +77,14 @@ absl::Status OpenLaunch(hydra_model& model, const char* entry, hydra_launch** la
   }
   return hydra::UsageError(absl::StrCat("there is no entry '", entry,
                                         "'; present: ", absl::StrJoin(model.entries, ", ")));
+}
+
+absl::Status SetControl(hydra_model& model, const char* name, double value) {
+  if (model.control.Set(name, value)) return model.session.executor().WriteControl(model.control);
+  std::vector<std::string> names;
+  for (const NamedBuffer& buffer : model.session.info().control) names.push_back(buffer.name);
+  return hydra::UsageError(absl::StrCat("there is no control value '", name,
+                                        "'; present: ", absl::StrJoin(names, ", ")));
 }
 
 absl::Status Describe(absl::Span<const NamedBuffer* const> buffers, size_t index,
@@ -142,6 +152,11 @@ hydra_status hydra_model_load_weights(hydra_model* model, const char* path) {
 hydra_status hydra_model_reset_cache(hydra_model* model) {
   if (model == nullptr) return Report(Missing("model"));
   return Report(model->session.executor().ResetCache());
+}
+
+hydra_status hydra_model_set_control(hydra_model* model, const char* name, double value) {
+  if (model == nullptr || name == nullptr) return Report(Missing("model and name"));
+  return Report(SetControl(*model, name, value));
 }
 
 size_t hydra_model_entry_count(const hydra_model* model) {

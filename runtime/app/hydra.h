@@ -65,8 +65,12 @@ HYDRA_API void hydra_model_close(hydra_model* model);
 /* Weights: initial values of a seed, or a safetensors file under state-dict names. */
 HYDRA_API hydra_status hydra_model_initialize(hydra_model* model, uint64_t seed);
 HYDRA_API hydra_status hydra_model_load_weights(hydra_model* model, const char* path);
-/* Forgets what was decoded so far. */
+/* Clears the decoding state of all sequences. A sequence that begins at position 0 needs none of it
+ * cleared. */
 HYDRA_API hydra_status hydra_model_reset_cache(hydra_model* model);
+/* A value of the control block for the runs that follow, e.g. "temperature" of extend entries.
+ * HYDRA_USAGE if the program has none of that name. */
+HYDRA_API hydra_status hydra_model_set_control(hydra_model* model, const char* name, double value);
 
 /* Entries by number, e.g. "eval@8x256"; NULL beyond the last. Valid as long as the model. */
 HYDRA_API size_t hydra_model_entry_count(const hydra_model* model);

@@ -157,8 +157,12 @@ EntryRequest EntryRequest::Of(const std::string& name, int64_t batch, int64_t se
 
 std::string EntryRequest::Text() const { return absl::StrCat(name, "@", batch, "x", seq); }
 
-std::vector<EntryRequest> DecodingEntries() {
-  return {{.name = "extend", .batch = 1, .seq = 64}, {.name = "extend", .batch = 1, .seq = 1}};
+std::vector<EntryRequest> DecodingEntries(int64_t rows) {
+  const auto entry = [&](int64_t seq) {
+    return EntryRequest{
+        .name = "extend", .batch = rows == 0 ? 1 : rows, .seq = seq, .batch_chosen = rows != 0};
+  };
+  return {entry(64), entry(1)};
 }
 
 std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {

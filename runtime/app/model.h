@@ -36,8 +36,9 @@ struct EntryRequest {
   std::string Text() const;
 };
 
-// A prompt in chunks of 64, then token by token.
-std::vector<EntryRequest> DecodingEntries();
+// A prompt in chunks of 64, then token by token, of `rows` sequences at once; 0: what there is, or
+// one.
+std::vector<EntryRequest> DecodingEntries(int64_t rows = 0);
 // Training, evaluation and decoding, so that a checkpoint needs nothing else.
 std::vector<EntryRequest> DefaultEntries(int64_t batch = 0, int64_t seq = 0);
 

@@ -1,16 +1,25 @@
 #include "runtime/generate/executor_decode_engine.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
 
 #include "runtime/exec/variant_choice.h"
 
 namespace hydra::generate {
 namespace {
 
-absl::Status Set(Launch& launch, InputSlot<int32_t> input, int64_t value) {
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> target, launch.Stage(input));
-  std::fill(target.begin(), target.end(), static_cast<int32_t>(value));
-  return absl::OkStatus();
+// What an entry needs to choose tokens.
+absl::Status CheckEntry(const Executor& executor, const artifact::EntryInfo& entry) {
+  const auto has = [](const std::vector<artifact::NamedBuffer>& buffers, absl::string_view name) {
+    return std::any_of(buffers.begin(), buffers.end(),
+                       [&](const artifact::NamedBuffer& buffer) { return buffer.name == name; });
+  };
+  if (has(entry.outputs, "next_token") && has(entry.inputs, "seed")) return absl::OkStatus();
+  return InputError(absl::StrCat(executor.artifact().path(), ": expected entry ", entry.Label(),
+                                 " to choose the next token (output next_token), found an entry of "
+                                 "an older compiler; compile the model again"));
 }
 
 }  // namespace
@@ -20,53 +29,137 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
   std::unique_ptr<ExecutorDecodeEngine> engine(new ExecutorDecodeEngine(executor));
   const absl::string_view variant = VariantForUse(executor.info(), "extend");
   for (const artifact::EntryInfo& entry : executor.info().entries) {
-    if (entry.variant != variant) continue;  // all chunks go through one program
-    // Larger batches would write the state of sequences that do not exist.
-    if (entry.name == "extend" && entry.batch == 1) engine->chunks_.push_back({.entry = &entry});
+    // All chunks go through one program.
+    if (entry.name != "extend" || entry.variant != variant) continue;
+    HYDRA_RETURN_IF_ERROR(CheckEntry(executor, entry));
+    engine->chunks_.push_back({.entry = &entry});
   }
   if (engine->chunks_.empty()) {
     return InputError(absl::StrCat(executor.artifact().path(),
-                                   ": has no entry 'extend' of batch 1; compile the model with "
+                                   ": has no entry 'extend'; compile the model with "
                                    "--entry=extend@1x64 --entry=extend@1x1 --cache=N"));
   }
+  // All have one batch: they share the state of their sequences.
   std::sort(engine->chunks_.begin(), engine->chunks_.end(),
             [](const Chunk& a, const Chunk& b) { return a.entry->seq < b.entry->seq; });
   return engine;
 }
 
-absl::StatusOr<absl::Span<const float>> ExecutorDecodeEngine::Extend(
-    absl::Span<const int32_t> tokens, int64_t position) {
-  const int64_t count = static_cast<int64_t>(tokens.size());
-  if (count < 1 || count > largest_chunk()) {
-    return FailureError(
-        absl::StrCat("a chunk of ", count, " tokens, the artifact takes 1 to ", largest_chunk()));
+absl::Status ExecutorDecodeEngine::SetSampling(const SamplingOptions& options, int64_t vocabulary) {
+  HYDRA_RETURN_IF_ERROR(CheckSamplingOptions(options));
+  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor_.info()));
+  const std::pair<absl::string_view, double> values[] = {
+      {"temperature", options.temperature},
+      {"top_k", static_cast<double>(options.top_k)},
+      {"top_p", options.top_p},
+      {"repeat_penalty", options.repeat_penalty},
+      {"vocabulary", static_cast<double>(vocabulary)}};
+  for (const auto& [name, value] : values) {
+    if (!control.Set(name, value)) {
+      return InputError(absl::StrCat(executor_.artifact().path(), ": has no control value '", name,
+                                     "'; compile the model again"));
+    }
   }
-  if (position + count > cache_len()) {
-    return UsageError(absl::StrCat("position ", position + count, " is beyond the cache of ",
-                                   cache_len(), " positions; compile with a larger --cache"));
+  return executor_.WriteControl(control);
+}
+
+absl::Status ExecutorDecodeEngine::CheckSteps(absl::Span<const SequenceStep> steps) const {
+  for (const SequenceStep& step : steps) {
+    const int64_t count = static_cast<int64_t>(step.tokens.size());
+    if (count < 1 || count > largest_chunk() || step.row < 0 || step.row >= rows()) {
+      return FailureError(absl::StrCat("a chunk of ", count, " tokens for row ", step.row,
+                                       ", the artifact takes 1 to ", largest_chunk(), " for ",
+                                       rows(), " rows"));
+    }
+    if (step.position + count > cache_len()) {
+      return UsageError(absl::StrCat("position ", step.position + count, " is beyond the cache of ",
+                                     cache_len(), " positions; compile with a larger --cache"));
+    }
   }
-  const auto fits = [&](const Chunk& chunk) { return chunk.entry->seq >= count; };
-  Chunk& chunk = *std::find_if(chunks_.begin(), chunks_.end(), fits);
+  return absl::OkStatus();
+}
+
+// The smallest that takes the step, whatever the other sequences take: a matmul's bits may depend
+// on the number of its rows.
+size_t ExecutorDecodeEngine::ChunkOf(const SequenceStep& step) const {
+  const auto fits = [&](const Chunk& chunk) {
+    return chunk.entry->seq >= static_cast<int64_t>(step.tokens.size());
+  };
+  return static_cast<size_t>(std::find_if(chunks_.begin(), chunks_.end(), fits) - chunks_.begin());
+}
+
+absl::Status ExecutorDecodeEngine::Submit(size_t index, absl::Span<const SequenceStep> steps) {
+  Chunk& chunk = chunks_[index];
+  chunk.submitted = std::any_of(steps.begin(), steps.end(),
+                                [&](const SequenceStep& step) { return ChunkOf(step) == index; });
+  if (!chunk.submitted) return absl::OkStatus();
   if (chunk.launch == nullptr) HYDRA_RETURN_IF_ERROR(Prepare(chunk));
   Launch& launch = *chunk.launch;
-  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> input, launch.Stage(chunk.tokens));
-  std::fill(std::copy(tokens.begin(), tokens.end(), input.begin()), input.end(), 0);
-  HYDRA_RETURN_IF_ERROR(Set(launch, chunk.position, position));
-  HYDRA_RETURN_IF_ERROR(Set(launch, chunk.count, count));
-  HYDRA_RETURN_IF_ERROR(launch.Run());
-  // Of all positions of the chunk, one row.
-  HYDRA_RETURN_IF_ERROR(launch.ReadOutput(
-      *chunk.logits, static_cast<uint64_t>((count - 1) * vocab_size()), absl::MakeSpan(logits_)));
-  return absl::MakeConstSpan(logits_);
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> tokens, launch.Stage(chunk.tokens));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> position, launch.Stage(chunk.position));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> count, launch.Stage(chunk.count));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> seed, launch.Stage(chunk.seed));
+  HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> sequence, launch.Stage(chunk.sequence));
+  for (const absl::Span<int32_t>& input : {tokens, position, count, seed, sequence}) {
+    std::fill(input.begin(), input.end(), 0);  // idle
+  }
+  for (const SequenceStep& step : steps) {
+    if (ChunkOf(step) != index) continue;
+    std::copy(step.tokens.begin(), step.tokens.end(), tokens.begin() + step.row * chunk.entry->seq);
+    position[step.row] = static_cast<int32_t>(step.position);
+    count[step.row] = static_cast<int32_t>(step.tokens.size());
+    seed[2 * step.row] = static_cast<int32_t>(step.seed);
+    seed[2 * step.row + 1] = static_cast<int32_t>(step.seed >> 32);
+    sequence[step.row] = static_cast<int32_t>(step.sequence);
+  }
+  HYDRA_ASSIGN_OR_RETURN(chunk.ticket, launch.Submit());
+  return absl::OkStatus();
+}
+
+absl::Status ExecutorDecodeEngine::Extend(absl::Span<const SequenceStep> steps,
+                                          absl::Span<int32_t> next) {
+  HYDRA_RETURN_IF_ERROR(CheckSteps(steps));
+  for (size_t i = 0; i < chunks_.size(); ++i) HYDRA_RETURN_IF_ERROR(Submit(i, steps));
+  for (Chunk& chunk : chunks_) {
+    if (!chunk.submitted) continue;
+    HYDRA_RETURN_IF_ERROR(chunk.launch->Await(chunk.ticket));
+    HYDRA_ASSIGN_OR_RETURN(const absl::Span<const int32_t> chosen,
+                           chunk.launch->Fetch(chunk.ticket, chunk.next_token));
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (&chunks_[ChunkOf(steps[i])] != &chunk) continue;
+      next[i] = chosen[steps[i].row];
+      if (next[i] < 0) return DescribeLogits(chunk, steps[i]);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Why no token was chosen.
+absl::Status ExecutorDecodeEngine::DescribeLogits(Chunk& chunk, const SequenceStep& step) {
+  HYDRA_ASSIGN_OR_RETURN(const artifact::NamedBuffer* buffer,
+                         FindBuffer(chunk.entry->outputs, "last_logits", "output"));
+  std::vector<float> logits(static_cast<size_t>(vocab_size()));
+  HYDRA_RETURN_IF_ERROR(chunk.launch->ReadOutput(
+      *buffer, static_cast<uint64_t>(step.row * vocab_size()), absl::MakeSpan(logits)));
+  const int64_t position = step.position + static_cast<int64_t>(step.tokens.size());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (std::isnan(logits[i]) || logits[i] == std::numeric_limits<float>::infinity()) {
+      return NumericalError(absl::StrCat("logit of token ", i, " at position ", position, " is ",
+                                         logits[i],
+                                         "; the weights are damaged or training diverged"));
+    }
+  }
+  return NumericalError(absl::StrCat("no token at position ", position, " has a finite logit"));
 }
 
 absl::Status ExecutorDecodeEngine::Prepare(Chunk& chunk) {
-  HYDRA_ASSIGN_OR_RETURN(chunk.launch, executor_.Prepare(*chunk.entry));
+  HYDRA_ASSIGN_OR_RETURN(chunk.launch, executor_.Prepare(*chunk.entry, {.fetch = {"next_token"}}));
   HYDRA_ASSIGN_OR_RETURN(chunk.tokens, chunk.launch->FindInput<int32_t>("tokens"));
   HYDRA_ASSIGN_OR_RETURN(chunk.position, chunk.launch->FindInput<int32_t>("position"));
   HYDRA_ASSIGN_OR_RETURN(chunk.count, chunk.launch->FindInput<int32_t>("count"));
-  HYDRA_ASSIGN_OR_RETURN(chunk.logits, FindBuffer(chunk.entry->outputs, "logits", "output"));
-  logits_.resize(static_cast<size_t>(vocab_size()));
+  HYDRA_ASSIGN_OR_RETURN(chunk.seed, chunk.launch->FindInput<int32_t>("seed"));
+  HYDRA_ASSIGN_OR_RETURN(chunk.sequence, chunk.launch->FindInput<int32_t>("sequence"));
+  HYDRA_ASSIGN_OR_RETURN(chunk.next_token, chunk.launch->FindOutput<int32_t>("next_token"));
   return absl::OkStatus();
 }
 

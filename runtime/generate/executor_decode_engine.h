@@ -1,4 +1,4 @@
-// Decoding over an executor's `extend` entries: a prompt in large chunks, then token by token.
+// Decoding over an executor's `extend` entries: prompts in large chunks, then token by token.
 #ifndef HYDRA_RUNTIME_GENERATE_EXECUTOR_DECODE_ENGINE_H_
 #define HYDRA_RUNTIME_GENERATE_EXECUTOR_DECODE_ENGINE_H_
 
@@ -13,31 +13,40 @@ namespace hydra::generate {
 // Borrows the executor, whose parameters must have been loaded.
 class ExecutorDecodeEngine final : public DecodeEngine {
  public:
-  // kFailedPrecondition if the artifact has no `extend` entry, with the flag to use.
+  // Of several variants, the entries of the one that VariantForUse names. An input error if the
+  // artifact has no `extend` entry, with the flag to use, or if its entries do not choose tokens
+  // (those of older compilers).
   static absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> Create(Executor& executor);
 
   int64_t vocab_size() const override { return executor_.info().vocab_size; }
+  int64_t rows() const override { return chunks_.front().entry->batch; }
   int64_t cache_len() const override { return executor_.info().cache_len; }
   int64_t max_seq_len() const override { return executor_.info().max_seq_len; }
   int64_t largest_chunk() const override { return chunks_.back().entry->seq; }
-  absl::Status Reset() override { return executor_.ResetCache(); }
-  absl::StatusOr<absl::Span<const float>> Extend(absl::Span<const int32_t> tokens,
-                                                 int64_t position) override;
+  absl::Status SetSampling(const SamplingOptions& options, int64_t vocabulary) override;
+  absl::Status Extend(absl::Span<const SequenceStep> steps, absl::Span<int32_t> next) override;
 
  private:
+  // One `extend` entry.
   struct Chunk {
     const artifact::EntryInfo* entry = nullptr;
     std::unique_ptr<Launch> launch = nullptr;  // prepared on first use, with what follows
-    InputSlot<int32_t> tokens = {}, position = {}, count = {};
-    const artifact::NamedBuffer* logits = nullptr;
+    InputSlot<int32_t> tokens = {}, position = {}, count = {}, seed = {}, sequence = {};
+    OutputSlot<int32_t> next_token = {};
+    bool submitted = false;  // by the Extend that is running
+    hal::Ticket ticket = {};
   };
   explicit ExecutorDecodeEngine(Executor& executor) : executor_(executor) {}
 
+  absl::Status CheckSteps(absl::Span<const SequenceStep> steps) const;
   absl::Status Prepare(Chunk& chunk);
+  size_t ChunkOf(const SequenceStep& step) const;
+  // Submits the steps that belong to chunk `index`, if there are any.
+  absl::Status Submit(size_t index, absl::Span<const SequenceStep> steps);
+  absl::Status DescribeLogits(Chunk& chunk, const SequenceStep& step);
 
   Executor& executor_;
   std::vector<Chunk> chunks_;  // by length, shortest first
-  std::vector<float> logits_;  // [vocab_size] of the last Extend
 };
 
 }  // namespace hydra::generate

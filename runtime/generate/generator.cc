@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
+#include "runtime/base/hash.h"
 #include "runtime/generate/text_stream.h"
 
 namespace hydra::generate {
@@ -37,6 +39,97 @@ absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine&
   return absl::OkStatus();
 }
 
+// One prompt on its way.
+class Sequence {
+ public:
+  // `tokens` are those of `prompt`, the number-th. Random numbers are the prompt's own, so that
+  // prompts draw independently of each other and the same whatever stands beside them.
+  Sequence(size_t number, absl::string_view prompt, std::vector<int32_t> tokens,
+           const GenerateOptions& options, TextObserver& observer)
+      : number_(number),
+        tokens_(std::move(tokens)),
+        sequence_(static_cast<uint32_t>(Hash64(prompt))),
+        options_(options),
+        observer_(observer),
+        stream_(options.stop,
+                [&observer, number](absl::string_view piece) { observer.Text(number, piece); }) {
+    result_.prompt_tokens = static_cast<int64_t>(tokens_.size());
+  }
+
+  bool done() const { return done_; }
+
+  // The tokens of the next step: a chunk of the prompt, or the token that was chosen.
+  SequenceStep Next(int64_t row, int64_t largest_chunk) {
+    if (position_ == 0) start_ = Clock::now();
+    const int64_t count = std::min(largest_chunk, static_cast<int64_t>(tokens_.size()) - position_);
+    return {.row = row,
+            .tokens = absl::MakeConstSpan(tokens_).subspan(position_, count),
+            .position = position_,
+            .seed = options_.sampling.seed,
+            .sequence = sequence_};
+  }
+
+  // The token that follows the step.
+  absl::Status Take(const SequenceStep& step, int32_t token, const data::Tokenizer& tokenizer,
+                    int64_t cache_len) {
+    position_ += static_cast<int64_t>(step.tokens.size());
+    if (position_ < static_cast<int64_t>(tokens_.size())) return absl::OkStatus();  // the prompt
+    if (result_.tokens.empty()) first_token_ = Clock::now();
+    if (options_.max_tokens == 0) return End(StopReason::kTokens);
+    result_.tokens.push_back(token);
+    HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.Decode({token}));
+    if (stream_.Append(piece)) return End(StopReason::kStopText);
+    if (static_cast<int64_t>(result_.tokens.size()) == options_.max_tokens) {
+      return End(StopReason::kTokens);
+    }
+    if (position_ == cache_len) return End(StopReason::kCacheFull);
+    tokens_.push_back(token);
+    return absl::OkStatus();
+  }
+
+  Generation Result() && { return std::move(result_); }
+
+ private:
+  absl::Status End(StopReason reason) {
+    done_ = true;
+    result_.reason = reason;
+    if (reason != StopReason::kStopText) stream_.Finish();
+    result_.text = stream_.text();
+    result_.prompt_seconds = Seconds(start_, first_token_);
+    result_.decode_seconds = Seconds(first_token_, Clock::now());
+    observer_.End(number_);
+    return absl::OkStatus();
+  }
+
+  size_t number_;
+  std::vector<int32_t> tokens_;  // the prompt's, and those chosen that have a place
+  uint32_t sequence_;
+  const GenerateOptions& options_;
+  TextObserver& observer_;
+  TextStream stream_;
+  int64_t position_ = 0;  // tokens that the engine has
+  bool done_ = false;
+  Clock::time_point start_, first_token_;
+  Generation result_;
+};
+
+// The sequences of all prompts, checked before anything runs.
+absl::StatusOr<std::vector<std::unique_ptr<Sequence>>> MakeSequences(
+    const DecodeEngine& engine, const data::Tokenizer& tokenizer,
+    absl::Span<const std::string> prompts, const GenerateOptions& options, TextObserver& observer) {
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    HYDRA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, tokenizer.Encode(prompts[i]));
+    absl::Status status = CheckPrompt(tokens, engine);
+    if (!status.ok()) {
+      return prompts.size() == 1 ? status : Annotate(status, absl::StrCat("prompt ", i + 1));
+    }
+    sequences.push_back(
+        std::make_unique<Sequence>(i, prompts[i], std::move(tokens), options, observer));
+  }
+  return sequences;
+}
+
 }  // namespace
 
 absl::string_view StopReasonName(StopReason reason) {
@@ -51,51 +144,41 @@ absl::string_view StopReasonName(StopReason reason) {
   return "";
 }
 
-absl::StatusOr<Generation> Generate(DecodeEngine& engine, const data::Tokenizer& tokenizer,
-                                    absl::string_view prompt, const GenerateOptions& options,
-                                    const std::function<void(absl::string_view)>& emit) {
-  HYDRA_RETURN_IF_ERROR(CheckSamplingOptions(options.sampling));
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, tokenizer.Encode(prompt));
-  HYDRA_RETURN_IF_ERROR(CheckPrompt(tokens, engine));
-  HYDRA_RETURN_IF_ERROR(engine.Reset());
-  const Clock::time_point start = Clock::now();
-  Generation result;
-  result.prompt_tokens = static_cast<int64_t>(tokens.size());
-  int64_t position = 0;
-  absl::Span<const float> logits;
-  while (position < result.prompt_tokens) {
-    const int64_t count = std::min(engine.largest_chunk(), result.prompt_tokens - position);
-    HYDRA_ASSIGN_OR_RETURN(
-        logits, engine.Extend(absl::MakeConstSpan(tokens).subspan(position, count), position));
-    position += count;
-  }
-  const Clock::time_point prompt_end = Clock::now();
-  TextStream stream(options.stop, emit);
+absl::StatusOr<std::vector<Generation>> Generate(DecodeEngine& engine,
+                                                 const data::Tokenizer& tokenizer,
+                                                 absl::Span<const std::string> prompts,
+                                                 const GenerateOptions& options,
+                                                 TextObserver& observer) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<Sequence>> sequences,
+                         MakeSequences(engine, tokenizer, prompts, options, observer));
   // Ids that the tokenizer has no text for are never chosen.
-  const size_t known = static_cast<size_t>(std::min(tokenizer.vocab_size(), engine.vocab_size()));
-  while (static_cast<int64_t>(result.tokens.size()) < options.max_tokens) {
-    HYDRA_ASSIGN_OR_RETURN(const int32_t token,
-                           SampleToken(logits.subspan(0, known), options.sampling, 0,
-                                       static_cast<uint64_t>(position)));
-    result.tokens.push_back(token);
-    HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.Decode({token}));
-    if (stream.Append(piece)) {
-      result.reason = StopReason::kStopText;
-      break;
+  HYDRA_RETURN_IF_ERROR(engine.SetSampling(
+      options.sampling, std::min<int64_t>(tokenizer.vocab_size(), engine.vocab_size())));
+  std::vector<Sequence*> rows(static_cast<size_t>(engine.rows()), nullptr);
+  std::vector<SequenceStep> steps;
+  std::vector<int32_t> chosen;
+  for (size_t waiting = 0;;) {
+    steps.clear();
+    for (size_t row = 0; row < rows.size(); ++row) {
+      if (rows[row] == nullptr && waiting < sequences.size())
+        rows[row] = sequences[waiting++].get();
+      if (rows[row] == nullptr) continue;
+      steps.push_back(rows[row]->Next(static_cast<int64_t>(row), engine.largest_chunk()));
     }
-    if (static_cast<int64_t>(result.tokens.size()) == options.max_tokens) break;
-    if (position == engine.cache_len()) {
-      result.reason = StopReason::kCacheFull;
-      break;
+    if (steps.empty()) break;
+    chosen.resize(steps.size());
+    HYDRA_RETURN_IF_ERROR(engine.Extend(steps, absl::MakeSpan(chosen)));
+    for (size_t i = 0; i < steps.size(); ++i) {
+      Sequence*& sequence = rows[static_cast<size_t>(steps[i].row)];
+      HYDRA_RETURN_IF_ERROR(sequence->Take(steps[i], chosen[i], tokenizer, engine.cache_len()));
+      if (sequence->done()) sequence = nullptr;
     }
-    HYDRA_ASSIGN_OR_RETURN(logits, engine.Extend({token}, position));
-    ++position;
   }
-  if (result.reason != StopReason::kStopText) stream.Finish();
-  result.text = stream.text();
-  result.prompt_seconds = Seconds(start, prompt_end);
-  result.decode_seconds = Seconds(prompt_end, Clock::now());
-  return result;
+  std::vector<Generation> results;
+  for (const std::unique_ptr<Sequence>& sequence : sequences) {
+    results.push_back(std::move(*sequence).Result());
+  }
+  return results;
 }
 
 }  // namespace hydra::generate

@@ -1,8 +1,8 @@
 /* Drives a model through libhydra: every function, and what each refuses.
  *   drive_model ARTIFACT [WEIGHTS.safetensors [TEXT]]
- * With a text, the loss of the loaded weights on its first bytes, as windows that follow each other.
- * Prints one "name value" per line; ends with 1 and a line on stderr if something is not as it
- * should be. */
+ * With a text, the loss of the loaded weights on its first bytes, as windows that follow each
+ * other. Prints one "name value" per line; ends with 1 and a line on stderr if something is not as
+ * it should be. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +69,48 @@ static float Evaluate(hydra_launch* launch) {
   return loss;
 }
 
+static void Put(hydra_launch* launch, const char* name, const int32_t* values, size_t count) {
+  CHECK(hydra_launch_write(launch, name, values, count * sizeof(int32_t)) == HYDRA_OK);
+}
+
+/* Writes a few tokens with extend: greedy is the likeliest, and a drawn token is drawn again. */
+static void Decode(hydra_model* model) {
+  hydra_launch* launch;
+  hydra_tensor logits;
+  CHECK(hydra_launch_open(model, Find(model, "extend"), &launch) == HYDRA_OK);
+  CHECK(hydra_launch_output(launch, 1, &logits) == HYDRA_OK);
+  CHECK(strcmp(logits.name, "last_logits") == 0 && logits.rank == 2 && logits.shape[0] == 1);
+  float* values = malloc(logits.bytes);
+  WriteInputs(launch);
+  const int32_t one = 1, seed[2] = {7, 0};
+  Put(launch, "count", &one, 1);
+  Put(launch, "seed", seed, 2);
+  Put(launch, "sequence", &one, 1);
+  int32_t drawn[2] = {-1, -1};
+  for (int pass = 0; pass < 3; ++pass) {
+    CHECK(hydra_model_set_control(model, "temperature", pass == 0 ? 0.0 : 1.0) == HYDRA_OK);
+    for (int32_t position = 0; position < 4; ++position) {
+      int32_t next = -1;
+      Put(launch, "position", &position, 1);
+      CHECK(hydra_launch_run(launch) == HYDRA_OK);
+      CHECK(hydra_launch_read(launch, "next_token", &next, sizeof(next)) == HYDRA_OK);
+      CHECK(hydra_launch_read(launch, "last_logits", values, logits.bytes) == HYDRA_OK);
+      CHECK(next >= 0 && next < logits.shape[1]);
+      if (pass > 0) {
+        drawn[pass - 1] = next;
+        continue;
+      }
+      for (int64_t i = 0; i < logits.shape[1]; ++i) CHECK(values[i] <= values[next]);
+    }
+  }
+  CHECK(drawn[0] == drawn[1]);
+  printf("drawn %d\n", (int)drawn[0]);
+  CHECK(hydra_model_set_control(model, "tempo", 1.0) == HYDRA_USAGE);
+  CHECK(strstr(hydra_last_error(), "temperature") != NULL);
+  free(values);
+  hydra_launch_close(launch);
+}
+
 int main(int argc, char** argv) {
   hydra_model* model = (hydra_model*)1;
   hydra_launch* launch = (hydra_launch*)1;
@@ -111,6 +153,7 @@ int main(int argc, char** argv) {
     CHECK(hydra_model_load_weights(model, argv[2]) == HYDRA_OK);
     printf("loaded %.9g\n", Evaluate(launch));
   }
+  if (Find(model, "extend") != NULL) Decode(model);
   if (argc > 3) {
     WriteText(launch, argv[3]);
     printf("text %.9g\n", Evaluate(launch));

@@ -19,7 +19,7 @@ func.func @foreign(%x: tensor<2xf32>) -> tensor<2xf32> attributes {hydra.vjp} {
 
 func.func @shift_history(%x: tensor<1x3x4xf32>, %h: tensor<1x1x2xf32>) -> tensor<1x3x4xf32> attributes {hydra.vjp} {
   // expected-error@+1 {{'hydra.shift' op has no derivative with respect to its history}}
-  %0 = hydra.shift %x, %h {from_channel = 2} : (tensor<1x3x4xf32>, tensor<1x1x2xf32>) -> tensor<1x3x4xf32>
+  %0 = hydra.shift %x history %h {from_channel = 2} : (tensor<1x3x4xf32>, tensor<1x1x2xf32>) -> tensor<1x3x4xf32>
   return %0 : tensor<1x3x4xf32>
 }
 
@@ -27,7 +27,7 @@ func.func @shift_history(%x: tensor<1x3x4xf32>, %h: tensor<1x1x2xf32>) -> tensor
 
 func.func @conv_history(%x: tensor<1x3x4xf32>, %f: tensor<4x4x2xf32>, %h: tensor<1x1x4xf32>) -> tensor<1x3x4xf32> attributes {hydra.vjp} {
   // expected-error@+1 {{'hydra.causal_conv' op has no derivative with respect to its history}}
-  %0 = hydra.causal_conv %x, %f, %h : (tensor<1x3x4xf32>, tensor<4x4x2xf32>, tensor<1x1x4xf32>) -> tensor<1x3x4xf32>
+  %0 = hydra.causal_conv %x, %f history %h : (tensor<1x3x4xf32>, tensor<4x4x2xf32>, tensor<1x1x4xf32>) -> tensor<1x3x4xf32>
   return %0 : tensor<1x3x4xf32>
 }
 
@@ -35,7 +35,7 @@ func.func @conv_history(%x: tensor<1x3x4xf32>, %f: tensor<4x4x2xf32>, %h: tensor
 
 func.func @unfold_history(%x: tensor<1x3x4xf32>, %h: tensor<1x1x4xf32>) -> tensor<1x3x8xf32> attributes {hydra.vjp} {
   // expected-error@+1 {{'hydra.unfold' op has no derivative with respect to its history}}
-  %0 = hydra.unfold %x, %h {width = 2} : (tensor<1x3x4xf32>, tensor<1x1x4xf32>) -> tensor<1x3x8xf32>
+  %0 = hydra.unfold %x history %h {width = 2} : (tensor<1x3x4xf32>, tensor<1x1x4xf32>) -> tensor<1x3x8xf32>
   return %0 : tensor<1x3x8xf32>
 }
 
@@ -44,7 +44,7 @@ func.func @unfold_history(%x: tensor<1x3x4xf32>, %h: tensor<1x1x4xf32>) -> tenso
 // A history behind hydra.stop is fine.
 func.func @stopped_history(%x: tensor<1x3x4xf32>, %h: tensor<1x1x2xf32>) -> tensor<1x3x4xf32> attributes {hydra.vjp} {
   %0 = hydra.stop %h : (tensor<1x1x2xf32>) -> tensor<1x1x2xf32>
-  %1 = hydra.shift %x, %0 {from_channel = 2} : (tensor<1x3x4xf32>, tensor<1x1x2xf32>) -> tensor<1x3x4xf32>
+  %1 = hydra.shift %x history %0 {from_channel = 2} : (tensor<1x3x4xf32>, tensor<1x1x2xf32>) -> tensor<1x3x4xf32>
   return %1 : tensor<1x3x4xf32>
 }
 
@@ -67,7 +67,7 @@ func.func @attention_lse(%q: tensor<1x3x4xf32>) -> tensor<1x3x2xf32> attributes 
 // -----
 
 func.func @attention_cache(%q: tensor<1x3x4xf32>, %k: tensor<1x5x4xf32>) -> tensor<1x3x4xf32> attributes {hydra.vjp} {
-  // expected-error@+1 {{'hydra.attention' op has a derivative only for a whole sequence, as many queries as keys and no position; found 3 queries, 5 keys}}
+  // expected-error@+1 {{'hydra.attention' op has a derivative only for a whole sequence, as many queries as keys and neither position nor count; found 3 queries, 5 keys}}
   %0, %lse = hydra.attention %q, %k, %k {heads = 2, kv_heads = 2, scale = 1.0} : (tensor<1x3x4xf32>, tensor<1x5x4xf32>, tensor<1x5x4xf32>) -> (tensor<1x3x4xf32>, tensor<1x3x2xf32>)
   return %0 : tensor<1x3x4xf32>
 }

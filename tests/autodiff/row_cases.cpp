@@ -23,8 +23,8 @@ void addRowOp(std::vector<GradientCase>& cases, const std::string& name, const s
 }
 
 std::string ropeSource(const std::string& attributes, bool position) {
-  std::string argument = position ? ", %p: tensor<i32>" : "";
-  std::string operand = position ? ", %p" : "", type = position ? ", tensor<i32>" : "";
+  std::string argument = position ? ", %p: tensor<2xi32>" : "";
+  std::string operand = position ? ", %p" : "", type = position ? ", tensor<2xi32>" : "";
   return "func.func @f(%x: tensor<2x3x8xf32>" + argument +
          ") -> tensor<2x3x8xf32> attributes {hydra.vjp} {\n"
          "  %t = hydra.rope_table {positions = 7 : i64, head_dim = 4 : i64, theta = 100.0 : f64} : "

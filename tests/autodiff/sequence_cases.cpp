@@ -47,7 +47,7 @@ std::vector<GradientCase> sequenceCases() {
        "func.func @f(%x: tensor<1x3x4xf32>, %w: tensor<4x2x3xf32>) -> tensor<1x3x4xf32> "
        "attributes {hydra.vjp} {\n"
        "  %h = hydra.constant dense<0.5> : tensor<1x2x4xf32>\n"
-       "  %y = hydra.causal_conv %x, %w, %h : (tensor<1x3x4xf32>, tensor<4x2x3xf32>, "
+       "  %y = hydra.causal_conv %x, %w history %h : (tensor<1x3x4xf32>, tensor<4x2x3xf32>, "
        "tensor<1x2x4xf32>) -> tensor<1x3x4xf32>\n"
        "  return %y : tensor<1x3x4xf32>\n}\n"});
   cases.push_back(

@@ -220,9 +220,9 @@ std::vector<OpCase> mlir::hydra::testing::rowCases() {
       std::string name = std::string("rope") + (*inverse ? "_inverse" : "") + suffix;
       cases.push_back(make(name, function("rope", {pairs, table}, inverse, {pairs})));
       cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
-      cases.push_back(
-          make(name + "_position", function("rope", {pairs, table, kScalarInt}, inverse, {pairs})));
-      cases.back().integers = {{9, 9}};  // the last rows of the table are repeated
+      cases.push_back(make(name + "_position",
+                           function("rope", {pairs, table, tensor({2}, "i32")}, inverse, {pairs})));
+      cases.back().integers = {{0, 12}};  // the last rows of the table are repeated
     }
   }
   cases.push_back(make("rms_norm_weight_grad_chunks",
@@ -236,32 +236,44 @@ std::vector<OpCase> mlir::hydra::testing::sequenceCases() {
   std::vector<OpCase> cases;
   for (int64_t c : kExtents) {
     std::string x = tensor({2, 9, c}), suffix = "_" + number(c);
+    std::string perSequence = tensor({2}, "i32");
     for (int64_t from : std::set<int64_t>{0, c / 2, c}) {
       std::string name = "shift_from_" + number(from) + suffix;
       std::string channel = "{from_channel = " + number(from);
       std::string history = tensor({2, 1, c - from});
       cases.push_back(make(name, function("shift", {x}, channel + "}", {x})));
       cases.push_back(make(name + "_reverse", function("shift", {x}, channel + ", reverse}", {x})));
-      if (from < c)
+      if (from < c) {
+        cases.push_back(make(name + "_history", function("shift", {x, history}, channel + "}", {x},
+                                                         "%a0 history %a1")));
         cases.push_back(
-            make(name + "_history", function("shift", {x, history}, channel + "}", {x})));
+            make(name + "_position", function("shift", {x, history, perSequence}, channel + "}",
+                                              {x}, "%a0 history %a1 position %a2")));
+        cases.back().integers = {{0, 1}};
+      }
     }
     for (int64_t width : {1, 2, 3, 4, 7}) {
       std::string wide = tensor({2, 9, c * width});
       std::string attributes = "{width = " + number(width) + "}";
       std::string name = "_" + number(width) + suffix;
       cases.push_back(make("unfold" + name, function("unfold", {x}, attributes, {wide})));
-      if (width > 1)
+      if (width > 1) {
+        std::string history = tensor({2, width - 1, c});
+        cases.push_back(make("unfold_history" + name, function("unfold", {x, history}, attributes,
+                                                               {wide}, "%a0 history %a1")));
         cases.push_back(
-            make("unfold_history" + name,
-                 function("unfold", {x, tensor({2, width - 1, c})}, attributes, {wide})));
+            make("unfold_position" + name, function("unfold", {x, history, perSequence}, attributes,
+                                                    {wide}, "%a0 history %a1 position %a2")));
+        cases.back().integers = {{0, 1}};
+      }
       cases.push_back(make("fold" + name, function("fold", {wide}, attributes, {x})));
     }
     for (int32_t count : {0, 1, 2, 3, 9}) {
       std::string history = tensor({2, 3, c});
-      cases.push_back(make("window_tail_" + number(count) + suffix,
-                           function("window_tail", {history, x, kScalarInt}, "", {history})));
-      cases.back().integers = {{count, count}};
+      cases.push_back(
+          make("window_tail_" + number(count) + suffix,
+               function("window_tail", {history, x, perSequence, perSequence}, "", {history})));
+      cases.back().integers = {{0, 1}, {0, count}};
     }
   }
   return cases;
@@ -300,9 +312,10 @@ std::vector<OpCase> mlir::hydra::testing::moveCases() {
     for (auto [position, count] : {std::pair{0, 3}, {4, 3}, {6, 3}, {2, 0}, {8, 1}}) {
       cases.push_back(make(
           "cache_update_" + number(position) + "_" + number(count) + suffix,
-          function("cache_update", {tensor({2, 9, c}), tensor({2, 3, c}), kScalarInt, kScalarInt},
+          function("cache_update",
+                   {tensor({2, 9, c}), tensor({2, 3, c}), tensor({2}, "i32"), tensor({2}, "i32")},
                    "", {tensor({2, 9, c})})));
-      cases.back().integers = {{position, position}, {count, count}};
+      cases.back().integers = {{position - 1, position}, {count - 1, count}};
       cases.back().inPlaceResult = cases.back().inPlaceOperand = 0;
     }
   }
@@ -403,10 +416,19 @@ std::vector<OpCase> mlir::hydra::testing::attentionCases() {
         make("attention" + name, function("attention", {q, k, k}, attributes, {q, lse})));
     cases.back().tolerance = 5e-6;
     for (int64_t position : std::set<int64_t>{0, s.keys / 2, s.keys - s.queries}) {
+      auto last = static_cast<int32_t>(position);
+      std::string perSequence = tensor({s.batch}, "i32");
       cases.push_back(make("attention" + name + "_position_" + number(position),
-                           function("attention", {q, k, k, kScalarInt}, attributes, {q, lse})));
+                           function("attention", {q, k, k, perSequence}, attributes, {q, lse},
+                                    "%a0, %a1, %a2 position %a3")));
       cases.back().tolerance = 5e-6;
-      cases.back().integers = {{static_cast<int32_t>(position), static_cast<int32_t>(position)}};
+      cases.back().integers = {{last / 2, last}};
+      cases.push_back(make("attention" + name + "_count_" + number(position),
+                           function("attention", {q, k, k, perSequence, perSequence}, attributes,
+                                    {q, lse}, "%a0, %a1, %a2 position %a3 count %a4")));
+      cases.back().tolerance = 5e-6;
+      cases.back().integers = {{last / 2, last}, {0, static_cast<int32_t>(s.queries)}};
+      cases.back().unspecified = true;
     }
     if (s.queries == s.keys) {
       cases.push_back(make("attention_grad" + name, function("attention_grad", {q, q, k, k, q, lse},
@@ -470,7 +492,7 @@ std::vector<OpCase> mlir::hydra::testing::lossCases() {
 std::vector<OpCase> mlir::hydra::testing::allOpCases() {
   std::vector<OpCase> cases;
   for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), selectionCases(),
-                    attentionCases(), lossCases(), fusedCases()})
+                    attentionCases(), lossCases(), samplingCases(), fusedCases()})
     cases.insert(cases.end(), part.begin(), part.end());
   return cases;
 }

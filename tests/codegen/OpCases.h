@@ -26,6 +26,8 @@ struct OpCase {
   double tolerance = 2e-6;
   // Value of the last argument, a `rows` operand: rows of the float arguments beyond it hold NaN.
   std::optional<int32_t> rows;
+  // Elements that the interpreter leaves NaN are not compared.
+  bool unspecified = false;
   // The pair of result and operand that share memory in a second run; -1: none.
   int inPlaceResult = -1, inPlaceOperand = -1;
   // Computes inputs that depend on others (lse of attention and cross-entropy) before the run.
@@ -42,6 +44,7 @@ std::vector<OpCase> moveCases();
 std::vector<OpCase> selectionCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> lossCases();
+std::vector<OpCase> samplingCases();
 // Regions of several primitives, and row programs written by hand.
 std::vector<OpCase> fusedCases();
 std::vector<OpCase> allOpCases();

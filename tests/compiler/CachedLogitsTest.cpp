@@ -64,6 +64,7 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
   CompileOptions options;
   options.routing = "fixed";
   options.cacheLength = kLength;
+  options.probes = {"logits"};
   options.entries = {{"eval", 1, kLength}, {"extend", 1, 64}, {"extend", 1, 7}, {"extend", 1, 1}};
   std::string artifact = testDirectory("cached_logits") + "/" + name + ".hydra";
   CompilerHarness compiler;
@@ -90,19 +91,20 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
                                                 promptThenSingle(kLength, 0), oddChunks(kLength)};
   double worst = 0;
   for (const auto& [which, chunks] : llvm::enumerate(cuts)) {
-    ASSERT_TRUE(program->executor().ResetCache().ok());
-    int64_t position = 0;
+    int64_t position = 0;  // where what another cut left in the caches is not seen
     for (const Chunk& chunk : chunks) {
       NamedTensors part;
       // What lies behind `count` must have no influence.
       TensorValue window(ElementKind::i32, {1, chunk.length}, 3.0);
       for (int64_t i = 0; i < chunk.count; ++i) window[i] = tokens[position + i];
       part.emplace("input/tokens", window);
-      part.emplace("input/position", TensorValue::scalarInt(static_cast<int32_t>(position)));
-      part.emplace("input/count", TensorValue::scalarInt(static_cast<int32_t>(chunk.count)));
+      part.emplace("input/position", TensorValue::fromInts({1}, {static_cast<int32_t>(position)}));
+      part.emplace("input/seed", TensorValue(ElementKind::i32, {1, 2}));
+      part.emplace("input/sequence", TensorValue(ElementKind::i32, {1}));
+      part.emplace("input/count", TensorValue::fromInts({1}, {static_cast<int32_t>(chunk.count)}));
       absl::StatusOr<NamedTensors> step = program->run("extend", 1, chunk.length, part);
       ASSERT_TRUE(step.ok()) << step.status();
-      const TensorValue& actual = step->at("output/logits");
+      const TensorValue& actual = step->at("output/probe.logits");
       for (int64_t i = 0; i < chunk.count; ++i) {
         double difference = 0;
         for (int64_t v = 0; v < vocabulary; ++v)
@@ -112,6 +114,13 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
             << "cut " << which << ", position " << position + i << " in a chunk of " << chunk.count;
         worst = std::max(worst, difference / magnitude);
       }
+      // The last row alone, and the likeliest token, which is what the controls start with.
+      const TensorValue& last = step->at("output/last_logits");
+      for (int64_t v = 0; v < vocabulary; ++v)
+        EXPECT_NEAR(last[v], actual[(chunk.count - 1) * vocabulary + v], kTolerance * magnitude);
+      ArrayRef<double> row = last.elements();
+      EXPECT_EQ(step->at("output/next_token")[0],
+                static_cast<double>(std::max_element(row.begin(), row.end()) - row.begin()));
       position += chunk.count;
     }
     ASSERT_EQ(position, kLength);

@@ -68,6 +68,8 @@ class ProgramOperations {
   int ranked();
   // ... with exactly this shape and every row defined.
   int full(const Shape& shape);
+  void addHistory(std::vector<int>& operands, const Shape& shape);
+  std::string behind(const std::vector<int>& operands, size_t plain);
   // ... with three axes and every row defined.
   int sequence();
   int weight(const Shape& shape) { return text.argument(shape, -0.7, 0.7); }

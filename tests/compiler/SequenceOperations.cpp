@@ -23,9 +23,26 @@ void ProgramOperations::rope() {
                            {positions, head}, {.bound = 1, .final = true});
   std::vector<int> operands = {x, table};
   // The last positions may lie behind the table.
-  if (text.chance(0.5)) operands.push_back(text.integerArgument({}, 0, 4));
+  if (text.chance(0.5)) operands.push_back(text.integerArgument({at(x).shape[0]}, 0, 4));
   text.emitOne("rope", operands, text.chance(0.3) ? "{inverse}" : "", at(x).shape,
                {.bound = at(x).bound * 1.4});
+}
+
+// A history that is not differentiated, and sometimes the position that says where it counts.
+void ProgramOperations::addHistory(std::vector<int>& operands, const Shape& shape) {
+  int before = full(shape);
+  operands.push_back(text.emitOne("stop", {before}, "", shape, {.bound = at(before).bound}));
+  if (text.chance(0.5)) operands.push_back(text.integerArgument({shape[0]}, 0, 1));
+}
+
+// The operands as window ops write them: the first ones plain, then a history and a position.
+std::string ProgramOperations::behind(const std::vector<int>& operands, size_t plain) {
+  std::string written;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const char* before = i == 0 ? "" : i < plain ? ", " : i == plain ? " history " : " position ";
+    written += before + text.name(operands[i]);
+  }
+  return written;
 }
 
 void ProgramOperations::shift() {
@@ -33,14 +50,11 @@ void ProgramOperations::shift() {
   int64_t channels = at(x).shape[2], from = text.below(channels);
   bool reverse = text.chance(0.3), history = !reverse && text.chance(0.3);
   std::vector<int> operands = {x};
-  if (history) {
-    Shape shape = {at(x).shape[0], 1, channels - from};
-    int before = full(shape);
-    operands.push_back(text.emitOne("stop", {before}, "", shape, {.bound = at(before).bound}));
-  }
+  if (history) addHistory(operands, {at(x).shape[0], 1, channels - from});
   text.emitOne("shift", operands,
                "{" + integerAttribute("from_channel", from) + (reverse ? ", reverse}" : "}"),
-               at(x).shape, {.bound = at(x).bound, .exact = at(x).exact && !history});
+               at(x).shape, {.bound = at(x).bound, .exact = at(x).exact && !history},
+               behind(operands, 1));
 }
 
 void ProgramOperations::causalConv() {
@@ -52,27 +66,21 @@ void ProgramOperations::causalConv() {
   int64_t group = text.oneOf(groups), out = group * text.oneOf<int64_t>({1, 1, 2});
   int filter = weight({out, channels / group, window});
   std::vector<int> operands = {x, filter};
-  if (window > 1 && text.chance(0.3)) {
-    Shape shape = {at(x).shape[0], window - 1, channels};
-    int before = full(shape);
-    operands.push_back(text.emitOne("stop", {before}, "", shape, {.bound = at(before).bound}));
-  }
+  if (window > 1 && text.chance(0.3)) addHistory(operands, {at(x).shape[0], window - 1, channels});
   double terms = static_cast<double>(channels / group * window);
   text.emitOne("causal_conv", operands, "", {at(x).shape[0], at(x).shape[1], out},
-               {.bound = at(x).bound * std::sqrt(terms)});
+               {.bound = at(x).bound * std::sqrt(terms)}, behind(operands, 2));
 }
 
 void ProgramOperations::unfold() {
   int x = sequence();
   int64_t window = text.oneOf<int64_t>({1, 2, 3, 5});
   std::vector<int> operands = {x};
-  if (window > 1 && text.chance(0.3)) {
-    Shape shape = {at(x).shape[0], window - 1, at(x).shape[2]};
-    int before = full(shape);
-    operands.push_back(text.emitOne("stop", {before}, "", shape, {.bound = at(before).bound}));
-  }
+  if (window > 1 && text.chance(0.3))
+    addHistory(operands, {at(x).shape[0], window - 1, at(x).shape[2]});
   text.emitOne("unfold", operands, "{" + integerAttribute("width", window) + "}",
-               withLast(at(x).shape, at(x).shape[2] * window), {.bound = at(x).bound});
+               withLast(at(x).shape, at(x).shape[2] * window), {.bound = at(x).bound},
+               behind(operands, 1));
 }
 
 void ProgramOperations::fold() {
@@ -114,13 +122,18 @@ void ProgramOperations::attentionWithPosition() {
     int x = tame(full(shape));
     operands.push_back(text.emitOne("stop", {x}, "", shape, {.bound = at(x).bound}));
   }
-  if (text.chance(0.7)) operands.push_back(text.integerArgument({}, 0, keys - queries));
+  std::string written =
+      text.name(operands[0]) + ", " + text.name(operands[1]) + ", " + text.name(operands[2]);
+  if (text.chance(0.7)) {
+    operands.push_back(text.integerArgument({batch}, 0, keys - queries));
+    written += " position " + text.name(operands.back());
+  }
   ResultFacts facts{.bound = at(operands[2]).bound};
   ResultFacts lse{.bound = 10};
   text.emit("attention", operands,
             "{" + integerAttribute("heads", heads) + ", " + integerAttribute("kv_heads", kvHeads) +
                 ", " + floatAttribute("scale", 0.4) + "}",
-            {wide, withLast(wide, heads)}, {facts, lse});
+            {wide, withLast(wide, heads)}, {facts, lse}, written);
 }
 
 void ProgramOperations::crossEntropy() {
@@ -147,18 +160,18 @@ void ProgramOperations::decodingState() {
     int x = full(shape);
     return text.emitOne("stop", {x}, "", shape, {.bound = at(x).bound});
   };
-  int length = text.integerArgument({}, 0, count);
+  int length = text.integerArgument({batch}, 0, count);
+  int position = text.integerArgument({batch}, 0, 10);
   Shape recent = {batch, count, channels};
   if (text.chance(0.5)) {
     Shape cache = {batch, count + 8, channels};
-    int position = text.integerArgument({}, 0, 10);
     int into = stopped(cache), x = stopped(recent);
     text.emitOne("cache_update", {into, x, position, length}, "", cache,
                  {.bound = std::max(at(into).bound, at(x).bound)});
   } else {
     Shape history = {batch, text.oneOf<int64_t>({1, 3, 6}), channels};
     int before = stopped(history), x = stopped(recent);
-    text.emitOne("window_tail", {before, x, length}, "", history,
+    text.emitOne("window_tail", {before, x, position, length}, "", history,
                  {.bound = std::max(at(before).bound, at(x).bound)});
   }
 }

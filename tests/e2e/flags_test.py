@@ -277,10 +277,18 @@ class FlagsTest(support.EndToEndTest):
                                                   ["--temperature", "1"]),
             "--top-k": lambda: self.differs(*generate, ["--top-k", "1"], ["--top-k", "0"]),
             "--top-p": lambda: self.differs(*generate, ["--top-p", "0.001"], ["--top-p", "1"]),
+            "--repeat-penalty": lambda: self.differs(
+                *generate, "--temperature", "0", [], ["--repeat-penalty", "1e9"]),
+            "--prompts": lambda: self.fails(3, "generate", self.base, "--prompts",
+                                            self.path("none.txt"), says="none.txt"),
+            "--rows": lambda: self.fails(2, "generate", self.artifact, "--prompt", "a", "--rows",
+                                         "7", says="--rows 7"),
             "--stop": lambda: self.check_stop(generate),
             "--seed": lambda: self.differs(*generate, ["--seed", "1"], ["--seed", "2"]),
-            "--weights": lambda: self.differs("generate", self.artifact, "--prompt", "the",
-                                              "--tokens", "20", [], ["--weights", self.weights]),
+            # Hardly trained: of the most likely tokens, those the text has not.
+            "--weights": lambda: self.differs(
+                "generate", self.artifact, "--prompt", "the", "--top-k", "1", "--repeat-penalty",
+                "100", "--tokens", "45", [], ["--weights", self.weights]),
             "--tokenizer": lambda: self.fails(2, *generate, "--tokenizer", "bpe", says="'bpe'"),
         })
         rows["eval"].update({
@@ -399,10 +407,10 @@ class FlagsTest(support.EndToEndTest):
         self.run_ok(*arguments, flag, out, "--force")
 
     def check_stop(self, generate):
-        whole = self.run_ok(*generate, "--json").json()
+        whole = self.run_ok(*generate, "--json").json()["results"][0]
         # The model is hardly trained: what is no UTF-8 shows as U+FFFD.
         stop = next(c for c in whole["text"] if c.isascii())
-        cut = self.run_ok(*generate, "--stop", stop, "--json").json()
+        cut = self.run_ok(*generate, "--stop", stop, "--json").json()["results"][0]
         self.assertEqual(cut["stop_reason"], "stop_text")
         self.assertEqual(cut["text"], whole["text"][:whole["text"].index(stop)])
 

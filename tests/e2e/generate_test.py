@@ -25,8 +25,11 @@ class GenerateTest(support.EndToEndTest):
     def generate(self, *flags, prompt=PROMPT):
         return self.run_ok("generate", self.checkpoint, "--prompt", prompt, *flags)
 
+    def report(self, *flags, prompt=PROMPT):
+        return self.generate("--json", *flags, prompt=prompt).json()["results"][0]
+
     def tokens(self, *flags, prompt=PROMPT):
-        return self.generate("--json", *flags, prompt=prompt).json()["tokens"]
+        return self.report(*flags, prompt=prompt)["tokens"]
 
     def test_a_checkpoint_is_enough(self):
         elsewhere = self.path("elsewhere")
@@ -51,7 +54,7 @@ class GenerateTest(support.EndToEndTest):
         self.assertNotEqual(first, self.tokens("--seed", 8, "--tokens", 20))
 
     def test_text_and_json_agree(self):
-        report = self.generate("--tokens", 12, "--seed", 3, "--json").json()
+        report = self.report("--tokens", 12, "--seed", 3)
         self.assertEqual(report["prompt"], PROMPT)
         self.assertEqual(report["prompt_tokens"], len(PROMPT))
         self.assertEqual(report["stop_reason"], "tokens")
@@ -66,11 +69,11 @@ class GenerateTest(support.EndToEndTest):
         self.assertNotEqual(greedy, self.tokens("--tokens", 20))
 
     def test_stop_text(self):
-        flags = ["--tokens", 20, "--top-k", 5, "--seed", 3, "--json"]
-        whole = self.generate(*flags).json()["text"]
+        flags = ["--tokens", 20, "--top-k", 5, "--seed", 3]
+        whole = self.report(*flags)["text"]
         # Two characters from the middle whose first appearance is there.
         stop = next(whole[i:i + 2] for i in range(2, 18) if whole.find(whole[i:i + 2]) == i)
-        report = self.generate(*flags, "--stop", stop).json()
+        report = self.report(*flags, "--stop", stop)
         self.assertEqual(report["stop_reason"], "stop_text")
         self.assertEqual(report["text"], whole[:whole.index(stop)])
 
@@ -83,7 +86,7 @@ class GenerateTest(support.EndToEndTest):
         self.assertGreater(len(text), 32)
         whole = self.tokens("--temperature", 0, "--tokens", 4, prompt=text)
         head = text[:20]
-        report = self.generate("--temperature", 0, "--tokens", 10, "--json", prompt=head).json()
+        report = self.report("--temperature", 0, "--tokens", 10, prompt=head)
         # Greedy text given back as a prompt is continued as if it had never ended.
         for taken in (1, 5, 9):
             longer = head + bytes(report["tokens"][:taken]).decode()
@@ -95,8 +98,9 @@ class GenerateTest(support.EndToEndTest):
         full = "a" * self.cache
         self.assertEqual(len(self.tokens("--tokens", 5, prompt=full)), 1)
         result = self.generate("--tokens", self.cache, "--json")
-        self.assertEqual(result.json()["stop_reason"], "cache_full")
-        self.assertEqual(len(result.json()["tokens"]), self.cache - len(PROMPT) + 1)
+        report = result.json()["results"][0]
+        self.assertEqual(report["stop_reason"], "cache_full")
+        self.assertEqual(len(report["tokens"]), self.cache - len(PROMPT) + 1)
         self.assertIn(f"cache of {self.cache} positions is full", result.err)
         self.assertIn("--cache", result.err)
         refused = self.fails(2, "generate", self.checkpoint, "--prompt", full + "a",
@@ -122,11 +126,54 @@ class GenerateTest(support.EndToEndTest):
     def test_bad_sampling_settings(self):
         for flag, value in (("--temperature", "-1"), ("--temperature", "nan"), ("--top-k", "-2"),
                             ("--top-p", "0"), ("--top-p", "1.5"), ("--tokens", "-1"),
-                            ("--tokenizer", "none")):
+                            ("--repeat-penalty", "0"), ("--tokenizer", "none")):
             with self.subTest(flag=flag, value=value):
                 self.fails(2, "generate", self.checkpoint, "--prompt", "a", f"{flag}={value}",
                            says=flag.strip("-"))
         self.fails(2, "generate", self.checkpoint, "--prompt", "", says="empty")
+
+    def test_repeat_penalty(self):
+        greedy = ["--temperature", 0, "--tokens", 24]
+        plain = self.tokens(*greedy)
+        self.assertEqual(plain, self.tokens(*greedy, "--repeat-penalty", 1))
+        self.assertGreater(len(set(self.tokens(*greedy, "--repeat-penalty", 3))), len(set(plain)))
+
+    def test_several_prompts_each_as_if_alone(self):
+        # More prompts than rows, of lengths around the chunk of 16.
+        prompts = [("jumps over the lazy dog and " * 3)[:length]
+                   for length in (1, 5, 15, 16, 17, 31, 33, 40, 2, 44)]
+        several = [flag for prompt in prompts for flag in ("--prompt", prompt)]
+        support.write(self.path("prompts.txt"), "".join(p + "\n" for p in prompts).encode())
+        models = [("one row", self.checkpoint, [])]
+        if support.has_compiler():
+            model = self.path("rows.hydra")
+            result = self.call("hydra-opt", self.source("tests", "e2e", "tiny.mlir"), "-o", model,
+                               "--entry=extend@4x16", "--entry=extend@4x1", "--cache=48")
+            self.assertEqual(result.status, 0, result)
+            weights = ["--weights", os.path.join(self.checkpoint, "weights.safetensors")]
+            models += [("four rows", model, weights), ("compiled", self.checkpoint, ["--rows", 4])]
+        for name, model, flags in models:
+            for sampling in (["--temperature", 0], ["--seed", 5, "--top-p", 0.9, "--top-k", 40,
+                                                    "--repeat-penalty", 1.2, "--stop", "zq"]):
+                command = ["generate", model, *flags, *sampling, "--tokens", 11]
+                alone = b"".join(self.run_ok(*command, "--prompt", prompt).out_bytes
+                                 for prompt in prompts)
+                for threads in (1, 2, 4):
+                    with self.subTest(model=name, sampling=sampling, threads=threads):
+                        together = self.run_ok(*command, *several, "--threads", threads)
+                        self.assertEqual(together.out_bytes, alone)
+                by_file = self.run_ok(*command, "--prompts", self.path("prompts.txt"))
+                self.assertEqual(by_file.out_bytes, alone)
+            report = self.run_ok("generate", model, *flags, "--json", "--tokens", 3,
+                                 *several).json()
+            self.assertEqual([r["prompt"] for r in report["results"]], prompts)
+            self.assertEqual(report["rows"], 1 if name == "one row" else 4)
+            self.assertEqual([r["prompt_tokens"] for r in report["results"]],
+                             [len(p) for p in prompts])
+
+    def test_rows_that_an_artifact_does_not_have(self):
+        self.fails(2, "generate", self.artifact, "--prompt", "a", "--rows", 3,
+                   says=["decodes 1 sequences", "--entry=extend@3x1"])
 
     def test_the_text_is_streamed(self):
         if not support.has_compiler():

@@ -1,6 +1,7 @@
 // The decoding loop on a model of a few lines: chunks, positions, stopping, streaming.
 #include "runtime/generate/generator.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,49 +14,70 @@ namespace {
 
 using testing::HasSubstr;
 
-// Always wants the byte after the last one, and checks that positions follow each other.
+// Always wants the byte after the last one, and checks that positions follow each other. Ids above
+// 255 are wanted more, where they may be chosen.
 class Successor final : public DecodeEngine {
  public:
-  Successor(int64_t chunk, int64_t cache, int64_t vocab = 256)
-      : chunk_(chunk), cache_(cache), vocab_(vocab) {}
+  Successor(int64_t chunk, int64_t cache, int64_t vocab = 256, int64_t rows = 1)
+      : chunk_(chunk), cache_(cache), vocab_(vocab), lengths_(static_cast<size_t>(rows), 0) {}
   int64_t vocab_size() const override { return vocab_; }
+  int64_t rows() const override { return static_cast<int64_t>(lengths_.size()); }
   int64_t cache_len() const override { return cache_; }
   int64_t max_seq_len() const override { return 8; }
   int64_t largest_chunk() const override { return chunk_; }
-  absl::Status Reset() override {
-    length_ = 0;
+  absl::Status SetSampling(const SamplingOptions&, int64_t vocabulary) override {
+    allowed_ = vocabulary;
     return absl::OkStatus();
   }
-  absl::StatusOr<absl::Span<const float>> Extend(absl::Span<const int32_t> tokens,
-                                                 int64_t position) override {
-    EXPECT_EQ(position, length_);
-    EXPECT_LE(static_cast<int64_t>(tokens.size()), chunk_);
-    length_ += static_cast<int64_t>(tokens.size());
-    EXPECT_LE(length_, cache_);
-    calls.push_back(static_cast<int>(tokens.size()));
-    logits_.assign(static_cast<size_t>(vocab_), 0.0f);
-    logits_[(tokens.back() + 1) % 256] = 50.0f;
-    if (vocab_ > 256) logits_.back() = 100.0f;
-    return absl::MakeConstSpan(logits_);
+  absl::Status Extend(absl::Span<const SequenceStep> steps, absl::Span<int32_t> next) override {
+    EXPECT_EQ(steps.size(), next.size());
+    calls.emplace_back(lengths_.size(), 0);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const SequenceStep& step = steps[i];
+      int64_t& length = lengths_.at(static_cast<size_t>(step.row));
+      if (step.position == 0) length = 0;  // another sequence
+      EXPECT_EQ(step.position, length);
+      EXPECT_LE(static_cast<int64_t>(step.tokens.size()), chunk_);
+      length += static_cast<int64_t>(step.tokens.size());
+      EXPECT_LE(length, cache_);
+      EXPECT_EQ(calls.back()[step.row], 0);
+      calls.back()[step.row] = static_cast<int>(step.tokens.size());
+      sequences.insert(step.sequence);
+      next[i] = allowed_ > 256 ? 256 : (step.tokens.back() + 1) % 256;
+    }
+    return absl::OkStatus();
   }
-  std::vector<int> calls;
+  std::vector<std::vector<int>> calls;  // tokens per row
+  std::set<uint32_t> sequences;
 
  private:
-  int64_t chunk_, cache_, vocab_, length_ = 0;
-  std::vector<float> logits_;
+  int64_t chunk_, cache_, vocab_, allowed_ = 0;
+  std::vector<int64_t> lengths_;
 };
 
-class GeneratorTest : public testing::Test {
+class GeneratorTest : public testing::Test, public TextObserver {
  protected:
-  absl::StatusOr<Generation> Run(DecodeEngine& engine, absl::string_view prompt,
-                                 const GenerateOptions& options) {
-    streamed_.clear();
-    return Generate(engine, *tokenizer_, prompt, options, [this](absl::string_view piece) {
-      streamed_.append(piece.data(), piece.size());
-    });
+  absl::StatusOr<std::vector<Generation>> RunAll(DecodeEngine& engine,
+                                                 const std::vector<std::string>& prompts,
+                                                 const GenerateOptions& options) {
+    streamed_.assign(prompts.size(), "");
+    ended_.clear();
+    return Generate(engine, *tokenizer_, prompts, options, *this);
   }
+  absl::StatusOr<Generation> Run(DecodeEngine& engine, const std::string& prompt,
+                                 const GenerateOptions& options) {
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<Generation> results,
+                           RunAll(engine, {prompt}, options));
+    return results.front();
+  }
+  void Text(size_t prompt, absl::string_view piece) override {
+    streamed_.at(prompt).append(piece.data(), piece.size());
+  }
+  void End(size_t prompt) override { ended_.push_back(prompt); }
+
   std::unique_ptr<data::Tokenizer> tokenizer_ = *data::MakeTokenizer("byte");
-  std::string streamed_;
+  std::vector<std::string> streamed_;
+  std::vector<size_t> ended_;
 };
 
 TEST_F(GeneratorTest, PromptGoesInChunksThenTokenByToken) {
@@ -63,10 +85,10 @@ TEST_F(GeneratorTest, PromptGoesInChunksThenTokenByToken) {
   absl::StatusOr<Generation> result = Run(engine, "0123456789", {.max_tokens = 4});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->text, ":;<=");
-  EXPECT_EQ(streamed_, result->text);
+  EXPECT_EQ(streamed_[0], result->text);
   EXPECT_EQ(result->reason, StopReason::kTokens);
   EXPECT_EQ(result->prompt_tokens, 10);
-  EXPECT_THAT(engine.calls, testing::ElementsAre(4, 4, 2, 1, 1, 1));
+  EXPECT_EQ(engine.calls, (std::vector<std::vector<int>>{{4}, {4}, {2}, {1}, {1}, {1}}));
 }
 
 TEST_F(GeneratorTest, StopTextEndsAndIsNotPartOfTheText) {
@@ -74,7 +96,7 @@ TEST_F(GeneratorTest, StopTextEndsAndIsNotPartOfTheText) {
   absl::StatusOr<Generation> result = Run(engine, "a", {.max_tokens = 20, .stop = "fgh"});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->text, "bcde");
-  EXPECT_EQ(streamed_, "bcde");
+  EXPECT_EQ(streamed_[0], "bcde");
   EXPECT_EQ(result->reason, StopReason::kStopText);
 }
 
@@ -90,9 +112,31 @@ TEST_F(GeneratorTest, IdsWithoutTextAreNeverChosen) {
   absl::StatusOr<Generation> result = Run(engine, "a", {.max_tokens = 3});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->text, "bcd");
-  result = Run(engine, "a", {.sampling = {.temperature = 0}, .max_tokens = 3});
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->text, "bcd");
+}
+
+TEST_F(GeneratorTest, SequencesOfDifferentLengthsShareTheRows) {
+  Successor engine(4, 100, 256, 2);
+  absl::StatusOr<std::vector<Generation>> results =
+      RunAll(engine, {"abcdef", "x", "0"}, {.max_tokens = 3, .stop = "z"});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0].text, "ghi");
+  EXPECT_EQ((*results)[1].text, "y");
+  EXPECT_EQ((*results)[1].reason, StopReason::kStopText);
+  EXPECT_EQ((*results)[2].text, "123");
+  EXPECT_EQ(streamed_, (std::vector<std::string>{"ghi", "y", "123"}));
+  // The third prompt takes the row that the second one leaves.
+  EXPECT_EQ(engine.calls, (std::vector<std::vector<int>>{{4, 1}, {2, 1}, {1, 1}, {1, 1}, {0, 1}}));
+  EXPECT_EQ(ended_, (std::vector<size_t>{1, 0, 2}));
+  // Prompts draw numbers of their own.
+  EXPECT_EQ(engine.sequences.size(), 3u);
+}
+
+TEST_F(GeneratorTest, OneBadPromptOfSeveralIsNamedBeforeAnythingRuns) {
+  Successor engine(4, 6, 256, 2);
+  const absl::Status status = RunAll(engine, {"a", "1234567"}, {}).status();
+  EXPECT_EQ(ExitCodeFor(status), 2);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("prompt 2: "));
+  EXPECT_TRUE(engine.calls.empty());
 }
 
 TEST_F(GeneratorTest, AFullCacheEndsTheText) {

@@ -116,15 +116,18 @@ EntryInfo Eval() {
 EntryInfo Extend(int64_t seq) {
   EntryInfo entry = Entry("extend", 1, seq, "fixed");
   entry.inputs = {MakeBuffer("tokens", Region::kInputs, 0, ElementType::kI32, {1, seq}),
-                  MakeBuffer("position", Region::kInputs, 64, ElementType::kI32, {}),
-                  MakeBuffer("count", Region::kInputs, 128, ElementType::kI32, {})};
-  entry.outputs = {MakeBuffer("logits", Region::kOutputs, 0, ElementType::kF32, {1, seq, kVocab})};
-  for (int64_t row = 0; row < seq; ++row) {
-    const uint64_t offset = static_cast<uint64_t>(row) * kLogitsBytes;
-    entry.body.push_back({hal::CopyCommand{{Region::kConstants, kLogitsOffset, kLogitsBytes},
-                                           {Region::kOutputs, offset, kLogitsBytes}},
-                          0});
-  }
+                  MakeBuffer("position", Region::kInputs, 64, ElementType::kI32, {1}),
+                  MakeBuffer("count", Region::kInputs, 128, ElementType::kI32, {1}),
+                  MakeBuffer("seed", Region::kInputs, 192, ElementType::kI32, {1, 2}),
+                  MakeBuffer("sequence", Region::kInputs, 256, ElementType::kI32, {1})};
+  entry.outputs = {
+      MakeBuffer("last_logits", Region::kOutputs, 0, ElementType::kF32, {1, kVocab}),
+      MakeBuffer("next_token", Region::kOutputs, kLogitsBytes, ElementType::kI32, {1})};
+  entry.body = {
+      {hal::CopyCommand{{Region::kConstants, kLogitsOffset, kLogitsBytes},
+                        {Region::kOutputs, 0, kLogitsBytes}},
+       0},
+      {hal::CopyCommand{{Region::kInputs, 192, 4}, {Region::kOutputs, kLogitsBytes, 4}}, 0}};
   return entry;
 }
 
@@ -167,6 +170,13 @@ std::vector<uint8_t> CommandModel() {
   weight.states = {MakeBuffer("m", Region::kOptimizer, 0, ElementType::kF32, {kVocab, kDim})};
   info.parameters = {weight};
   info.control = {MakeBuffer("lr", Region::kControl, 0, ElementType::kF32, {})};
+  uint64_t place = 0;
+  for (const char* name : {"temperature", "top_p", "repeat_penalty"}) {
+    info.control.push_back(MakeBuffer(name, Region::kControl, place += 64, ElementType::kF32, {}));
+  }
+  for (const char* name : {"top_k", "vocabulary"}) {
+    info.control.push_back(MakeBuffer(name, Region::kControl, place += 64, ElementType::kI32, {}));
+  }
   info.control_state = {
       MakeBuffer("grad_norm_ema", Region::kControlState, 0, ElementType::kF32, {}, 1.0)};
   info.cache = {MakeBuffer("state", Region::kCache, 0, ElementType::kF32, {16})};
@@ -177,10 +187,10 @@ std::vector<uint8_t> CommandModel() {
   plan(Region::kParameters, kWeightBytes);
   plan(Region::kGradients, kWeightBytes);
   plan(Region::kOptimizer, kWeightBytes);
-  plan(Region::kControl, 64);
+  plan(Region::kControl, 384);
   plan(Region::kControlState, 64);
   plan(Region::kCache, 64);
-  plan(Region::kInputs, 192);
+  plan(Region::kInputs, 320);
   plan(Region::kOutputs, 4 * kLogitsBytes);
   plan(Region::kRecord, 192);
   plan(Region::kConstants, kConstantBytes);

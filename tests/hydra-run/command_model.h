@@ -4,7 +4,8 @@
 //
 //   weights W [256,16]      apply: W -= W / 128, momentum m = the last batch's token ids as bits
 //   loss = W[0] . 1         eval: 5.0 nats for every token
-//   extend                  logits 0 for 'a' to 'z', -1e9 for all others
+//   extend                  logits 0 for 'a' to 'z', -1e9 for all others; the next token is the
+//   seed
 #ifndef HYDRA_TESTS_HYDRA_RUN_COMMAND_MODEL_H_
 #define HYDRA_TESTS_HYDRA_RUN_COMMAND_MODEL_H_
 

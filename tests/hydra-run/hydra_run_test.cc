@@ -128,16 +128,27 @@ TEST_F(HydraRunTest, ADamagedCheckpointIsRefusedAndThePreviousOneUsed) {
 
 TEST_F(HydraRunTest, GeneratesTheSameTextFromTheSameSeed) {
   ASSERT_EQ(Run(std::string(kTrain) + "--out $D/run"), 0) << errors_;
-  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 1"), 0) << errors_;
+  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 97"), 0) << errors_;
   const std::string first = output_;
   EXPECT_THAT(first, ::testing::MatchesRegex("Hello, [a-z]+\n"));
   EXPECT_EQ(first.size(), 7u + 20 + 1);
-  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 1"), 0);
+  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 97"), 0);
   EXPECT_EQ(output_, first);
-  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 2"), 0);
+  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --tokens 20 --seed 98"), 0);
   EXPECT_NE(output_, first);
-  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --temperature 0 --tokens 3 --json"), 0);
-  EXPECT_EQ(Json::parse(output_)["text"], "aaa");
+  ASSERT_EQ(Run("generate $D/run --prompt 'Hello, ' --seed 97 --tokens 3 --json"), 0);
+  EXPECT_EQ(Json::parse(output_)["results"][0]["text"], "aaa");
+  // Several prompts are several lines, in their order.
+  WriteFile(directory_ / "prompts", "one \ntwo \n");
+  ASSERT_EQ(Run("generate $D/run --prompt zero --prompts $D/prompts --tokens 2 --seed 97"), 0);
+  EXPECT_EQ(output_, "zeroaa\none aa\ntwo aa\n");
+  WriteFile(directory_ / "prompts", "one\n\ntwo\n");
+  EXPECT_EQ(Run("generate $D/run --prompts $D/prompts"), 3);
+  EXPECT_THAT(errors_, HasSubstr("prompts:2: expected a prompt on every line"));
+  EXPECT_EQ(Run("generate $D/run"), 2);
+  EXPECT_THAT(errors_, HasSubstr("--prompt"));
+  EXPECT_EQ(Run("generate $D/m.hydra --prompt a --rows 3"), 2);
+  EXPECT_THAT(errors_, HasSubstr("decodes 1 sequences at once"));
   EXPECT_EQ(Run("generate $D/run --prompt '' "), 2);
   EXPECT_EQ(Run("generate $D/run --prompt a --top-p 3"), 2);
 }

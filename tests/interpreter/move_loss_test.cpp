@@ -58,15 +58,16 @@ TEST_P(MoveLossTest, ScatterRowsAddsDuplicates) {
 TEST_P(MoveLossTest, CacheUpdateWritesFromThePosition) {
   TensorValue cache = floats({2, 4, 1}, {0, 0, 0, 0, 0, 0, 0, 0}),
               x = floats({2, 3, 1}, {1, 2, 3, 4, 5, 6});
-  auto update = [&](int position, int count) {
+  auto update = [&](std::vector<double> position, std::vector<double> count) {
     return runOp("hydra.cache_update %0, %1, %2, %3",
-                 {cache, x, TensorValue::scalarInt(position), TensorValue::scalarInt(count)},
+                 {cache, x, ints({2}, std::move(position)), ints({2}, std::move(count))},
                  {"tensor<2x4x1xf32>"})["result0"];
   };
-  expectNear(update(1, 2), floats({2, 4, 1}, {0, 1, 2, 0, 0, 4, 5, 0}), 0);
-  expectNear(update(2, 3), floats({2, 4, 1}, {0, 0, 1, 2, 0, 0, 4, 5}), 0);
-  expectNear(update(0, 0), cache, 0);
-  expectNear(update(4, 3), cache, 0);
+  // Each sequence has its own position and count; 0 is idle.
+  expectNear(update({1, 0}, {2, 1}), floats({2, 4, 1}, {0, 1, 2, 0, 4, 0, 0, 0}), 0);
+  expectNear(update({2, 3}, {3, 0}), floats({2, 4, 1}, {0, 0, 1, 2, 0, 0, 0, 0}), 0);
+  expectNear(update({0, 0}, {0, 0}), cache, 0);
+  expectNear(update({4, 9}, {3, 3}), cache, 0);
 }
 
 TEST_P(MoveLossTest, CrossEntropyIgnoresAndClampsTargets) {

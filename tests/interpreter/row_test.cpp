@@ -201,12 +201,12 @@ TEST_P(RowTest, RopeRotatesNeighbouringPairs) {
   expectNear(runOp("hydra.rope %0, %1 {inverse}", {x, table}, {"tensor<1x2x4xf32>"})["result0"],
              floats({1, 2, 4}, {1, 2, 3, 4, 6, -5, 8, -7}), 0);
   // From position 1 on, and clamped to the last row of the table.
-  expectNear(runOp("hydra.rope %0, %1, %2", {x, table, TensorValue::scalarInt(1)},
-                   {"tensor<1x2x4xf32>"})["result0"],
-             floats({1, 2, 4}, {-2, 1, -4, 3, -5, -6, -7, -8}), 0);
-  expectNear(runOp("hydra.rope %0, %1, %2", {x, table, TensorValue::scalarInt(9)},
-                   {"tensor<1x2x4xf32>"})["result0"],
-             floats({1, 2, 4}, {-1, -2, -3, -4, -5, -6, -7, -8}), 0);
+  expectNear(
+      runOp("hydra.rope %0, %1, %2", {x, table, ints({1}, {1})}, {"tensor<1x2x4xf32>"})["result0"],
+      floats({1, 2, 4}, {-2, 1, -4, 3, -5, -6, -7, -8}), 0);
+  expectNear(
+      runOp("hydra.rope %0, %1, %2", {x, table, ints({1}, {9})}, {"tensor<1x2x4xf32>"})["result0"],
+      floats({1, 2, 4}, {-1, -2, -3, -4, -5, -6, -7, -8}), 0);
 }
 
 }  // namespace

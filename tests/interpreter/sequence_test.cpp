@@ -16,7 +16,7 @@ TEST_P(SequenceTest, ShiftDelaysTheUpperChannels) {
   expectNear(
       runOp("hydra.shift %0 {from_channel = 1 : i64}", {x}, {"tensor<2x2x3xf32>"})["result0"],
       floats({2, 2, 3}, {1, 0, 0, 4, 2, 3, 7, 0, 0, 10, 8, 9}), 0);
-  expectNear(runOp("hydra.shift %0, %1 {from_channel = 1 : i64}",
+  expectNear(runOp("hydra.shift %0 history %1 {from_channel = 1 : i64}",
                    {x, floats({2, 1, 2}, {20, 30, 40, 50})}, {"tensor<2x2x3xf32>"})["result0"],
              floats({2, 2, 3}, {1, 20, 30, 4, 2, 3, 7, 40, 50, 10, 8, 9}), 0);
   expectNear(runOp("hydra.shift %0 {from_channel = 1 : i64, reverse}", {x},
@@ -56,12 +56,12 @@ TEST_P(SequenceTest, CausalConvDenseGroupedAndWithHistory) {
              naiveConv(x, dense, nullptr), tolerance());
   expectNear(runOp("hydra.causal_conv %0, %1", {x, grouped}, {"tensor<2x5x4xf32>"})["result0"],
              naiveConv(x, grouped, nullptr), tolerance());
-  expectNear(runOp("hydra.causal_conv %0, %1, %2", {x, grouped, history},
+  expectNear(runOp("hydra.causal_conv %0, %1 history %2", {x, grouped, history},
                    {"tensor<2x5x4xf32>"})["result0"],
              naiveConv(x, grouped, &history), tolerance());
   // A sequence shorter than the filter.
   TensorValue one = randomTensor({2, 1, 6}, 5);
-  expectNear(runOp("hydra.causal_conv %0, %1, %2", {one, dense, history},
+  expectNear(runOp("hydra.causal_conv %0, %1 history %2", {one, dense, history},
                    {"tensor<2x1x4xf32>"})["result0"],
              naiveConv(one, dense, &history), tolerance());
 }
@@ -70,7 +70,7 @@ TEST_P(SequenceTest, ConvolutionIsUnfoldTimesFilter) {
   TensorValue x = randomTensor({2, 4, 3}, 6), filter = randomTensor({5, 3, 3}, 7),
               history = randomTensor({2, 2, 3}, 8);
   auto windows =
-      runOp("hydra.unfold %0, %1 {width = 3 : i64}", {x, history}, {"tensor<2x4x9xf32>"});
+      runOp("hydra.unfold %0 history %1 {width = 3 : i64}", {x, history}, {"tensor<2x4x9xf32>"});
   TensorValue matrix = filter;
   matrix.reshape({5, 9});
   expectNear(runOp("hydra.matmul %0, %1 {transpose_b}", {windows["result0"], matrix},
@@ -94,9 +94,32 @@ TEST_P(SequenceTest, WindowTailKeepsTheLastRows) {
   TensorValue history = floats({1, 2, 1}, {1, 2}), x = floats({1, 3, 1}, {3, 4, 5});
   const std::vector<std::vector<double>> expected = {{1, 2}, {2, 3}, {3, 4}, {4, 5}};
   for (int count : {0, 1, 2, 3})
-    expectNear(runOp("hydra.window_tail %0, %1, %2", {history, x, TensorValue::scalarInt(count)},
+    expectNear(runOp("hydra.window_tail %0, %1, %2, %3",
+                     {history, x, ints({1}, {7}), ints({1}, {static_cast<double>(count)})},
                      {"tensor<1x2x1xf32>"})["result0"],
                floats({1, 2, 1}, expected[count]), 0);
+}
+
+// What a state holds from the sequence before is not seen; an idle sequence keeps its state.
+TEST_P(SequenceTest, HistoryIsZeroWhereASequenceBegins) {
+  double stale = std::numeric_limits<double>::quiet_NaN();
+  TensorValue history = floats({3, 2, 1}, {stale, stale, 1, 2, 3, 4});
+  TensorValue x = floats({3, 2, 1}, {5, 6, 7, 8, 9, 10});
+  TensorValue position = ints({3}, {0, 1, 0}), count = ints({3}, {1, 1, 0});
+  expectNear(runOp("hydra.window_tail %0, %1, %2, %3", {history, x, position, count},
+                   {"tensor<3x2x1xf32>"})["result0"],
+             floats({3, 2, 1}, {0, 5, 2, 7, 3, 4}), 0);
+  expectNear(runOp("hydra.unfold %0 history %1 position %2 {width = 3 : i64}",
+                   {x, history, position}, {"tensor<3x2x3xf32>"})["result0"],
+             floats({3, 2, 3}, {0, 0, 5, 0, 5, 6, 1, 2, 7, 2, 7, 8, 0, 0, 9, 0, 9, 10}), 0);
+  TensorValue filter = floats({1, 1, 3}, {100, 10, 1});
+  expectNear(runOp("hydra.causal_conv %0, %1 history %2 position %3",
+                   {x, filter, history, position}, {"tensor<3x2x1xf32>"})["result0"],
+             floats({3, 2, 1}, {5, 56, 127, 278, 9, 100}), 0);
+  TensorValue last = floats({3, 1, 1}, {stale, 2, 4});
+  expectNear(runOp("hydra.shift %0 history %1 position %2 {from_channel = 0 : i64}",
+                   {x, last, position}, {"tensor<3x2x1xf32>"})["result0"],
+             floats({3, 2, 1}, {0, 5, 2, 7, 0, 9}), 0);
 }
 
 struct Attention {
@@ -158,13 +181,32 @@ TEST_P(SequenceTest, AttentionPositionLimitsTheKeys) {
       for (int64_t c = 0; c < 4; ++c)
         keys.row(u)[c] = values.row(u)[c] = std::numeric_limits<double>::quiet_NaN();
     auto outputs = runOp(
-        "hydra.attention %0, %1, %2, %3 {heads = 2 : i64, kv_heads = 2 : i64, scale = 1.0 : f64}",
-        {q, keys, values, TensorValue::scalarInt(position)},
+        "hydra.attention %0, %1, %2 position %3 {heads = 2 : i64, kv_heads = 2 : i64, scale = 1.0 "
+        ": f64}",
+        {q, keys, values, ints({1}, {static_cast<double>(position)})},
         {"tensor<1x3x4xf32>", "tensor<1x3x2xf32>"});
     Attention expected = naiveAttention(q, k, v, 2, 2, 1.0, position);
     expectNear(outputs["result0"], expected.y, tolerance());
     expectNear(outputs["result1"], expected.lse, tolerance());
   }
+}
+
+TEST_P(SequenceTest, AttentionOfSequencesOfTheirOwnLength) {
+  TensorValue q = randomTensor({2, 3, 4}, 24), k = randomTensor({2, 7, 4}, 25),
+              v = randomTensor({2, 7, 4}, 26);
+  // A row that is not valid may hold anything, and is left unspecified.
+  for (int64_t c = 0; c < 4; ++c) q.row(5)[c] = std::numeric_limits<double>::quiet_NaN();
+  auto outputs = runOp(
+      "hydra.attention %0, %1, %2 position %3 count %4 {heads = 2 : i64, "
+      "kv_heads = 2 : i64, scale = 1.0 : f64}",
+      {q, k, v, ints({2}, {4, 1}), ints({2}, {3, 2})}, {"tensor<2x3x4xf32>", "tensor<2x3x2xf32>"});
+  Attention late = naiveAttention(q, k, v, 2, 2, 1.0, 4),
+            early = naiveAttention(q, k, v, 2, 2, 1.0, 1);
+  const TensorValue& y = outputs["result0"];
+  for (int64_t row = 0; row < 5; ++row)
+    for (int64_t c = 0; c < 4; ++c)
+      EXPECT_NEAR(y.row(row)[c], (row < 3 ? late : early).y.row(row)[c], tolerance());
+  EXPECT_TRUE(std::isnan(y.row(5)[0]));
 }
 
 TEST_P(SequenceTest, AttentionQueriesDoNotSeeLaterKeysOfTheirBlock) {

@@ -1,5 +1,7 @@
 // Feeding tokens in pieces through `extend` gives the logits of the whole sequence.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "tests/lowering/lowering_fixture.h"
@@ -27,24 +29,25 @@ class DecodingTest : public RoutingTest, public testing::WithParamInterface<cons
     }
   }
 
-  // Feeds `count` tokens from `position` on; the caches in `values` are updated.
-  TensorValue extend(func::FuncOp function, NamedTensors& values, ArrayRef<int32_t> tokens,
-                     int64_t position, int64_t count) {
+  // Feeds counts[b] tokens of every sequence from positions[b] on; the caches in `values` are
+  // updated. Returns all outputs, and the logits of every row as "probe/logits".
+  NamedTensors extend(func::FuncOp function, NamedTensors& values, ArrayRef<int32_t> tokens,
+                      ArrayRef<int32_t> positions, ArrayRef<int32_t> counts) {
     auto type = cast<RankedTensorType>(function.getArgumentTypes()[0]);
     int64_t width = type.getShape()[1];
     std::vector<int32_t> chunk(kBatch * width, 5);  // padding, which must not matter
     for (int64_t b = 0; b < kBatch; ++b)
-      for (int64_t t = 0; t < count; ++t)
-        chunk[b * width + t] = tokens[b * kSequence + position + t];
+      for (int64_t t = 0; t < counts[b]; ++t)
+        chunk[b * width + t] = tokens[b * kSequence + positions[b] + t];
     values["input/tokens"] = TensorValue::fromInts(type.getShape(), chunk);
-    values["input/position"] = TensorValue::scalarInt(position);
-    values["input/count"] = TensorValue::scalarInt(count);
-    auto outputs = interpretFunction(function, values);
+    values["input/position"] = TensorValue::fromInts({kBatch}, positions);
+    values["input/count"] = TensorValue::fromInts({kBatch}, counts);
+    auto outputs = interpretFunction(function, values, {.probes = true});
     EXPECT_TRUE(succeeded(outputs));
-    if (failed(outputs)) return TensorValue();
+    if (failed(outputs)) return {};
     for (const auto& [key, value] : *outputs)
       if (StringRef(key).starts_with("cache/")) values[key] = value;
-    return outputs->at("output/logits");
+    return *outputs;
   }
 };
 
@@ -66,28 +69,45 @@ TEST_P(DecodingTest, PiecesEqualTheWhole) {
   ASSERT_TRUE(succeeded(whole));
   const TensorValue& expected = whole->at("output/logits");
 
+  // Caches hold what another sequence left there; seeds are zeros, controls as they start.
   for (unsigned i = 0; i < four.getNumArguments(); ++i) {
     auto binding = four.getArgAttrOfType<BindingAttr>(i, kBindingAttrName);
-    if (binding.getKind() == BindingKind::cache)
-      values[argumentKey(four, i)] =
-          TensorValue::zeros(cast<RankedTensorType>(four.getArgumentTypes()[i]));
+    auto type = cast<RankedTensorType>(four.getArgumentTypes()[i]);
+    TensorValue value = TensorValue::zeros(type);
+    bool stale = binding.getKind() == BindingKind::cache && type.getElementType().isF32();
+    if (stale) std::fill_n(value.data(), value.size(), std::numeric_limits<double>::quiet_NaN());
+    if (auto initial = four.getArgAttrOfType<FloatAttr>(i, kInitialAttrName))
+      value[0] = initial.getValueAsDouble();
+    values.try_emplace(argumentKey(four, i), value);
   }
 
-  // A full piece, a partial one, single tokens, and a full one again.
-  int64_t position = 0;
-  for (int64_t count : {4, 2, 1, 1, 3}) {
-    func::FuncOp function = count == 1 ? one : four;
-    TensorValue logits = extend(function, values, tokens, position, count);
+  // Full pieces, partial ones, single tokens, and idle sequences, each at its own pace.
+  std::vector<int32_t> positions(kBatch, 0);
+  const std::vector<std::vector<int32_t>> rounds = {{4, 0}, {2, 3}, {1, 1}, {0, 1},
+                                                    {1, 0}, {0, 4}, {3, 2}};
+  for (const std::vector<int32_t>& counts : rounds) {
+    bool single = *std::max_element(counts.begin(), counts.end()) == 1;
+    NamedTensors outputs = extend(single ? one : four, values, tokens, positions, counts);
+    const TensorValue &logits = outputs.at("probe/logits"),
+                      &last = outputs.at("output/last_logits"),
+                      &next = outputs.at("output/next_token");
     int64_t width = logits.shape()[1];
-    for (int64_t b = 0; b < kBatch; ++b)
-      for (int64_t t = 0; t < count; ++t)
-        for (int64_t v = 0; v < kVocabulary; ++v)
-          ASSERT_NEAR(logits[(b * width + t) * kVocabulary + v],
-                      expected[(b * kSequence + position + t) * kVocabulary + v], 2e-5)
-              << "position " << position + t;
-    position += count;
+    for (int64_t b = 0; b < kBatch; ++b) {
+      for (int64_t t = 0; t < counts[b]; ++t)
+        for (int64_t v = 0; v < kVocabulary; ++v) {
+          double want = expected[(b * kSequence + positions[b] + t) * kVocabulary + v];
+          ASSERT_NEAR(logits[(b * width + t) * kVocabulary + v], want, 2e-5)
+              << "sequence " << b << " position " << positions[b] + t;
+          if (t == counts[b] - 1) ASSERT_NEAR(last[b * kVocabulary + v], want, 2e-5);
+        }
+      // Greedy until the host says otherwise.
+      const double* row = last.row(b);
+      double likeliest = std::max_element(row, row + kVocabulary) - row;
+      EXPECT_EQ(next[b], counts[b] > 0 ? likeliest : -1);
+      positions[b] += counts[b];
+    }
   }
-  EXPECT_EQ(position, kSequence);
+  EXPECT_EQ(positions, std::vector<int32_t>(kBatch, kSequence));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -41,8 +41,10 @@
 
 // CHECK-LABEL: func.func @extend_1x3_fixed
 // CHECK-SAME:    #hydra.binding<input "tokens">
-// CHECK-SAME:    %[[POSITION:[a-z0-9]+]]: tensor<i32> {hydra.binding = #hydra.binding<input "position">}
-// CHECK-SAME:    %[[COUNT:[a-z0-9]+]]: tensor<i32> {hydra.binding = #hydra.binding<input "count">}
+// CHECK-SAME:    %[[POSITION:[a-z0-9]+]]: tensor<1xi32> {hydra.binding = #hydra.binding<input "position">}
+// CHECK-SAME:    %[[COUNT:[a-z0-9]+]]: tensor<1xi32> {hydra.binding = #hydra.binding<input "count">}
+// CHECK-SAME:    %[[SEED:[a-z0-9]+]]: tensor<1x2xi32> {hydra.binding = #hydra.binding<input "seed">}
+// CHECK-SAME:    %[[SEQUENCE:[a-z0-9]+]]: tensor<1xi32> {hydra.binding = #hydra.binding<input "sequence">}
 // CHECK-SAME:    tensor<1x1x1xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.value_history">}
 // CHECK-SAME:    tensor<1x2x4xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.conv1_history_q">}
 // CHECK-SAME:    tensor<1x2x4xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.conv2_history_q">}
@@ -50,7 +52,15 @@
 // CHECK-SAME:    tensor<1x2x2xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.conv2_history_k">}
 // CHECK-SAME:    tensor<1x8x2xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.key_cache">}
 // CHECK-SAME:    tensor<1x8x2xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.value_cache">}
-// CHECK-SAME:    -> (tensor<1x3x16xf32> {hydra.binding = #hydra.binding<output "logits">}, tensor<1x1x1xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.value_history">}
-// CHECK:         hydra.window_tail %{{.*}}, %{{.*}}, %[[COUNT]]
+// CHECK-SAME:    tensor<1x8x1xi32> {hydra.binding = #hydra.binding<cache "tokens">}
+// CHECK-SAME:    tensor<f32> {hydra.binding = #hydra.binding<control "temperature">, hydra.initial = 0.000000e+00 : f64}
+// CHECK-SAME:    tensor<i32> {hydra.binding = #hydra.binding<control "vocabulary">, hydra.initial = 1.600000e+01 : f64}
+// CHECK-SAME:    -> (tensor<1xi32> {hydra.binding = #hydra.binding<output "next_token">}, tensor<1x16xf32> {hydra.binding = #hydra.binding<output "last_logits">}, tensor<1x1x1xf32> {hydra.binding = #hydra.binding<cache "layers.0.attention.value_history">}
+// CHECK:         hydra.window_tail %{{.*}}, %{{.*}}, %[[POSITION]], %[[COUNT]]
 // CHECK:         %[[KEYS:.*]] = hydra.cache_update %{{.*}}, %{{.*}}, %[[POSITION]], %[[COUNT]]
-// CHECK:         hydra.attention %{{.*}}, %[[KEYS]], %{{.*}}, %[[POSITION]]
+// CHECK:         hydra.attention %{{.*}}, %[[KEYS]], %{{.*}} position %[[POSITION]] count %[[COUNT]]
+// Only the last row of a sequence is projected to the vocabulary.
+// CHECK:         %[[LAST:.*]] = hydra.gather_rows
+// CHECK:         hydra.matmul %[[LAST]]
+// CHECK:         %[[HISTORY:.*]] = hydra.cache_update %{{.*}}, %{{.*}}, %[[POSITION]], %[[COUNT]]
+// CHECK:         hydra.sample %{{.*}}, %[[HISTORY]], %[[POSITION]], %[[COUNT]], %[[SEED]], %[[SEQUENCE]]

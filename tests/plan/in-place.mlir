@@ -101,7 +101,7 @@ func.func @update(%p: tensor<4xf32> {hydra.binding = #hydra.binding<parameter "w
                   %present: tensor<1xi32> {hydra.binding = #hydra.binding<optimizer "present">},
                   %lr: tensor<f32> {hydra.binding = #hydra.binding<control "lr">},
                   %h: tensor<1x2x1xf32> {hydra.binding = #hydra.binding<cache "h">},
-                  %x: tensor<1x3x1xf32>, %count: tensor<i32>)
+                  %x: tensor<1x3x1xf32>, %count: tensor<1xi32>)
     -> (tensor<4xf32> {hydra.binding = #hydra.binding<parameter "w">},
         tensor<4xf32> {hydra.binding = #hydra.binding<optimizer "m/w">},
         tensor<4xf32> {hydra.binding = #hydra.binding<optimizer "v/w">},
@@ -111,6 +111,6 @@ func.func @update(%p: tensor<4xf32> {hydra.binding = #hydra.binding<parameter "w
       {index = 0 : i64, lr_factor = 1.0 : f64, decay_factor = 1.0 : f64, beta1 = 0.9 : f64, beta2 = 0.95 : f64, eps = 1.0e-8 : f64}
       : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xi32>, tensor<1xi32>, tensor<f32>, tensor<f32>, tensor<f32>)
       -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
-  %1 = hydra.window_tail %h, %x, %count : (tensor<1x2x1xf32>, tensor<1x3x1xf32>, tensor<i32>) -> tensor<1x2x1xf32>
+  %1 = hydra.window_tail %h, %x, %count, %count : (tensor<1x2x1xf32>, tensor<1x3x1xf32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1x2x1xf32>
   return %0#0, %0#1, %0#2, %0#3, %1 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1x2x1xf32>
 }

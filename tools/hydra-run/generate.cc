@@ -1,10 +1,17 @@
-// hydra-run generate: continues a text with a model.
+// hydra-run generate: continues texts with a model.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/generate/executor_decode_engine.h"
 #include "runtime/generate/generator.h"
+#include "runtime/io/posix_file.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -14,16 +21,110 @@ namespace {
 
 struct GenerateFlags {
   ModelFlags model;
-  std::string prompt;
+  std::vector<std::string> prompts;
+  std::string prompts_file;
   std::string weights;
   std::string tokenizer;
   int64_t seed = 0;
+  int64_t rows = 0;
   generate::GenerateOptions options;
 };
 
+// The prompts of the command line, then those of the file, one per line.
+absl::StatusOr<std::vector<std::string>> CollectPrompts(const GenerateFlags& flags) {
+  std::vector<std::string> prompts = flags.prompts;
+  if (flags.prompts_file.empty()) {
+    if (!prompts.empty()) return prompts;
+    return UsageError("expected --prompt TEXT or --prompts FILE, found neither");
+  }
+  constexpr uint64_t kLargestFile = uint64_t{1} << 30;
+  HYDRA_ASSIGN_OR_RETURN(std::string text, ReadWholeFile(flags.prompts_file, kLargestFile));
+  if (absl::EndsWith(text, "\n")) text.pop_back();
+  int64_t line = 0;
+  for (const absl::string_view prompt : absl::StrSplit(text, '\n')) {
+    ++line;
+    if (prompt.empty()) {
+      return InputError(absl::StrCat(flags.prompts_file, ":", line,
+                                     ": expected a prompt on every line, found an empty line"));
+    }
+    prompts.emplace_back(prompt);
+  }
+  return prompts;
+}
+
+// Writes prompts and texts in the order of the prompts: the first that is not complete as it grows,
+// those behind it when their turn comes. A prompt comes out with its text's first piece, so that
+// refused ones leave standard output empty.
+class TextPrinter final : public generate::TextObserver {
+ public:
+  explicit TextPrinter(const std::vector<std::string>& prompts) : texts_(prompts.size()) {
+    for (size_t i = 0; i < prompts.size(); ++i) texts_[i].pending = prompts[i];
+  }
+
+  void Text(size_t prompt, absl::string_view piece) override {
+    absl::StrAppend(&texts_[prompt].pending, piece);
+    texts_[prompt].begun = true;
+    Print();
+  }
+  void End(size_t prompt) override {
+    texts_[prompt].pending.push_back('\n');
+    texts_[prompt].begun = texts_[prompt].ended = true;
+    Print();
+  }
+
+ private:
+  struct Pending {
+    std::string pending;
+    bool begun = false, ended = false;
+  };
+
+  void Print() {
+    for (; next_ < texts_.size() && texts_[next_].begun; ++next_) {
+      std::string& pending = texts_[next_].pending;
+      std::fwrite(pending.data(), 1, pending.size(), stdout);
+      pending.clear();
+      if (!texts_[next_].ended) break;
+    }
+    std::fflush(stdout);
+  }
+
+  std::vector<Pending> texts_;
+  size_t next_ = 0;  // the first that is not printed to its end
+};
+
+class NoObserver final : public generate::TextObserver {
+ public:
+  void Text(size_t, absl::string_view) override {}
+  void End(size_t) override {}
+};
+
+void PrintReport(const std::vector<std::string>& prompts,
+                 const std::vector<generate::Generation>& results, const Model& model, int64_t rows,
+                 double seconds) {
+  Json texts = Json::array();
+  size_t tokens = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const generate::Generation& result = results[i];
+    tokens += result.tokens.size();
+    texts.push_back({{"prompt", prompts[i]},
+                     {"text", result.text},
+                     {"tokens", result.tokens},
+                     {"stop_reason", std::string(generate::StopReasonName(result.reason))},
+                     {"prompt_tokens", result.prompt_tokens},
+                     {"prompt_seconds", result.prompt_seconds},
+                     {"decode_seconds", result.decode_seconds}});
+  }
+  PrintJson({{"device", model.device().description()},
+             {"rows", rows},
+             {"results", texts},
+             {"seconds", seconds},
+             {"tokens_per_second", static_cast<double>(tokens) / seconds}});
+}
+
 absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> prompts, CollectPrompts(flags));
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
-  request.entries = DecodingEntries();
+  request.entries = DecodingEntries(flags.rows);
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, static_cast<uint64_t>(flags.seed)));
   std::string name = flags.tokenizer;
@@ -38,33 +139,27 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   }
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
                          generate::ExecutorDecodeEngine::Create(model.executor()));
+  if (flags.rows != 0 && engine->rows() != flags.rows) {
+    return UsageError(absl::StrCat("--rows ", flags.rows, ": the artifact decodes ", engine->rows(),
+                                   " sequences at once; compile it with --entry=extend@",
+                                   flags.rows, "x64 --entry=extend@", flags.rows,
+                                   "x1, or drop --rows"));
+  }
   generate::GenerateOptions options = flags.options;
   options.sampling.seed = static_cast<uint64_t>(flags.seed);
-  // The prompt comes out with the first piece: a refused one leaves standard output empty.
-  bool begun = false;
-  const auto emit = [&](absl::string_view piece) {
-    if (json) return;
-    if (!begun) std::fwrite(flags.prompt.data(), 1, flags.prompt.size(), stdout);
-    begun = true;
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
-    std::fflush(stdout);
-  };
-  HYDRA_ASSIGN_OR_RETURN(const generate::Generation result,
-                         generate::Generate(*engine, *tokenizer, flags.prompt, options, emit));
-  emit("\n");
-  const double decoded = static_cast<double>(result.tokens.size());
-  if (json) {
-    PrintJson({{"prompt", flags.prompt},
-               {"text", result.text},
-               {"device", model.device().description()},
-               {"tokens", result.tokens},
-               {"stop_reason", std::string(generate::StopReasonName(result.reason))},
-               {"prompt_tokens", result.prompt_tokens},
-               {"prompt_seconds", result.prompt_seconds},
-               {"decode_seconds", result.decode_seconds},
-               {"tokens_per_second", decoded / result.decode_seconds}});
-  }
-  if (result.reason == generate::StopReason::kCacheFull) {
+  TextPrinter printer(prompts);
+  NoObserver silent;
+  const auto start = std::chrono::steady_clock::now();
+  HYDRA_ASSIGN_OR_RETURN(
+      const std::vector<generate::Generation> results,
+      generate::Generate(*engine, *tokenizer, prompts, options,
+                         json ? static_cast<generate::TextObserver&>(silent) : printer));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  if (json) PrintReport(prompts, results, model, engine->rows(), elapsed.count());
+  const bool full = std::any_of(results.begin(), results.end(), [](const auto& result) {
+    return result.reason == generate::StopReason::kCacheFull;
+  });
+  if (full) {
     PrintWarning(absl::StrCat("the decoding cache of ", engine->cache_len(), " positions is full",
                               engine->cache_len() < engine->max_seq_len()
                                   ? absl::StrCat("; compile with --cache=", engine->max_seq_len())
@@ -76,12 +171,17 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
 }  // namespace
 
 void AddGenerate(CommandLine& line) {
-  Command command = line.Add("generate", "Continue a text");
+  Command command = line.Add("generate", "Continue texts");
   auto flags = std::make_shared<GenerateFlags>();
   flags->model.Declare(command, "generate", "checkpoint, run directory, artifact or model spec",
                        {});
   generate::GenerateOptions& options = flags->options;
-  command.RequiredText("--prompt", flags->prompt, "the text to continue");
+  command.Texts("--prompt", flags->prompts, "TEXT",
+                "the text to continue; several are decoded together, each as if alone");
+  command.Text("--prompts", flags->prompts_file, "file of further prompts, one per line");
+  command.Integer(
+      "--rows", flags->rows, {.least = 0, .most = 1024},
+      "sequences decoded at once, where MODEL has to be compiled; 0: the artifact's, or 1");
   command.Integer("--tokens", options.max_tokens, {.least = 0}, "tokens to write");
   command.Number("--temperature", options.sampling.temperature, {.least = 0},
                  "spread of the choices; 0: the most likely token");
@@ -89,6 +189,8 @@ void AddGenerate(CommandLine& line) {
                   "keep the K most likely; 0: all");
   command.Number("--top-p", options.sampling.top_p, {.least = 0, .most = 1, .above = true},
                  "keep this much probability");
+  command.Number("--repeat-penalty", options.sampling.repeat_penalty, {.least = 0, .above = true},
+                 "above 1: what the text has already is less likely");
   command.Text("--stop", options.stop, "end before this text");
   command.Integer("--seed", flags->seed, {.least = 0}, "seed of the choices");
   command.Text("--weights", flags->weights, "safetensors file to use instead");
