@@ -141,7 +141,8 @@ class FlagsTest(support.EndToEndTest):
         for key in rows:
             if key.startswith(("mod_", "mor_", "moe_", "ponder_")):
                 with self.subTest(key, model="plain"):
-                    self.refused(key + "=1", f"setting '{key}' has no effect")
+                    value = 0.7 if key.endswith("fraction") else 7
+                    self.refused(f"{key}={value}", f"setting '{key}' has no effect")
 
     # The same on a model of all routings, whose parts are on within six steps.
 
@@ -156,10 +157,11 @@ class FlagsTest(support.EndToEndTest):
         weights = []
         for value in (a, b):
             out = self.path(f"routed-{key}-{value}")
-            settings = [*EARLY, *more, f"{key}={value}"]
+            settings = dict(part.split("=") for part in (*EARLY, *more)) | {key: value}
             self.run_ok("train", self.routed, "--data", self.data, "--out", out, "--steps", 6,
                         "--batch", 2, "--seq", 32, "--lr", 0.01,
-                        *(part for setting in settings for part in ("--set", setting)))
+                        *(part for name, text in settings.items()
+                          for part in ("--set", f"{name}={text}")))
             weights.append(self.latest(out))
         self.assertNotEqual(*weights, key)
 

@@ -277,7 +277,7 @@ TEST_P(MatmulTest, MixedTypesAreRefused) {
   Problem p = Make(*world_, {8, 8, 8, 8, 8});
   p.command.a_type = ElementType::kBf16;
   const auto list = world_->Record({{p.command, 3}});
-  EXPECT_EQ(KindOf(list.status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(list.status()), ErrorKind::kFailure);
   EXPECT_THAT(std::string(list.status().message()),
               testing::HasSubstr("command 0 (matmul, scope 3)"));
 }
