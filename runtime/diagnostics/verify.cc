@@ -82,11 +82,10 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
   VerifyReport report;
   // Stages that have passes and leave values; hydra-opt refuses the others by name.
   for (const char* stage : {"model", "routing", "autodiff", "precision", "fusion"}) {
-    const bool bf16 = options.precision == "bf16";
-    const bool rounded =
-        bf16 && (absl::string_view(stage) == "precision" || absl::string_view(stage) == "fusion");
+    const bool is_precision = absl::string_view(stage) == "precision";
     // In float32 the stage has nothing to do.
-    if (absl::string_view(stage) == "precision" && !bf16) continue;
+    if (is_precision && !options.bf16()) continue;
+    const bool rounded = options.bf16() && (is_precision || absl::string_view(stage) == "fusion");
     // Before stage routing a model has no variants: it is interpreted at fixed depth.
     const bool is_model = absl::string_view(stage) == "model";
     if (is_model && run && run->PhaseOf(run->first_step()).variant != "fixed") continue;
@@ -128,7 +127,7 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
                                    item.batch, "x", item.seq));
   }
   if (golden.trajectory_steps() > 0) {
-    if (options.precision == "bf16")
+    if (options.bf16())
       return UsageError(absl::StrCat(golden.path(),
                                      ": holds optimizer steps, whose bounds are for float32; "
                                      "verify it with --precision=f32"));

@@ -302,7 +302,7 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   RequireSomething(golden, plain_check.verdict);
   GoldenScope scope;
   scope.gradients = golden.training();
-  scope.bf16 = options.precision == "bf16";
+  scope.bf16 = options.bf16();
   report.checks.push_back({options.target, CompareWithGolden(golden, report.computed, scope)});
   report.checks.push_back(std::move(shipped_check));
   report.checks.push_back(std::move(plain_check));

@@ -8,10 +8,8 @@ import os
 
 import support
 
-ROUTED = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
-          "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
-          "max_seq_len": 64, "moe_enabled": True, "moe_num_experts": 2, "moe_num_layers": 1,
-          "mod_loss_aware_weight": 0.1, "rules": "Q1"}
+# Rule Q1 tells the routers the step, without which the ponder settings do nothing.
+ROUTED = {**support.ROUTED_MODEL, "rules": "Q1"}
 EARLY = ("mod_warmup_steps=1", "mor_enable_step=1", "mor_rampup_steps=2", "moe_warmup_steps=2")
 
 

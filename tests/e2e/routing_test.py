@@ -4,10 +4,7 @@ import json
 
 import support
 
-MODEL = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
-         "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
-         "max_seq_len": 64, "moe_enabled": True, "moe_num_experts": 2, "moe_num_layers": 1,
-         "moe_router_jitter": 0.1, "mod_loss_aware_weight": 0.1}
+MODEL = {**support.ROUTED_MODEL, "moe_router_jitter": 0.1}
 STEPS = 12
 # Depth routing from step 4, recursion from step 6 with a ramp of 3, experts all along.
 CURRICULUM = ["mod_warmup_steps=4", "mor_enable_step=6", "mor_rampup_steps=3",

@@ -22,6 +22,13 @@ TINY_ENTRIES = ["train@2x32", "eval@2x32", "extend@1x16", "extend@1x1"]
 TINY_CACHE = 48
 
 
+# A model of all routings, as JSON configurations have it; small enough to train in a second.
+ROUTED_MODEL = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
+                "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
+                "max_seq_len": 64, "moe_enabled": True, "moe_num_experts": 2, "moe_num_layers": 1,
+                "mod_loss_aware_weight": 0.1}
+
+
 class Place:
     """Folders of this run; set by main()."""
     bin = ""

@@ -6,11 +6,8 @@
 #include <random>
 
 #include "mlir/Parser/Parser.h"
-#include "passes/autodiff/Derivatives.h"
-#include "passes/autodiff/Passes.h"
 #include "passes/lowering/Passes.h"
-#include "passes/routing/Passes.h"
-#include "tests/lowering/lowering_fixture.h"
+#include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
 namespace {
@@ -19,12 +16,11 @@ constexpr int kConfigurations = 200;
 // Both programs compute in float64.
 constexpr double kTolerance = 1e-9;
 
-class DenseDefinitionTest : public RoutingTest {
+class DenseDefinitionTest : public DifferentiatedRoutingTest {
  protected:
   DenseDefinitionTest() {
     DialectRegistry registry;
     registry.insert<HydraDialect, func::FuncDialect>();
-    registerDerivativeExternalModels(registry);
     context_.appendDialectRegistry(registry);
     context_.loadAllAvailableDialects();
   }
@@ -88,14 +84,6 @@ class DenseDefinitionTest : public RoutingTest {
     return inputs;
   }
 
-  NamedTensors run(func::FuncOp function, const NamedTensors& inputs) {
-    InterpretOptions options;
-    options.precision = Precision::float64;
-    auto results = interpretFunction(function, inputs, options);
-    EXPECT_TRUE(succeeded(results));
-    return succeeded(results) ? *results : NamedTensors();
-  }
-
   std::mt19937 generator_{20};
 };
 
@@ -108,7 +96,8 @@ TEST_F(DenseDefinitionTest, ValuesAndGradientsAgree) {
     auto expectedFunction = *dense->getOps<func::FuncOp>().begin();
     auto routedFunction = *routed->getOps<func::FuncOp>().begin();
     NamedTensors inputs = randomInputs(expectedFunction, n);
-    NamedTensors expected = run(expectedFunction, inputs), actual = run(routedFunction, inputs);
+    NamedTensors expected = interpretInDouble(expectedFunction, inputs),
+                 actual = interpretInDouble(routedFunction, inputs);
     ASSERT_GT(expected.size(), 10u);
     for (const auto& [name, want] : expected) {
       ASSERT_TRUE(actual.count(name)) << name;

@@ -4,11 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "mlir/Transforms/Passes.h"
-#include "passes/autodiff/Derivatives.h"
-#include "passes/autodiff/Passes.h"
-#include "passes/routing/Passes.h"
-#include "tests/lowering/lowering_fixture.h"
+#include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
 namespace {
@@ -54,21 +50,9 @@ std::vector<RoutedCase> routedCases() {
   };
 }
 
-class FiniteDifferencesTest : public RoutingTest, public testing::WithParamInterface<RoutedCase> {
+class FiniteDifferencesTest : public DifferentiatedRoutingTest,
+                              public testing::WithParamInterface<RoutedCase> {
  protected:
-  FiniteDifferencesTest() {
-    DialectRegistry registry;
-    registerDerivativeExternalModels(registry);
-    context_.appendDialectRegistry(registry);
-    static const bool registered = [] {
-      registerTransformsPasses();
-      registerHydraRoutingPasses();
-      registerHydraAutodiffPasses();
-      return true;
-    }();
-    (void)registered;
-  }
-
   OwningOpRef<ModuleOp> compile() {
     const RoutedCase& item = GetParam();
     std::string config =
@@ -141,14 +125,6 @@ class FiniteDifferencesTest : public RoutingTest, public testing::WithParamInter
     return values;
   }
 
-  NamedTensors interpret(func::FuncOp function, const NamedTensors& inputs) {
-    InterpretOptions options;
-    options.precision = Precision::float64;
-    auto results = interpretFunction(function, inputs, options);
-    EXPECT_TRUE(succeeded(results));
-    return succeeded(results) ? *results : NamedTensors();
-  }
-
   // Makes what `stop` holds still an input, with the values of this run.
   void freeze(func::FuncOp function, NamedTensors& inputs) {
     OpBuilder builder(&context_);
@@ -167,7 +143,7 @@ class FiniteDifferencesTest : public RoutingTest, public testing::WithParamInter
     };
     for (unsigned i = firstResult; i < types.size(); ++i)
       shown.setResultAttr(i, kBindingAttrName, binding(i - firstResult));
-    NamedTensors results = interpret(shown, inputs);
+    NamedTensors results = interpretInDouble(shown, inputs);
     shown.erase();
     for (auto [index, value] : llvm::enumerate(frozenValues(function))) {
       std::string key = "input/frozen." + std::to_string(index);
@@ -194,7 +170,7 @@ TEST_P(FiniteDifferencesTest, GradientsAgree) {
   ASSERT_TRUE(train && accumulate);
   NamedTensors inputs = inputsOf(accumulate);
   // Gradients and presence start at zero.
-  NamedTensors gradients = interpret(accumulate, inputs);
+  NamedTensors gradients = interpretInDouble(accumulate, inputs);
   freeze(train, inputs);
 
   int64_t checked = 0, nonzero = 0;
@@ -213,9 +189,9 @@ TEST_P(FiniteDifferencesTest, GradientsAgree) {
     for (int64_t e : elements) {
       double origin = value[e];
       value[e] = origin + kStep;
-      double above = interpret(train, inputs).at("output/loss.total")[0];
+      double above = interpretInDouble(train, inputs).at("output/loss.total")[0];
       value[e] = origin - kStep;
-      double below = interpret(train, inputs).at("output/loss.total")[0];
+      double below = interpretInDouble(train, inputs).at("output/loss.total")[0];
       value[e] = origin;
       double expected = (above - below) / (2 * kStep);
       double actual = found == gradients.end() ? 0 : found->second[e];

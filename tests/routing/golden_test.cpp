@@ -1,32 +1,16 @@
 // Routed models against golden files, by the interpreter: hidden states, logits, losses and every
 // routing decision of the lowered program, then every gradient of the differentiated one.
-#include "mlir/Transforms/Passes.h"
-#include "passes/autodiff/Derivatives.h"
-#include "passes/autodiff/Passes.h"
-#include "passes/routing/Passes.h"
 #include "runtime/diagnostics/golden_run.h"
 #include "runtime/diagnostics/verify_names.h"
 #include "tests/base/test_paths.h"
-#include "tests/lowering/lowering_fixture.h"
+#include "tests/routing/routing_fixture.h"
 
 namespace mlir::hydra {
 namespace {
 
-class RoutedGoldenTest : public RoutingTest, public testing::WithParamInterface<const char*> {
+class RoutedGoldenTest : public DifferentiatedRoutingTest,
+                         public testing::WithParamInterface<const char*> {
  protected:
-  RoutedGoldenTest() {
-    DialectRegistry registry;
-    registerDerivativeExternalModels(registry);
-    context_.appendDialectRegistry(registry);
-    static const bool registered = [] {
-      registerTransformsPasses();
-      registerHydraRoutingPasses();
-      registerHydraAutodiffPasses();
-      return true;
-    }();
-    (void)registered;
-  }
-
   void SetUp() override {
     auto golden = ::hydra::Golden::Open(::hydra::testing::SourceDir() + "/tests/golden/" +
                                         GetParam() + ".safetensors");
