@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
+#include "dialects/plan/PlanDialect.h"
 #include "gtest/gtest.h"
+#include "passes/fusion/FusionLedger.h"
 #include "tests/compiler/Comparison.h"
 
 namespace mlir::hydra::testing {
@@ -57,17 +60,59 @@ void ProgramRunner::run(CompilerHarness& compiler, const std::set<int64_t>& tile
     ASSERT_TRUE(device.ok()) << device.status();
     devices.push_back(*std::move(device));
   }
+  std::optional<CpuProgram> unfused;
+  std::string apart = directory + "/" + name_ + "_unfused.hydra";
+  if (comparesUnfused_) {
+    checkLaunches(compiler, statistics);
+    CompileOptions options;
+    options.fusion = "off";
+    if (!compiler.compile(path_, options, apart)) return;
+    absl::StatusOr<CpuProgram> device = CpuProgram::open(apart, 1, /*validate=*/true);
+    ASSERT_TRUE(device.ok()) << device.status();
+    unfused = *std::move(device);
+  }
   std::set<int64_t> counts = {0};
   if (program_.maximumRows > 0) counts = rowCounts(tiles, program_.maximumRows);
   for (int64_t count : counts) {
     SCOPED_TRACE("row count " + std::to_string(count));
-    runOnce(compiler, devices, count, statistics);
+    runOnce(compiler, devices, unfused ? &*unfused : nullptr, count, statistics);
   }
-  if (!::testing::Test::HasFailure()) std::remove(artifact.c_str());
+  if (::testing::Test::HasFailure()) return;
+  std::remove(artifact.c_str());
+  std::remove(apart.c_str());
+}
+
+void ProgramRunner::checkLaunches(CompilerHarness& compiler, ProgramStatistics& statistics) {
+  CompileOptions options;
+  OwningOpRef<ModuleOp> fused = compiler.lower(path_, Stage::plan, options);
+  options.fusion = "off";
+  OwningOpRef<ModuleOp> apart = compiler.lower(path_, Stage::plan, options);
+  ASSERT_TRUE(fused && apart);
+  auto launchesOf = [](ModuleOp plan) {
+    int64_t launches = 0;
+    plan.walk([&](plan::LaunchOp) { ++launches; });
+    return launches;
+  };
+  int64_t saved = 0;
+  auto ledger = (*fused)->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
+  ASSERT_TRUE(ledger);
+  for (auto decision : ledger.getAs<ArrayAttr>("decisions").getAsRange<DictionaryAttr>()) {
+    auto number = [](DictionaryAttr from, StringRef name) {
+      return from.getAs<IntegerAttr>(name).getInt();
+    };
+    if (decision.getAs<BoolAttr>("accepted").getValue())
+      saved += number(decision, "instances") *
+               (number(decision.getAs<DictionaryAttr>("before"), "launches") -
+                number(decision.getAs<DictionaryAttr>("after"), "launches"));
+  }
+  int64_t before = launchesOf(*apart), after = launchesOf(*fused);
+  EXPECT_EQ(before - after, saved) << before << " launches apart, " << after << " fused";
+  statistics.launchesApart += before;
+  statistics.launches += after;
 }
 
 void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices,
-                            int64_t count, ProgramStatistics& statistics) {
+                            CpuProgram* unfused, int64_t count, ProgramStatistics& statistics) {
   NamedTensors inputs = drawInputs(count);
   NamedTensors expected = compiler.interpret(function_, inputs, Precision::float32);
   absl::StatusOr<NamedTensors> actual = devices[0].run("program", 0, 0, inputs);
@@ -82,6 +127,11 @@ void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& 
   ++statistics.runs;
   EXPECT_EQ(expected.size(), actual->size());
   compare(compiler, inputs, expected, *actual, statistics);
+  if (!unfused) return;
+  absl::StatusOr<NamedTensors> apart = unfused->run("program", 0, 0, inputs);
+  ASSERT_TRUE(apart.ok()) << apart.status();
+  SCOPED_TRACE("fused against --fusion=off");
+  compare(compiler, inputs, *actual, *apart, statistics);
 }
 
 void ProgramRunner::compare(CompilerHarness& compiler, const NamedTensors& inputs,
