@@ -2,11 +2,12 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
+#include "runtime/app/phase_in_use.h"
 #include "runtime/data/dataset.h"
 #include "runtime/train/evaluate.h"
 #include "runtime/train/executor_engine.h"
-#include "runtime/train/routing_curriculum.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -20,6 +21,7 @@ struct EvalFlags {
   std::string split = "validation";
   std::string weights;
   int64_t batches = 0;
+  std::optional<int64_t> at_step;
 };
 
 absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
@@ -44,19 +46,21 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
         "--seed has no effect: it is for initial values, and these weights are trained; drop it");
   }
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, request.settings.Integer("seed")));
+  HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
+                         app::PhaseInUse(model, "eval", flags.at_step));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(
                              model.executor(), {.batch = batch, .seq = seq, .training = false}));
-  if (model.checkpoint && model.checkpoint->run().step > 0 && engine->facts().phases.routes()) {
-    const train::RunRecord& run = model.checkpoint->run();
-    HYDRA_ASSIGN_OR_RETURN(const train::Phase phase, train::UsePhaseOfRun(run, *engine));
-    PrintNote(absl::StrCat("routing as in step ", run.step, ": ", phase.variant));
+  HYDRA_RETURN_IF_ERROR(engine->UseVariant(phase.variant));
+  for (const auto& [name, value] : phase.controls) {
+    if (const auto control = engine->FindControl(name)) engine->SetControl(*control, value);
   }
   HYDRA_ASSIGN_OR_RETURN(const train::Evaluation result,
                          train::EvaluateTokens(*engine, *tokens, flags.batches));
   if (json) {
     PrintJson({{"split", flags.split},
                {"device", model.device().description()},
+               {"variant", phase.variant},
                {"loss", result.loss},
                {"bits_per_token", result.loss / std::log(2.0)},
                {"perplexity", std::exp(result.loss)},
@@ -81,6 +85,7 @@ void AddEval(CommandLine& line) {
   command.RequiredText("--data", flags->data, "data directory");
   command.Text("--split", flags->split, "which tokens", {"validation", "train"});
   command.Integer("--batches", flags->batches, {.least = 0}, "batches to evaluate; 0: all");
+  DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
   for (const char* key : {"batch", "seq", "seed"}) flags->model.DeclareSetting(command, key);
   command.Run([flags](bool json) { return Eval(*flags, json); });
