@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
-#include "runtime/app/compile_settings.h"
+#include "runtime/app/artifact_facts.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"

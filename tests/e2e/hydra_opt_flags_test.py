@@ -237,6 +237,13 @@ class FlagsTest(support.EndToEndTest):
                 self.assertIsNotNone(row, f"{flag} has no row in this test")
                 row()
 
+    def test_every_flag_is_in_the_manual(self):
+        with open(self.source("docs", "tools", "hydra-opt.md"), encoding="utf-8") as file:
+            page = file.read()
+        flags = names(self.opt("--help").out)
+        self.assertEqual([flag for flag in sorted(flags)
+                          if not re.search(rf"[`\s]{flag}\b", page)], [])
+
     def test_help_is_one_screen(self):
         text = self.opt("--help").out
         self.assertLessEqual(len(text.splitlines()), 50)

@@ -4,28 +4,14 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "runtime/app/compile_settings.h"
+#include "runtime/app/artifact_facts.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
-#include "runtime/base/command_walk.h"
 #include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
 namespace {
-
-struct Counts {
-  int64_t commands = 0, kernels = 0, matmuls = 0, collectives = 0;
-};
-
-void Count(const hal::CommandSequence& commands, Counts& counts) {
-  hal::ForEachCommand(commands, [&](const hal::Command& command) {
-    ++counts.commands;
-    if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
-    if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
-    if (std::holds_alternative<hal::CollectiveCommand>(command.body)) ++counts.collectives;
-  });
-}
 
 std::string Shape(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
@@ -47,8 +33,7 @@ std::string EntriesText(const artifact::ArtifactInfo& info, Json& json) {
       {"entry", "variant", "commands", "kernels", "matmuls", "collectives", "arena", "GFLOP"},
       "llrrrrrr");
   for (const artifact::EntryInfo& entry : info.entries) {
-    Counts counts;
-    Count(entry.body, counts);
+    const app::CommandCounts counts = app::CountCommands(entry);
     const std::string label = absl::StrCat(entry.name, "@", entry.batch, "x", entry.seq);
     table.Add({label, entry.variant, absl::StrCat(counts.commands), absl::StrCat(counts.kernels),
                absl::StrCat(counts.matmuls), absl::StrCat(counts.collectives),
