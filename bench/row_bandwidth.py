@@ -3,7 +3,7 @@
 
     bench/row_bandwidth.py [--bin build-bench/bin] [--rows 16384] [--rounds 9] [--json]
 
-Prints, of each kernel, the fastest time, that of the loop (bench/access_pattern.cc) and their ratio: the share of the
+Prints, of each kernel, the fastest time, that of the loop (row_bandwidth/access_pattern.cc) and their ratio: the share of the
 loop's bandwidth that the kernel reaches. The bar is 0.8. One thread, both in turn in the same run.
 """
 
