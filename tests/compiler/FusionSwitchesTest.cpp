@@ -168,6 +168,7 @@ TEST(Ledger, KnowsEveryKernelOfALargeModel) {
   CompilerHarness compiler;
   CompileOptions options;
   options.entries = {*parseEntryRequest("train@1x512")};
+  options.routing = "fixed";
   options.architectures = {"x86-64-v4"};
   OwningOpRef<ModuleOp> plan =
       compiler.lower(sourceFile("models/hydra-100m.mlir"), Stage::plan, options);
