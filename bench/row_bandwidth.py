@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Fused row kernels on tensors beyond every cache, beside a hand-written loop that reads and writes as many tensors.
 
-    bench/row_bandwidth.py [--bin build-bench/bin] [--rows 16384] [--rounds 9] [--json]
+    bench/row_bandwidth.py [--bin build-bench/bin] [--rows 65536] [--rounds 9] [--json]
 
 Prints, of each kernel, the fastest time, that of the loop (row_bandwidth/access_pattern.cc) and their ratio: the share of the
 loop's bandwidth that the kernel reaches. The bar is 0.8. One thread, both in turn in the same run.
@@ -57,7 +57,7 @@ def run(*command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build-bench/bin"))
-    parser.add_argument("--rows", type=int, default=16384)
+    parser.add_argument("--rows", type=int, default=65536)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

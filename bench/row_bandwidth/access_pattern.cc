@@ -4,7 +4,7 @@
 //   access_pattern READS IN_PLACE WRITES ROWS COLUMNS ROUNDS
 //
 // READS tensors are read, IN_PLACE of them written where they stand, WRITES other ones written. All
-// are float32 [ROWS, COLUMNS].
+// are float32 [ROWS, COLUMNS], COLUMNS a multiple of 16.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -15,19 +15,33 @@
 
 namespace {
 
-using Tensor = std::unique_ptr<float[]>;
+struct Freed {
+  void operator()(float* memory) const { std::free(memory); }
+};
+using Tensor = std::unique_ptr<float[], Freed>;
 
-// One loop for a number of reads and writes, so that the compiler vectorises it.
+// 16 floats, as the generated code has them.
+using Lanes = float __attribute__((vector_size(64)));
+constexpr std::ptrdiff_t kLanes = 16;
+
+float sink;  // so that a pass without writes has a result
+
+// One loop for a number of reads and writes. Tensors that are written where they stand are the only
+// ones that share memory.
 template <int kReads, int kWrites>
 void Pass(const float* const* in, float* const* out, std::ptrdiff_t rows, std::ptrdiff_t columns) {
-  for (std::ptrdiff_t row = 0; row < rows; ++row) {
-#pragma GCC ivdep
-    for (std::ptrdiff_t j = row * columns; j < (row + 1) * columns; ++j) {
-      float sum = 0;
-      for (int i = 0; i < kReads; ++i) sum += in[i][j];
-      for (int i = 0; i < kWrites; ++i) out[i][j] = sum;
-    }
+  const float* from[kReads];
+  float* to[kWrites + 1];
+  std::copy_n(in, kReads, from);
+  std::copy_n(out, kWrites, to);
+  Lanes total = {};
+  for (std::ptrdiff_t j = 0; j + kLanes <= rows * columns; j += kLanes) {
+    Lanes sum = {};
+    for (int i = 0; i < kReads; ++i) sum += *reinterpret_cast<const Lanes*>(from[i] + j);
+    for (int i = 0; i < kWrites; ++i) *reinterpret_cast<Lanes*>(to[i] + j) = sum;
+    if (kWrites == 0) total += sum;
   }
+  if (kWrites == 0) sink = sink + total[0];
 }
 
 using PassFunction = void (*)(const float* const*, float* const*, std::ptrdiff_t, std::ptrdiff_t);
@@ -42,7 +56,9 @@ PassFunction Choose(int reads, int writes) {
 }
 
 Tensor Make(std::ptrdiff_t elements) {
-  Tensor tensor(new float[elements]);
+  constexpr std::size_t kAlignment = 64;
+  Tensor tensor(static_cast<float*>(
+      std::aligned_alloc(kAlignment, static_cast<std::size_t>(elements) * sizeof(float))));
   for (std::ptrdiff_t i = 0; i < elements; ++i) tensor[i] = static_cast<float>(i % 7) - 3;
   return tensor;
 }
@@ -57,8 +73,8 @@ int main(int argc, char** argv) {
   const int reads = std::atoi(argv[1]), in_place = std::atoi(argv[2]), writes = std::atoi(argv[3]);
   const std::ptrdiff_t rows = std::atol(argv[4]), columns = std::atol(argv[5]);
   const PassFunction pass = Choose(reads, in_place + writes);
-  if (pass == nullptr || in_place > reads || rows < 1 || columns < 1) {
-    std::fprintf(stderr, "expected 1 to 5 reads and up to 4 writes\n");
+  if (pass == nullptr || in_place > reads || rows < 1 || columns % kLanes != 0) {
+    std::fprintf(stderr, "expected 1 to 5 reads, up to 4 writes and rows of whole vectors\n");
     return 2;
   }
   std::vector<Tensor> tensors;
