@@ -31,6 +31,24 @@ std::set<int64_t> rowCounts(const std::set<int64_t>& tiles, int64_t maximum) {
 
 bool isGradient(const std::string& key) { return key.rfind("output/gradient.", 0) == 0; }
 
+// What kernels do, as planned.
+struct Moves {
+  int64_t launches = 0, bytes = 0;
+};
+Moves movesOf(ModuleOp plan) {
+  Moves moves;
+  SymbolTable symbols(plan);
+  plan.walk([&](plan::LaunchOp launch) {
+    ++moves.launches;
+    // All stages together move that much.
+    if (launch.getStage() == 0)
+      moves.bytes += symbols.lookup(launch.getKernel())
+                         ->getAttrOfType<IntegerAttr>(kKernelBytesAttrName)
+                         .getInt();
+  });
+  return moves;
+}
+
 }  // namespace
 
 double uniform(std::mt19937_64& generator) {
@@ -88,27 +106,29 @@ void ProgramRunner::checkLaunches(CompilerHarness& compiler, ProgramStatistics& 
   options.fusion = "off";
   OwningOpRef<ModuleOp> apart = compiler.lower(path_, Stage::plan, options);
   ASSERT_TRUE(fused && apart);
-  auto launchesOf = [](ModuleOp plan) {
-    int64_t launches = 0;
-    plan.walk([&](plan::LaunchOp) { ++launches; });
-    return launches;
-  };
-  int64_t saved = 0;
+  Moves before = movesOf(*apart), after = movesOf(*fused), saved;
   auto ledger = (*fused)->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
   ASSERT_TRUE(ledger);
   for (auto decision : ledger.getAs<ArrayAttr>("decisions").getAsRange<DictionaryAttr>()) {
-    auto number = [](DictionaryAttr from, StringRef name) {
-      return from.getAs<IntegerAttr>(name).getInt();
+    if (!decision.getAs<BoolAttr>("accepted").getValue()) continue;
+    auto fall = [&](StringRef what) {
+      auto of = [&](StringRef side) {
+        return decision.getAs<DictionaryAttr>(side).getAs<IntegerAttr>(what).getInt();
+      };
+      // What a product reads of its accumulator no kernel reads.
+      bool inProduct = what == "bytes" && decision.getAs<StringAttr>("kind") == "accumulate";
+      return decision.getAs<IntegerAttr>("instances").getInt() *
+             (of("before") - (inProduct ? 0 : of("after")));
     };
-    if (decision.getAs<BoolAttr>("accepted").getValue())
-      saved += number(decision, "instances") *
-               (number(decision.getAs<DictionaryAttr>("before"), "launches") -
-                number(decision.getAs<DictionaryAttr>("after"), "launches"));
+    saved.launches += fall("launches");
+    saved.bytes += fall("bytes");
   }
-  int64_t before = launchesOf(*apart), after = launchesOf(*fused);
-  EXPECT_EQ(before - after, saved) << before << " launches apart, " << after << " fused";
-  statistics.launchesApart += before;
-  statistics.launches += after;
+  EXPECT_EQ(before.launches - after.launches, saved.launches)
+      << before.launches << " launches apart, " << after.launches << " fused";
+  EXPECT_EQ(before.bytes - after.bytes, saved.bytes)
+      << before.bytes << " bytes of kernels apart, " << after.bytes << " fused";
+  statistics.launchesApart += before.launches;
+  statistics.launches += after.launches;
 }
 
 void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices,
