@@ -1,35 +1,19 @@
 #include "runtime/train/metrics_observer.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/strip.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
 #include "runtime/metrics/timestamp.h"
+#include "runtime/train/routing_record.h"
 
 namespace hydra::train {
 namespace {
 
 // How long one attempt waits for another program that holds the database: the journal waits, too.
 constexpr int kBusyMilliseconds = 250;
-
-// Fields route.WHAT.tokens of the step record (docs/contracts.md, "Phases"). Those of other
-// variants are zeros.
-std::vector<std::pair<std::string, std::vector<int64_t>>> RoutingOf(const StepReport& report) {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> routing;
-  for (const StepField& field : report.fields) {
-    absl::string_view what = field.name;
-    if (!absl::ConsumePrefix(&what, "route.") || !absl::ConsumeSuffix(&what, ".tokens")) continue;
-    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
-    if (std::all_of(values.begin(), values.end(), [](double value) { return value == 0; }))
-      continue;
-    routing.emplace_back(what, std::vector<int64_t>(values.begin(), values.end()));
-  }
-  return routing;
-}
 
 }  // namespace
 
