@@ -50,6 +50,11 @@ Json ToJson(const StepRow& row) {
                {"tokens", row.tokens}};
   Json routing = Tokens(row.routing);
   if (!routing.empty()) step["routing"] = std::move(routing);
+  for (const auto& [field, values] : row.record) {
+    Json numbers = Json::array();
+    for (const double value : values) numbers.push_back(Number(value));
+    step["record"][field] = values.size() == 1 ? std::move(numbers[0]) : std::move(numbers);
+  }
   return step;
 }
 

@@ -32,6 +32,8 @@ struct StepRow {
   std::string time = {};                               // UTC, when the step ended
   std::vector<std::pair<std::string, double>> losses;  // "total", "ce", ...; means of micro-batches
   RoutingRows routing = {};                            // of all micro-batches
+  // Everything else in the step's record, under the names it has there: "clip_limit" {50}.
+  std::vector<std::pair<std::string, std::vector<double>>> record = {};
   double lr = 0;
   double grad_norm = 0;           // after clipping
   double grad_norm_pre_clip = 0;  // as measured

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
 #include "runtime/metrics/timestamp.h"
@@ -14,6 +15,20 @@ namespace {
 
 // How long one attempt waits for another program that holds the database: the journal waits, too.
 constexpr int kBusyMilliseconds = 250;
+
+// What the row has no other place for: not the loss terms, the norm, the rate and the routing.
+std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport& report) {
+  std::vector<std::pair<std::string, std::vector<double>>> rest;
+  for (const StepField& field : report.fields) {
+    const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
+    if (term || absl::StartsWith(field.name, "route.") || field.name == "grad_norm" ||
+        field.name == "lr")
+      continue;
+    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
+    rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
+  }
+  return rest;
+}
 
 }  // namespace
 
@@ -54,6 +69,7 @@ void MetricsObserver::OnStep(const StepReport& report) {
                        .time = metrics::UtcTimestamp(),
                        .losses = report.losses,
                        .routing = RoutingOf(report),
+                       .record = RestOf(report),
                        .lr = report.lr,
                        .grad_norm = report.grad_norm * report.clip_scale,
                        .grad_norm_pre_clip = report.grad_norm,
