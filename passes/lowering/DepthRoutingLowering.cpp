@@ -189,7 +189,7 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
   if (first) {
     depth.means.push_back(emit.mean(probability));
     depth.variances.push_back(emit.variance(probability));
-    if (place.lastPass)
+    if (place.lastPass && request.curriculum)
       recordScores(depth, place);
   }
   // With weight 0 there is no loss at all, so that the router has no gradient rather than a zero
