@@ -273,8 +273,18 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
 Verdict FusionPolicy::judgeAccumulate(FusionOp alone, BinaryOp add, Operation *product) {
   constexpr StringLiteral code = "ACCUMULATE";
   Verdict verdict;
+  auto bytesOf = [](Value tensor) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  };
+  int64_t sum = bytesOf(add);
   verdict.before = *estimate(alone).cost;
-  verdict.after = costOfAccumulator(cast<RankedTensorType>(add.getType()), facts);
+  verdict.after = costOfTraffic(sum, sum, facts);
+  // Without an accumulator all rows of the result are written, with one those that there are.
+  if (auto scatter = dyn_cast<ScatterRowsOp>(product)) {
+    verdict.before = *verdict.before + costOfTraffic(sum, sum, facts);
+    verdict.after = costOfTraffic(2 * std::min(bytesOf(scatter.getX()), sum), sum, facts);
+  }
   if (!isDisabled(code, {product, add}, verdict))
     compare(code, verdict);
   return verdict;

@@ -183,10 +183,10 @@ RegionCost mlir::hydra::costOf(ProgramOp program, plan::RowScheduleAttr schedule
   return CostReader(program, schedule, facts).read();
 }
 
-RegionCost mlir::hydra::costOfAccumulator(RankedTensorType type, const CpuFacts &facts) {
+RegionCost mlir::hydra::costOfTraffic(int64_t bytes, int64_t tensorBytes, const CpuFacts &facts) {
   RegionCost cost;
-  cost.bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  cost.picoseconds = trafficTime(cost.bytes, cost.bytes, facts) / cpuMatmulLibrary().workers;
+  cost.bytes = bytes;
+  cost.picoseconds = trafficTime(bytes, tensorBytes, facts) / cpuMatmulLibrary().workers;
   return cost;
 }
 

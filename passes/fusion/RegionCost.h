@@ -26,8 +26,8 @@ struct RegionCost {
 
 RegionCost costOf(rows::ProgramOp program, plan::RowScheduleAttr schedule, const CpuFacts &facts);
 
-// What a product reads more that adds to a tensor of this type: no launch, the tensor once.
-RegionCost costOfAccumulator(RankedTensorType type, const CpuFacts &facts);
+// What moving `bytes` of a tensor inside of another command costs: no launch.
+RegionCost costOfTraffic(int64_t bytes, int64_t tensorBytes, const CpuFacts &facts);
 
 // The cost of a region of primitives as one row program, or why it is none. The region is not
 // changed.

@@ -115,8 +115,9 @@ void ProgramRunner::checkLaunches(CompilerHarness& compiler, ProgramStatistics& 
       auto of = [&](StringRef side) {
         return decision.getAs<DictionaryAttr>(side).getAs<IntegerAttr>(what).getInt();
       };
-      // What a product reads of its accumulator no kernel reads.
-      bool inProduct = what == "bytes" && decision.getAs<StringAttr>("kind") == "accumulate";
+      // What a matmul reads of its accumulator no kernel reads.
+      auto first = cast<DictionaryAttr>(decision.getAs<ArrayAttr>("ops")[0]);
+      bool inProduct = what == "bytes" && first.getAs<StringAttr>("op") == "matmul";
       return decision.getAs<IntegerAttr>("instances").getInt() *
              (of("before") - (inProduct ? 0 : of("after")));
     };
