@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "runtime/app/model.h"
+#include "runtime/data/tokenizer.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
 #include "runtime/io/output_guard.h"
+#include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/executor_engine.h"
 #include "tools/hydra-run/commands.h"
@@ -24,6 +28,7 @@ struct CheckpointFlags {
   std::string model;
   std::string weights;
   std::string output;
+  std::string tokenizer;
   bool force = false;
 };
 
@@ -57,8 +62,32 @@ absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
   return 0;
 }
 
-absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kCheckpointKind, flags.force));
+// What lies in a directory of weights besides them; "" if it is no directory or has no such file.
+std::string Beside(const std::string& weights, const std::string& name) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(weights, ignored)) return "";
+  std::string path = (std::filesystem::path(weights) / name).string();
+  return PathExists(path) ? path : "";
+}
+
+// Model and tokenizer of a directory as other programs leave it, where none is named.
+absl::StatusOr<CheckpointFlags> Complete(CheckpointFlags flags) {
+  if (flags.model.empty()) flags.model = Beside(flags.weights, "config.json");
+  if (flags.model.empty()) {
+    return UsageError(
+        absl::StrCat("expected --model MODEL, or a directory with a config.json as "
+                     "weights, found neither: ",
+                     flags.weights));
+  }
+  for (const char* name : {data::kTokenizerJson, data::kTokenizerModel}) {
+    if (flags.tokenizer.empty()) flags.tokenizer = Beside(flags.weights, name);
+  }
+  return flags;
+}
+
+absl::StatusOr<int> Import(const CheckpointFlags& given, bool json) {
+  HYDRA_RETURN_IF_ERROR(CheckOutput(given.output, kCheckpointKind, given.force));
+  HYDRA_ASSIGN_OR_RETURN(const CheckpointFlags flags, Complete(given));
   app::ModelRequest request;
   request.command = "checkpoint import";
   request.notices = ConsoleNotices();
@@ -72,7 +101,13 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
   record.run_id = absl::StrCat("imported-", engine->facts().model);
   record.facts = engine->facts();
   record.settings = request.settings.RunValues();
-  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, app::AttachmentsOf(model));
+  HYDRA_ASSIGN_OR_RETURN(train::CheckpointAttachments attachments, app::AttachmentsOf(model));
+  if (!flags.tokenizer.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<data::Tokenizer> tokenizer,
+                           data::MakeTokenizer(flags.tokenizer));
+    record.tokenizer = std::string(tokenizer->name());
+    attachments.tokenizer = std::string(tokenizer->contents());
+  }
   HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(flags.output)));
   HYDRA_RETURN_IF_ERROR(
       train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));
@@ -97,8 +132,13 @@ void AddCheckpoint(CommandLine& line) {
   out.Run([exported](bool json) { return Export(*exported, json); });
   Command in = command.Subcommand("import", "A checkpoint from safetensors");
   auto imported = std::make_shared<CheckpointFlags>();
-  in.Positional("file", imported->weights, "safetensors file under state-dict names");
-  in.RequiredText("--model", imported->model, "model spec or artifact");
+  in.Positional("file", imported->weights,
+                "weights under state-dict names: a safetensors file, the index of several, or a "
+                "directory with either");
+  in.Text("--model", imported->model,
+          "model spec or artifact; default: the directory's config.json");
+  in.Text("--tokenizer", imported->tokenizer,
+          "byte, or a file that the checkpoint takes along; default: the directory's, if any");
   in.RequiredText("-o,--output", imported->output, "checkpoint directory to write");
   in.Flag("--force", imported->force, "replace a checkpoint; never a directory with other files");
   in.Run([imported](bool json) { return Import(*imported, json); });

@@ -22,12 +22,29 @@ struct EvalFlags {
   int64_t batches = 0;
 };
 
+// Losses of a model on the ids of another tokenizer mean nothing.
+absl::Status CheckTokenizer(const data::Dataset& dataset, const std::string& path,
+                            const train::Checkpoint& checkpoint) {
+  const std::string& name = checkpoint.run().tokenizer;
+  if (name.empty()) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const std::string contents, checkpoint.TokenizerContents());
+  if (dataset.tokenizer() == name && dataset.tokenizer_contents() == contents) {
+    return absl::OkStatus();
+  }
+  return InputError(absl::StrCat(
+      path, ": expected ids of the tokenizer that ", checkpoint.path(), " was trained with (", name,
+      "), found those of ", dataset.tokenizer() == name ? "another " : "", dataset.tokenizer(),
+      "; make the data again with --tokenizer ",
+      contents.empty() ? name : absl::StrCat(checkpoint.path(), "/", name)));
+}
+
 absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   const int64_t batch = request.settings.Integer("batch"), seq = request.settings.Integer("seq");
   request.entries = {EntryRequest::Of("eval", batch, seq)};
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
-  const data::TokenFile* tokens = flags.split == "train" ? &dataset.train() : dataset.validation();
+  const data::TokenShards* tokens =
+      flags.split == "train" ? &dataset.train() : dataset.validation();
   if (tokens == nullptr) {
     return InputError(absl::StrCat(flags.data,
                                    ": expected held-out tokens, found none; use --split train, or "
@@ -38,6 +55,9 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
     return InputError(absl::StrCat(tokens->path(), ": expected ids of a vocabulary of at most ",
                                    model.artifact->info().vocab_size, ", the model's, found ",
                                    tokens->vocab_size(), "; use data of the model's tokenizer"));
+  }
+  if (model.checkpoint) {
+    HYDRA_RETURN_IF_ERROR(CheckTokenizer(dataset, flags.data, *model.checkpoint));
   }
   if (request.settings.given("seed") && (!flags.weights.empty() || model.checkpoint)) {
     return UsageError(
