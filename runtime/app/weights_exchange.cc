@@ -21,9 +21,7 @@ namespace {
 
 constexpr uint64_t kPiece = 1 << 20;
 
-const DirectoryKind kCheckpointKind{"a checkpoint", train::IsCheckpointFile};
-const FileKind kSafetensorsKind{
-    "a safetensors file", [](const std::string& path) { return SafetensorsFile::Open(path).ok(); }};
+bool IsSafetensorsFile(const std::string& path) { return SafetensorsFile::Open(path).ok(); }
 
 // What lies in a directory of weights besides them; "" if it is no directory or has no such file.
 std::string Beside(const std::string& weights, const std::string& name) {
@@ -52,7 +50,8 @@ absl::StatusOr<ImportRequest> Complete(ImportRequest request) {
 
 // The file inside the checkpoint already has the state-dict names; it was checked by Open.
 absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(request.output, kSafetensorsKind, request.force));
+  HYDRA_RETURN_IF_ERROR(CheckOutput(
+      request.output, hydra::FileKind{"a safetensors file", IsSafetensorsFile}, request.force));
   HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
                          OpenCheckpointWithWarnings(request.checkpoint, request.notices));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
@@ -70,7 +69,8 @@ absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
 }
 
 absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& given) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(given.output, kCheckpointKind, given.force));
+  HYDRA_RETURN_IF_ERROR(CheckOutput(
+      given.output, DirectoryKind{"a checkpoint", train::IsCheckpointFile}, given.force));
   HYDRA_ASSIGN_OR_RETURN(const ImportRequest request, Complete(given));
   ModelRequest model_request;
   model_request.command = "checkpoint import";

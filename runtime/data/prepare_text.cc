@@ -18,10 +18,10 @@
 namespace hydra::data {
 namespace {
 
-const DirectoryKind kDataKind{"a data directory", [](absl::string_view name) {
-                                return name == kDataDescription || name == kTokenizerJson ||
-                                       name == kTokenizerModel || IsShardName(name);
-                              }};
+bool IsDataFile(absl::string_view name) {
+  return name == kDataDescription || name == kTokenizerJson || name == kTokenizerModel ||
+         IsShardName(name);
+}
 
 // Tokenizes one source after the other into shards.
 class Preparation {
@@ -122,15 +122,15 @@ absl::Status CheckOptions(const TextOptions& options) {
   }
   if (options.shard_tokens == 0) return UsageError("--shard-tokens must be at least 1, found 0");
   if (options.files.empty()) return UsageError("expected at least one text file");
-  return CheckOutput(options.out, kDataKind, options.force);
+  return CheckOutput(options.out, DirectoryKind{"a data directory", IsDataFile}, options.force);
 }
 
 }  // namespace
 
 absl::StatusOr<TextSummary> PrepareText(const TextOptions& options) {
-  HYDRA_RETURN_IF_ERROR(CheckOptions(options));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
                          MakeTokenizer(options.tokenizer));
+  HYDRA_RETURN_IF_ERROR(CheckOptions(options));
   HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(options.out)));
   HYDRA_ASSIGN_OR_RETURN(AtomicDirectory directory, AtomicDirectory::Create(options.out));
   ShardWriter shards(directory, tokenizer->vocab_size(), options.shard_tokens);

@@ -77,10 +77,10 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MakeTokenizer(absl::string_view name)
   if (name == kByteTokenizer) return std::make_unique<ByteTokenizer>();
   const std::string path(name);
   if (!PathExists(path) && !absl::StrContains(path, '/') && !absl::StrContains(path, '.')) {
-    return UsageError(absl::StrCat("unknown tokenizer '", name, "'",
-                                   DidYouMean(name, {kByteTokenizer}),
-                                   "; expected byte, or the path of a tokenizer.json or of a "
-                                   "SentencePiece model"));
+    return UsageError(
+        absl::StrCat("--tokenizer: expected byte, or the path of a tokenizer.json or of a "
+                     "SentencePiece model, found '",
+                     name, "'", DidYouMean(name, {kByteTokenizer})));
   }
   HYDRA_ASSIGN_OR_RETURN(std::string contents, ReadWholeFile(path, kLargestFile));
   const absl::string_view kind = KindOfContents(contents);

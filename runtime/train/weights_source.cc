@@ -59,7 +59,7 @@ std::string Shape(const std::vector<int64_t>& shape) {
 
 absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
   for (const absl::string_view name : {kIndex, kSingle}) {
-    const std::string path = (fs::path(directory) / std::string(name)).string();
+    std::string path = (fs::path(directory) / std::string(name)).string();
     if (PathExists(path)) return path;
   }
   return InputError(absl::StrCat(directory, ": expected a directory with ", kSingle, " or ", kIndex,

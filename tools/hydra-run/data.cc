@@ -48,11 +48,10 @@ absl::StatusOr<int> PrepareText(const TextFlags& flags, bool json) {
   return 0;
 }
 
-const FileKind kTokenizerKind{"a tokenizer.json", [](const std::string& path) {
-                                const auto tokenizer = data::MakeTokenizer(path);
-                                return tokenizer.ok() &&
-                                       (*tokenizer)->name() == data::kTokenizerJson;
-                              }};
+bool IsTokenizerJson(const std::string& path) {
+  const auto tokenizer = data::MakeTokenizer(path);
+  return tokenizer.ok() && (*tokenizer)->name() == data::kTokenizerJson;
+}
 
 absl::StatusOr<int> TrainTokenizer(const TokenizerFlags& flags, bool json) {
   const int64_t words = flags.vocab_size - static_cast<int64_t>(flags.special.size());
@@ -61,7 +60,8 @@ absl::StatusOr<int> TrainTokenizer(const TokenizerFlags& flags, bool json) {
                                    flags.special.size(), " for --special, found ",
                                    flags.vocab_size));
   }
-  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kTokenizerKind, flags.force));
+  HYDRA_RETURN_IF_ERROR(
+      CheckOutput(flags.output, FileKind{"a tokenizer.json", IsTokenizerJson}, flags.force));
   data::WordCounter counter;
   for (const std::string& path : flags.files) {
     HYDRA_ASSIGN_OR_RETURN(data::TextSource source, data::TextSource::Open(path));

@@ -49,7 +49,8 @@ AddedTokenFinder::Found AddedTokenFinder::Next(absl::string_view text, size_t fr
     if (!complete && text.size() - at < reach_) return {.begin = at};
     Found found{.begin = at};
     const absl::string_view rest = text.substr(at);
-    if ((found.bytes = plain_.Match(rest, rest.size(), found.id)) > 0) return found;
+    found.bytes = plain_.Match(rest, rest.size(), found.id);
+    if (found.bytes > 0) return found;
     if (!normalized_.begins[first]) continue;
     // Plain ones go first, wherever they begin.
     int32_t ignored = 0;
@@ -58,7 +59,8 @@ AddedTokenFinder::Found AddedTokenFinder::Next(absl::string_view text, size_t fr
            plain_.Match(rest.substr(limit), rest.size(), ignored) == 0) {
       ++limit;
     }
-    if ((found.bytes = normalized_.Match(rest, limit, found.id)) > 0) return found;
+    found.bytes = normalized_.Match(rest, limit, found.id);
+    if (found.bytes > 0) return found;
   }
   return {.begin = text.size()};
 }

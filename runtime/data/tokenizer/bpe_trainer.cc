@@ -132,11 +132,11 @@ class Trainer {
   }
 
   // Two pairs can make the same bytes: they are one token.
-  int32_t MergedToken(std::string bytes) {
+  int32_t MergedToken(const std::string& bytes) {
     const auto known = by_bytes_.find(bytes);
     if (known != by_bytes_.end()) return known->second;
     const int32_t id = AddToken(bytes);
-    by_bytes_.emplace(std::move(bytes), id);
+    by_bytes_.emplace(bytes, id);
     return id;
   }
 

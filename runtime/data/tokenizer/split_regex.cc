@@ -11,9 +11,6 @@
 
 namespace hydra::data {
 
-const char kGpt2Pattern[] =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 namespace {
 
 // Unicode's White_Space, which is what \s means to Oniguruma; PCRE2 would add U+180E.

@@ -15,7 +15,8 @@
 namespace hydra::data {
 
 // GPT-2's pattern.
-extern const char kGpt2Pattern[];
+inline constexpr char kGpt2Pattern[] =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 // A compiled pattern. Immutable; thread-safe; cheap to copy.
 class SplitRegex {
