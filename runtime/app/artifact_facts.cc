@@ -45,4 +45,13 @@ std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact)
   return settings;
 }
 
+absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact) {
+  const absl::Span<const uint8_t> bytes = artifact.Section(artifact::SectionKind::kLedger);
+  if (bytes.empty()) return std::optional<Ledger>();
+  HYDRA_ASSIGN_OR_RETURN(
+      Ledger ledger,
+      ParseLedger({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, artifact.path()));
+  return std::optional<Ledger>(std::move(ledger));
+}
+
 }  // namespace hydra::app

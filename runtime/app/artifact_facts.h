@@ -9,6 +9,7 @@
 
 #include "runtime/artifact/artifact.h"
 #include "runtime/io/json_file.h"
+#include "runtime/io/ledger.h"
 
 namespace hydra::app {
 
@@ -26,6 +27,9 @@ std::string CompileSettingOf(const artifact::Artifact& artifact, const std::stri
 // What decides the numbers of the program that `artifact` was compiled to, for toolchain::
 // CompileModel: compiled with it, the same spec computes the same in other shapes.
 std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact);
+
+// The fusion ledger; nothing if the artifact has none.
+absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact);
 
 }  // namespace hydra::app
 

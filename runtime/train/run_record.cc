@@ -119,7 +119,7 @@ void CompareAll(const std::map<std::string, std::string>& saved,
 
 std::string RunRecordText(const RunRecord& record) {
   const EngineFacts& facts = record.facts;
-  const JsonValue json{
+  JsonValue json{
       {"format", kFormat},
       {"run_id", record.run_id},
       {"step", record.step},
@@ -139,6 +139,7 @@ std::string RunRecordText(const RunRecord& record) {
       {"runtime", facts.runtime},
       {"data", {{"fingerprint", record.data_fingerprint}, {"tokenizer", record.tokenizer}}},
       {"host_state", record.host_state}};
+  if (!record.branched_from.empty()) json["branched_from"] = record.branched_from;
   return json.Dump(2) + "\n";
 }
 
@@ -155,6 +156,9 @@ absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_vi
   // Checkpoints written before there was a choice have no such member.
   if (root.Find("initial_weights")) {
     HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
+  }
+  if (root.Find("branched_from")) {
+    HYDRA_RETURN_IF_ERROR(Read(root, "branched_from", record.branched_from));
   }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
   if (root.Find("shape")) {

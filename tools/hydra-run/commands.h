@@ -16,6 +16,10 @@ void AddInspect(CommandLine& line);
 void AddExplain(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
+void AddReport(CommandLine& line);
+void AddBisect(CommandLine& line);
+void AddDoctor(CommandLine& line);
+void AddHelp(CommandLine& line);
 void AddDb(CommandLine& line);
 
 }  // namespace hydra::tools

@@ -92,7 +92,7 @@ void AddVerify(CommandLine& line) {
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
-  command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
+  command.Integer("-t,--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
   command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");
   command.Run([flags](bool json) { return Verify(*flags, json); });
