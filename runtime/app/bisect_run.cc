@@ -13,7 +13,6 @@
 #include "runtime/data/dataset.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/ledger.h"
-#include "runtime/io/safetensors.h"
 #include "runtime/io/scratch_directory.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/process.h"
@@ -23,6 +22,7 @@
 #include "runtime/train/routing_curriculum.h"
 #include "runtime/train/step_pipeline.h"
 #include "runtime/train/weights.h"
+#include "runtime/train/weights_source.h"
 
 namespace hydra::app {
 namespace {
@@ -151,8 +151,9 @@ absl::Status Restore(const BisectRequest& request, const Model& model,
     HYDRA_RETURN_IF_ERROR(engine.InitializeParameters(settings.Integer("seed")));
   }
   if (request.weights.empty()) return absl::OkStatus();
-  HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(request.weights));
-  return train::LoadWeights(file, engine).status();
+  HYDRA_ASSIGN_OR_RETURN(const train::WeightsSource source,
+                         train::WeightsSource::Open(request.weights));
+  return train::LoadWeights(source, engine).status();
 }
 
 }  // namespace
