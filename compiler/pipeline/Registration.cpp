@@ -30,6 +30,7 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
   mlir::hydra::registerHydraPrecisionPasses();
+  mlir::hydra::registerHydraRematPasses();
   mlir::hydra::registerHydraFusionPasses();
   mlir::plan::registerHydraPlanPasses();
   mlir::hydra::registerStagePipelines();

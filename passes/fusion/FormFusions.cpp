@@ -216,7 +216,8 @@ private:
       for (Operation *op : members)
         op->moveBefore(terminator);
       FusionKind kind = kindOf(members.front());
-      if (kind == FusionKind::matmul)
+      // No kernels: commands of the plan, or places in it.
+      if (kind == FusionKind::matmul || kind == FusionKind::place)
         continue;
       wrap(group, members, kind);
     }
@@ -275,7 +276,7 @@ public:
       return signalPassFailure();
     }
     FusionPolicy policy(*facts, {enabled, SmallVector<std::string>(noFuse.begin(), noFuse.end())});
-    FusionLedger ledger(module);
+    FusionLedger ledger(module, remarks);
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody()) {
         if (failed(checkCosts(block)))

@@ -104,7 +104,8 @@ void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef
     add("ops", b.getArrayAttr(ops));
     record.content = b.getDictionaryAttr(facts);
   }
-  giveRemark(kind, left.back(), right.back(), verdict);
+  if (remarks)
+    giveRemark(kind, left.back(), right.back(), verdict);
 }
 
 void FusionLedger::write(StringRef level) {

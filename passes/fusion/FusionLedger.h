@@ -21,9 +21,9 @@ inline constexpr StringLiteral kKernelOpsAttrName = "plan.ops";
 
 class FusionLedger {
 public:
-  explicit FusionLedger(ModuleOp module) : module(module) {}
+  FusionLedger(ModuleOp module, bool remarks) : module(module), remarks(remarks) {}
 
-  // Notes a verdict about two sides and gives it out as a remark of category "fusion".
+  // Notes a verdict about two sides and, if wanted, gives it out as a remark of category "fusion".
   void note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
             const Verdict &verdict);
   // Leaves what was noted with the module. `level`: by whose facts was judged.
@@ -35,6 +35,7 @@ private:
     int64_t instances;
   };
   ModuleOp module;
+  bool remarks;
   llvm::MapVector<Attribute, Record> records; // by what is equal in all instances of a class
 };
 

@@ -22,6 +22,8 @@ struct VerifyOptions {
   bool bf16() const { return precision == "bf16"; }
   std::string arch = "native";  // instruction-set level of a device's code
   int threads = 0;              // of the device; 0: all
+  // Further compile settings, KEY=VALUE; the interpreter's last stage has them.
+  std::vector<std::string> settings;
   std::string work_directory;   // existing; receives intermediate files
   RunHydraOpt hydra_opt;
   // Opens an artifact; empty: on `target` with `threads`, every command checked (--validate).

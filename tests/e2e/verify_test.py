@@ -47,7 +47,7 @@ class VerifyTest(support.EndToEndTest):
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
             stages = [check["name"] for check in entry["checks"]]
-            for stage in ("routing", "autodiff", "fusion"):
+            for stage in ("routing", "autodiff", "remat", "fusion"):
                 self.assertIn(f"interpreter after {stage}", stages, entry["file"])
             # Before stage routing there is fixed depth alone.
             at_fixed_depth = entry["file"] in map(self.golden, FILES[:4])

@@ -27,6 +27,7 @@ struct VerifyFlags {
   std::string precision = "f32";
   std::string arch = "native";
   std::string dump;
+  std::vector<std::string> settings;
   int64_t threads = 0;
 };
 
@@ -148,6 +149,7 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
     options.precision = flags.precision;
     options.arch = flags.arch;
     options.threads = static_cast<int>(flags.threads);
+    options.settings = flags.settings;
     options.work_directory = directory.path();
     options.hydra_opt = [&](const std::vector<std::string>& arguments) {
       return RunCompiler(compiler, arguments, file, directory.path());
@@ -184,6 +186,8 @@ void AddVerify(CommandLine& line) {
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
   command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
+  command.Texts("--set", flags->settings, "KEY=VALUE",
+                "a further compile setting, e.g. memory_budget=BYTES (repeatable)");
   command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");
   command.Run([flags](bool json) { return Verify(*flags, json); });
 }
