@@ -105,8 +105,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        // Candidates of fusion are judged by the facts of the weakest level.
        /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed (default), static or dynamic: how tokens are routed", false,
-       Stage::routing,
+      {"routing", "MODE", "fixed, static or dynamic (default: what the spec says, else dynamic)",
+       false, Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
        },
@@ -120,14 +120,15 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
        Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
-      {"loss_chunk", "ROWS", "rows of logits that exist at once in a loss (default: by cost)", false,
-       Stage::remat,
+      {"loss_chunk", "ROWS", "rows of logits that exist at once in a loss (default: by cost)",
+       false, Stage::remat,
        [](StringRef text, CompileOptions &options) {
          return readPositive(text, "a number of rows", options.lossChunk);
        },
        [](const CompileOptions &options) { return json::Value(options.lossChunk); }},
       {"memory_budget", "BYTES",
-       "of the arena, which every entry must fit in: what is too much is recomputed (default: none)",
+       "of the arena, which every entry must fit in: what is too much is recomputed (default: "
+       "none)",
        false, Stage::remat,
        [](StringRef text, CompileOptions &options) {
          return readPositive(text, "a number of bytes", options.memoryBudget);

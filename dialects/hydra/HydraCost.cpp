@@ -127,8 +127,8 @@ void mlir::hydra::registerCostExternalModels(DialectRegistry &registry) {
     attach<FusionKind::rows, 8, RmsNormGradOp, L2NormGradOp, SwigluGradOp>(context);
     attach<FusionKind::rows, 0, SplitOp, ConcatOp>(context);
     attach<FusionKind::columns, 4, RmsNormWeightGradOp>(context);
-    attach<FusionKind::alias, 0, ConstantOp, RopeTableOp, StopOp, ReshapeOp,
-           SliceRowsOp, AfterOp>(context);
+    attach<FusionKind::alias, 0, ConstantOp, RopeTableOp, StopOp, ReshapeOp, SliceRowsOp, AfterOp>(
+        context);
     attach<FusionKind::place, 0, ConcatRowsOp>(context);
     attach<FusionKind::window, 0, ShiftOp, UnfoldOp, WindowTailOp>(context);
     attach<FusionKind::window, 1, FoldOp>(context);

@@ -144,7 +144,7 @@ private:
   std::optional<RowRefusal> refusal;
   llvm::DenseMap<Value, Value> arguments; // tensors from outside the region: block arguments
   llvm::DenseMap<Value, Value>
-      made; // tensors of the region: their element; null if it needs memory
+      made;                    // tensors of the region: their element; null if it needs memory
   llvm::DenseSet<Value> lists; // tensors of the region whose elements are one value per row each
   llvm::DenseMap<Value, SmallVector<int64_t>>
       results; // tensors that are results, with their numbers

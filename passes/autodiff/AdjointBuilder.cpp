@@ -72,7 +72,8 @@ Value AdjointBuilder::countValid(Value targets, Type elementType) {
   auto type = RankedTensorType::get({}, builder.getI32Type());
   Value mark = ConstantOp::create(
       builder, location, DenseElementsAttr::get(type, static_cast<int32_t>(kIgnoredTarget)));
-  Value ignored = cast(binary(BinaryKind::eq, targets, mark), elementType), one = scalar(1, elementType);
+  Value ignored = cast(binary(BinaryKind::eq, targets, mark), elementType),
+        one = scalar(1, elementType);
   Value count = reduce(ReduceKind::sum, ReduceAxes::all, sub(one, ignored));
   return binary(BinaryKind::max, count, one);
 }

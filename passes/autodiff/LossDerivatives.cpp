@@ -14,9 +14,8 @@ struct CrossEntropyDerivative : Derivative<CrossEntropyDerivative, CrossEntropyO
                             "hydra.stop behind it");
     if (gradients[0]) {
       Value count = b.countValid(op.getTargets(), tensorType(op.getLogits()).getElementType());
-      result[0] =
-          CrossEntropyGradOp::create(b.getBuilder(), b.getLoc(), b.div(gradients[0], count),
-                                     op.getLogits(), op.getTargets(), op.getLse());
+      result[0] = CrossEntropyGradOp::create(b.getBuilder(), b.getLoc(), b.div(gradients[0], count),
+                                             op.getLogits(), op.getTargets(), op.getLse());
     }
     return success();
   }

@@ -59,7 +59,8 @@ public:
   int64_t getArenaBytes() const { return arenaBytes; }
   // Without any reuse.
   int64_t getValueBytes() const { return valueBytes; }
-  // What holds the arena at the step where most is alive: the values and their bytes, largest first.
+  // What holds the arena at the step where most is alive: the values and their bytes, largest
+  // first.
   SmallVector<std::pair<Value, int64_t>> getLiveAtPeak() const;
   int64_t getNumInPlace() const { return numInPlace; }
 

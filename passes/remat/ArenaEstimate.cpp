@@ -21,9 +21,8 @@ static std::string titleOf(Value value) {
   return op ? op->getName().getStringRef().str() : "an argument";
 }
 
-FailureOr<ArenaEstimate>
-hydra::estimateArena(func::FuncOp function, const AppendFusion &fusion,
-                     llvm::function_ref<void(func::FuncOp)> change) {
+FailureOr<ArenaEstimate> hydra::estimateArena(func::FuncOp function, const AppendFusion &fusion,
+                                              llvm::function_ref<void(func::FuncOp)> change) {
   auto whole = function->getParentOfType<ModuleOp>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(whole.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());

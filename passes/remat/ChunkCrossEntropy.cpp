@@ -32,8 +32,7 @@ class Chunker {
 public:
   Chunker(LossHead &head, int64_t chunk)
       : head(head), chunk(chunk), listener(head.loss->getAttr(kScopeAttrName)),
-        builder(head.loss->getContext(), &listener),
-        adjoint(builder, head.loss.getLoc()) {
+        builder(head.loss->getContext(), &listener), adjoint(builder, head.loss.getLoc()) {
     builder.setInsertionPoint(head.loss);
   }
 
@@ -91,9 +90,9 @@ private:
         made = CrossEntropyOp::create(builder, location, rows(head.loss.getLogits()),
                                       rows(head.loss.getTargets()));
       } else if (auto grad = dyn_cast<CrossEntropyGradOp>(member)) {
-        made = CrossEntropyGradOp::create(builder, location, grad.getScale(),
-                                          rows(grad.getLogits()), rows(grad.getTargets()),
-                                          rows(grad.getLse()));
+        made =
+            CrossEntropyGradOp::create(builder, location, grad.getScale(), rows(grad.getLogits()),
+                                       rows(grad.getTargets()), rows(grad.getLse()));
       } else {
         made = product(cast<MatmulOp>(member), rows);
       }
@@ -122,10 +121,10 @@ private:
   // Hands what the chunks made to who reads the whole.
   void replace(OpResult result) {
     Operation *member = result.getOwner();
-    bool isRead = head.whole.contains(result) ||
-                  llvm::any_of(result.getUsers(), [&](Operation *user) {
-                    return !llvm::is_contained(head.members, user);
-                  });
+    bool isRead =
+        head.whole.contains(result) || llvm::any_of(result.getUsers(), [&](Operation *user) {
+          return !llvm::is_contained(head.members, user);
+        });
     if (!isRead)
       return;
     Value whole;
@@ -171,8 +170,7 @@ private:
   DenseMap<Value, SmallVector<Value>> pieces; // of the results of members, one per chunk
 };
 
-class ChunkCrossEntropy
-    : public mlir::hydra::impl::ChunkCrossEntropyPassBase<ChunkCrossEntropy> {
+class ChunkCrossEntropy : public mlir::hydra::impl::ChunkCrossEntropyPassBase<ChunkCrossEntropy> {
 public:
   using ChunkCrossEntropyPassBase::ChunkCrossEntropyPassBase;
 

@@ -60,8 +60,8 @@ private:
       // The same ops of the copy.
       return estimateArena(function, fusion, [&](func::FuncOp copy) {
         Ops same;
-        for (auto [original, other] : llvm::zip_equal(function.getBody().front(),
-                                                      copy.getBody().front()))
+        for (auto [original, other] :
+             llvm::zip_equal(function.getBody().front(), copy.getBody().front()))
           if (ops.contains(&original))
             same.insert(&other);
         recompute(copy, Carried(copy), same);

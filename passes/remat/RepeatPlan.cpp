@@ -22,8 +22,8 @@ public:
     for (const auto &[value, entry] : carried.values()) {
       Operation *maker = value.getDefiningOp();
       int64_t first = carried.positionOf(entry.readers.front());
-      if (entry.isResult || entry.bytes < kLeastRecomputedBytes || first - entry.lastEarly < kLeastDistance ||
-          !carried.isCheap(maker))
+      if (entry.isResult || entry.bytes < kLeastRecomputedBytes ||
+          first - entry.lastEarly < kLeastDistance || !carried.isCheap(maker))
         continue;
       llvm::DenseSet<Operation *> chain;
       if (canRepeat(maker, first, chain))

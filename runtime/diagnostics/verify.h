@@ -24,7 +24,7 @@ struct VerifyOptions {
   int threads = 0;              // of the device; 0: all
   // Further compile settings, KEY=VALUE; the interpreter's last stage has them.
   std::vector<std::string> settings;
-  std::string work_directory;   // existing; receives intermediate files
+  std::string work_directory;  // existing; receives intermediate files
   RunHydraOpt hydra_opt;
   // Opens an artifact; empty: on `target` with `threads`, every command checked (--validate).
   std::function<absl::StatusOr<Session>(const std::string& path)> open = nullptr;

@@ -242,7 +242,8 @@ void ProgramOperations::sliceRows() {
                 .integer = at(x).integer});
 }
 
-// Of values made by kernels, which write into the result, and others, which are copied; of one twice.
+// Of values made by kernels, which write into the result, and others, which are copied; of one
+// twice.
 void ProgramOperations::concatRows() {
   auto found = text.pick(
       [](const GeneratedValue& v) { return v.rows < 0 && !v.shape.empty() && !v.integer; });
@@ -250,8 +251,7 @@ void ProgramOperations::concatRows() {
   if (at(first).rows >= 0) return stop();
   Shape shape = at(first).shape;
   std::vector<int> parts = {first};
-  ResultFacts facts{
-      .bound = at(first).bound, .lowest = at(first).lowest, .exact = at(first).exact};
+  ResultFacts facts{.bound = at(first).bound, .lowest = at(first).lowest, .exact = at(first).exact};
   for (int64_t count = text.below(3); count > 0; --count) {
     auto other = text.pick([&](const GeneratedValue& v) {
       return !v.integer && v.rows < 0 && v.shape.size() == shape.size() &&

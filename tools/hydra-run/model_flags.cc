@@ -28,7 +28,8 @@ std::string TypeOf(const train::SettingSpec& spec) {
 void ModelFlags::DeclareSetting(Command& command, const std::string& key) {
   const train::SettingSpec& spec = *train::FindSetting(key);
   const bool compile = spec.scope == train::SettingScope::kCompile;
-  command.Given("--" + absl::StrReplaceAll(key, {{"_", "-"}}), TypeOf(spec), std::string(spec.initial),
+  command.Given("--" + absl::StrReplaceAll(key, {{"_", "-"}}), TypeOf(spec),
+                std::string(spec.initial),
                 absl::StrCat(spec.help, compile ? "; default: hydra-opt's" : ""),
                 [this, key](const std::string& value) { settings.emplace_back(key, value); });
 }
@@ -48,6 +49,12 @@ void ModelFlags::Declare(Command& declared, const std::string& name, const std::
   declared.Integer("--threads", threads, {.least = 0, .most = 4096},
                    "worker threads; 0: one per processor");
   declared.Flag("--validate", validate, "check every command's memory accesses (slow)");
+}
+
+void DeclareAtStep(Command& command, std::optional<int64_t>& at_step) {
+  command.Integer("--at-step", at_step, {.least = 1},
+                  "route as training does in this step; default: the checkpoint's last step, or "
+                  "with everything on");
 }
 
 absl::StatusOr<ModelRequest> ModelFlags::ToRequest() const {
