@@ -14,6 +14,7 @@
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
 #include "passes/precision/Passes.h"
+#include "passes/remat/Passes.h"
 #include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {

@@ -28,15 +28,17 @@ public:
   bool holds(RefAttr place, Value value) const {
     const auto &ranges = regions[static_cast<size_t>(place.getRegion())];
     int64_t position = place.getOffset(), end = position + place.getBytes();
-    if (position == end)
-      return true;
-    auto range = ranges.find(position);
-    for (; range != ranges.end() && range->first == position && position < end; ++range) {
-      if (range->second.value != value)
+    // The place may begin inside of what a value holds.
+    auto range = ranges.upper_bound(position);
+    if (range != ranges.begin())
+      --range;
+    for (; position < end; ++range) {
+      if (range == ranges.end() || range->first > position || range->second.end <= position ||
+          range->second.value != value)
         return false;
       position = range->second.end;
     }
-    return position >= end;
+    return true;
   }
 
   // The value that starts at `place`; null if there is none.

@@ -387,12 +387,17 @@ SmallVector<std::pair<Value, int64_t>> StorageAssignment::getLiveAtPeak() const 
   for (int64_t step = 0; step <= std::min(peak, end() - 1); ++step)
     for (Value result : steps[step]->getResults())
       holds[storageOfRoot.lookup(result)] = result;
-  SmallVector<std::pair<Value, int64_t>> values;
+  SmallVector<unsigned> alive;
   for (auto [index, storage] : llvm::enumerate(storages))
-    if (storage.inArena && storage.first <= peak && storage.last >= peak)
-      if (Value value = holds.lookup(static_cast<unsigned>(index)))
-        values.push_back({value, storage.bytes});
-  llvm::stable_sort(values, [](const auto &a, const auto &b) { return a.second > b.second; });
+    if (storage.inArena && storage.first <= peak && storage.last >= peak &&
+        holds.count(static_cast<unsigned>(index)))
+      alive.push_back(static_cast<unsigned>(index));
+  llvm::sort(alive, [&](unsigned a, unsigned b) {
+    return storages[a].bytes != storages[b].bytes ? storages[a].bytes > storages[b].bytes : a < b;
+  });
+  SmallVector<std::pair<Value, int64_t>> values;
+  for (unsigned index : alive)
+    values.push_back({holds.lookup(index), storages[index].bytes});
   return values;
 }
 

@@ -5,7 +5,8 @@
 
 // The logits of a small vocabulary are no burden.
 static constexpr int64_t kWholeBytes = 16 << 20;
-static constexpr int64_t kLeastRows = 256;
+static constexpr int64_t kLeastRows = 128;
+static constexpr int64_t kMostChunks = 8;
 // Rows of a matmul's register block, and whole cache lines of whatever has one element per row.
 static constexpr int64_t kRowGrain = 16;
 
@@ -19,5 +20,6 @@ int64_t mlir::hydra::chooseLossChunk(int64_t rows, int64_t vocabulary) {
   constexpr int64_t kFloatBytes = 4;
   if (rows * vocabulary * kFloatBytes <= kWholeBytes)
     return rows;
-  return evenLossChunk(rows, kLeastRows);
+  auto wanted = static_cast<int64_t>(llvm::divideCeil(rows, kMostChunks));
+  return evenLossChunk(rows, std::max(kLeastRows, wanted));
 }

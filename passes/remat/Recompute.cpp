@@ -44,7 +44,7 @@ private:
   Value eventOf(Operation *reader) const {
     for (Value operand : reader->getOperands())
       if (Operation *maker = operand.getDefiningOp();
-          maker && !isAlias(maker) && !clones.contains(maker) && carried.isLate(maker))
+          maker && !clones.contains(maker) && carried.isLate(maker))
         return operand;
     return latest;
   }

@@ -76,7 +76,7 @@ private:
     if (failed(all))
       return failure();
     if (all->bytes > memoryBudget)
-      return refuse(function, *all);
+      return refuse(function, none->bytes, *all);
     size_t tooFew = 0, enough = scopes.size();
     while (enough - tooFew > 1) {
       size_t middle = tooFew + (enough - tooFew) / 2;
@@ -94,10 +94,12 @@ private:
     return success();
   }
 
-  LogicalResult refuse(func::FuncOp function, const ArenaEstimate &least) {
+  LogicalResult refuse(func::FuncOp function, int64_t unlimited, const ArenaEstimate &least) {
     InFlightDiagnostic error = function.emitError("--memory-budget: expected at least ")
-                               << least.bytes << " bytes for " << function.getSymName()
-                               << ", with everything recomputed that can be; found " << memoryBudget
+                               << least.bytes << " bytes for the arena of " << function.getSymName()
+                               << ", with everything recomputed that can be, found "
+                               << static_cast<int64_t>(memoryBudget)
+                               << "; without a budget it takes " << unlimited
                                << "; allow more, or take a smaller batch or sequence";
     for (const ArenaEstimate::Live &live : least.largest)
       error.attachNote(live.location)

@@ -140,7 +140,7 @@ TEST(StorageAssignment, RandomProgramsKeepEveryValue) {
   context
       .loadDialect<hydra::HydraDialect, rows::RowsDialect, plan::PlanDialect, func::FuncDialect>();
   int64_t inPlace = 0, copies = 0;
-  for (unsigned seed = 0; seed < 400; ++seed) {
+  for (unsigned seed = 0; seed < 600; ++seed) {
     std::string text = RandomProgram(seed).text();
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     ASSERT_TRUE(module) << text;

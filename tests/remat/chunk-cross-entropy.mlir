@@ -30,7 +30,7 @@
 // CHECK: %[[SUM:.*]] = hydra.reduce <sum> <all> %[[TLW]]
 // CHECK: %[[LOSS:.*]] = hydra.binary <div> %[[SUM]], %{{.*}} {hydra.probe = "loss.ce"
 // CHECK: return %[[LOSS]], %[[TLW]], %[[DHW]], %[[DW2]]
-// REMARK: remark: {{.*}}CHUNKED{{.*}}Function=head{{.*}}logits in chunks of 16 rows{{.*}}bytes_before=8000{{.*}}bytes_after=3200
+// REMARK: remark: {{.*}}CHUNKED{{.*}}Function=head{{.*}}logits in chunks of 16 rows", bytes_after=3200, bytes_before=8000
 func.func @head(%h: tensor<2x20x8xf32>, %w: tensor<50x8xf32>, %t: tensor<2x20xi32>, %s: tensor<f32>, %dw: tensor<50x8xf32>)
     -> (tensor<f32>, tensor<2x20xf32>, tensor<2x20x8xf32>, tensor<50x8xf32>) {
   %logits = hydra.matmul %h, %w {transpose_b, hydra.scope = "head", hydra.probe = "logits"} : (tensor<2x20x8xf32>, tensor<50x8xf32>) -> tensor<2x20x50xf32>
@@ -52,7 +52,7 @@ func.func @head(%h: tensor<2x20x8xf32>, %w: tensor<50x8xf32>, %t: tensor<2x20xi3
 // CHECK: %[[JOINED:.*]] = hydra.concat_rows %{{.*}} : (tensor<16x50xf32>, tensor<4x50xf32>) -> tensor<20x50xf32>
 // CHECK: %[[WHOLE:.*]] = hydra.reshape %[[JOINED]] {hydra.probe = "asked", shape = array<i64: 20, 50>}
 // CHECK: return %[[WHOLE]]
-// REMARK: remark: {{.*}}CHUNKED{{.*}}Function=asked{{.*}}Reason=the whole is put together, because it is asked for
+// REMARK: remark: {{.*}}CHUNKED{{.*}}Function=asked{{.*}}Reason="the whole is put together, because it is asked for
 func.func @asked(%h: tensor<20x8xbf16>, %w: tensor<50x8xbf16>, %t: tensor<20xi32>, %s: tensor<f32>, %dw: tensor<50x8xf32>)
     -> (tensor<20x50xf32>, tensor<20x8xf32>, tensor<50x8xf32>) {
   %logits = hydra.matmul %h, %w {transpose_b, element_type = f32, hydra.probe = "asked"} : (tensor<20x8xbf16>, tensor<50x8xbf16>) -> tensor<20x50xf32>
@@ -68,7 +68,7 @@ func.func @asked(%h: tensor<20x8xbf16>, %w: tensor<50x8xbf16>, %t: tensor<20xi32
 
 // CHECK-LABEL: func.func @wide_use
 // CHECK-NOT: slice_rows
-// REMARK: remark: {{.*}}WIDE_USE{{.*}}logits of 20 x 50 are held whole{{.*}}Reason=hydra.unary reads all of the logits
+// REMARK: remark: {{.*}}WIDE_USE{{.*}}Reason="hydra.unary reads all of the logits", Remark="logits of 20 x 50 are held whole"
 func.func @wide_use(%h: tensor<20x8xf32>, %w: tensor<50x8xf32>, %t: tensor<20xi32>) -> (tensor<f32>, tensor<20x50xf32>) {
   %logits = hydra.matmul %h, %w {transpose_b} : (tensor<20x8xf32>, tensor<50x8xf32>) -> tensor<20x50xf32>
   %loss, %token, %lse = hydra.cross_entropy %logits, %t : (tensor<20x50xf32>, tensor<20xi32>) -> (tensor<f32>, tensor<20xf32>, tensor<20xf32>)

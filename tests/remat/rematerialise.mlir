@@ -11,8 +11,7 @@
 // CHECK: hydra.swiglu {{.*}}hydra.scope = "2"
 // CHECK-NOT: hydra.swiglu {{.*}}hydra.scope = "2"
 // CHECK: hydra.swiglu_grad {{.*}}hydra.scope = "2"
-// CHECK: %[[D:.*]] = hydra.binary <add> {{.*}}hydra.scope = "1"
-// CHECK: %[[U:.*]] = hydra.after %[[U0]], %[[D]]
+// CHECK: %[[U:.*]] = hydra.after %[[U0]], %[[D:[0-9]+]] {hydra.scope = "0"}
 // CHECK: %[[A:.*]] = hydra.swiglu %[[U]] {hydra.scope = "0"}
 // CHECK: hydra.matmul %[[D]], %[[A]] {hydra.scope = "0", transpose_a}
 // CHECK: hydra.swiglu_grad %{{.*}}, %[[U]] {hydra.scope = "0"}
