@@ -73,25 +73,23 @@ static const CpuFacts &weakestLevel(const CompileOptions &options) {
   return **llvm::min_element(*levels);
 }
 
-static void appendFusionPasses(OpPassManager &manager, const CompileOptions &options,
-                               bool remarks) {
-  OpPassManager &functions = manager.nest<func::FuncOp>();
-  functions.addPass(createDecomposeCausalConvPass());
-  functions.addPass(createFoldConstantsPass());
-  if (options.fusion == "on")
-    functions.addPass(createFuseAccumulatePass());
-  simplify(functions);
-  FormFusionsPassOptions fusion;
-  fusion.level = weakestLevel(options).name.str();
-  fusion.enabled = options.fusion == "on";
-  fusion.remarks = remarks;
-  fusion.noFuse.append(options.noFuse.begin(), options.noFuse.end());
-  manager.addPass(createFormFusionsPass(fusion));
-  manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
+// The options of FusionJudge (passes/fusion/Passes.td).
+template <typename PassOptions> static PassOptions judgedBy(const CompileOptions &options) {
+  PassOptions pass;
+  pass.level = weakestLevel(options).name.str();
+  pass.enabled = options.fusion == "on";
+  pass.noFuse.append(options.noFuse.begin(), options.noFuse.end());
+  return pass;
 }
 
 static void appendFusion(OpPassManager &manager, const CompileOptions &options) {
-  appendFusionPasses(manager, options, /*remarks=*/true);
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createDecomposeCausalConvPass());
+  functions.addPass(createFoldConstantsPass());
+  manager.addPass(createFuseAccumulatePass(judgedBy<FuseAccumulatePassOptions>(options)));
+  simplify(manager.nest<func::FuncOp>());
+  manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
+  manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 
 static void appendRemat(OpPassManager &manager, const CompileOptions &options) {
@@ -107,10 +105,9 @@ static void appendRemat(OpPassManager &manager, const CompileOptions &options) {
   simplify(manager);
   RematerialisePassOptions remat;
   remat.memoryBudget = options.memoryBudget;
-  // The estimate is what the stages behind this one make of a copy; nobody is told of its verdicts.
-  manager.addPass(createRematerialisePass(remat, [options](OpPassManager &copy) {
-    appendFusionPasses(copy, options, /*remarks=*/false);
-  }));
+  // The estimate is what the stages behind this one make of a copy.
+  manager.addPass(createRematerialisePass(
+      remat, [options](OpPassManager &copy) { appendFusion(copy, options); }));
   simplify(manager);
 }
 

@@ -18,12 +18,17 @@ namespace mlir::hydra {
 inline constexpr StringLiteral kLedgerAttrName = "plan.ledger";
 // On plan.kernel: the ops of its first launch, each as describeOp has it.
 inline constexpr StringLiteral kKernelOpsAttrName = "plan.ops";
+// On plan.kernel: the bytes that one launch reads and writes, i64, all stages together.
+inline constexpr StringLiteral kKernelBytesAttrName = "plan.bytes";
 
 class FusionLedger {
 public:
-  FusionLedger(ModuleOp module, bool remarks) : module(module), remarks(remarks) {}
+  // Goes on with what an earlier pass left.
+  explicit FusionLedger(ModuleOp module);
 
-  // Notes a verdict about two sides and, if wanted, gives it out as a remark of category "fusion".
+  // Whether something was refused because of this word of --no-fuse.
+  bool isSwitchedOffBy(StringRef word) const;
+  // Notes a verdict about two sides and gives it out as a remark of category "fusion".
   void note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
             const Verdict &verdict);
   // Leaves what was noted with the module. `level`: by whose facts was judged.
@@ -35,7 +40,6 @@ private:
     int64_t instances;
   };
   ModuleOp module;
-  bool remarks;
   llvm::MapVector<Attribute, Record> records; // by what is equal in all instances of a class
 };
 
