@@ -272,9 +272,10 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
                   .from_zero = true,
                   .bytes = true});
     charts += svg.empty() ? 0 : 1;
-    absl::StrAppend(&text, "<div>", svg, "<p>most in command ", timeline.peak_command, " (",
-                    EscapeHtml(info.scopes[entry->body[timeline.peak_command].scope]),
-                    "): ", MegaBytes(timeline.peak), "</p></div>");
+    const std::string& scope = info.scopes[entry->body[timeline.peak_command].scope];
+    absl::StrAppend(&text, "<div>", svg, "<p>most: ", MegaBytes(timeline.peak), ", in command ",
+                    timeline.peak_command, scope.empty() ? "" : " of ", EscapeHtml(scope),
+                    "</p></div>");
   }
   absl::StrAppend(&text, "</div>", FactTable(memory));
   const absl::StatusOr<std::optional<Ledger>> ledger = LedgerOf(artifact);
@@ -283,7 +284,7 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
   const FusionGraph& graph = *drawn;
   const std::string svg = GraphSvg(graph);
   charts += svg.empty() ? 0 : 1;
-  absl::StrAppend(&text, "<h2>What runs together</h2><p>The forward commands of ",
+  absl::StrAppend(&text, "<h2>What runs together</h2><p>The commands of ",
                   graph.scope.empty() ? "the entry" : EscapeHtml(graph.scope), " in ",
                   EscapeHtml(graph.entry),
                   ", in the order they run; a kernel lists the ops that fusion put into it. Arrows "
