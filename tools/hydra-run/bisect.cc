@@ -93,6 +93,11 @@ void PrintReport(const app::BisectReport& report, double limit) {
 }
 
 absl::StatusOr<int> Bisect(const BisectFlags& flags, bool json) {
+  if (flags.model.validate) {
+    return UsageError(
+        "--validate poisons the arena before every launch, and bisect launches every op alone; "
+        "drop it, or train with --validate");
+  }
   app::BisectRequest request = flags.request;
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
   request.step = flags.step;
