@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
+#include "runtime/metrics/routing_tables.h"
 #include "runtime/metrics/rows.h"
 #include "runtime/metrics/sqlite.h"
 
@@ -51,18 +52,20 @@ class MetricsDatabase {
  private:
   // Prepared once; they belong to `database_`.
   struct Statements {
-    Statement step, term, evaluation, totals;
+    Statement step, term, field, evaluation, totals;
   };
   explicit MetricsDatabase(Database database) : database_(std::move(database)) {}
   absl::Status SetLaterRowsAside(int64_t start_step);
   absl::Status LoadTotals();
   absl::Status PrepareStatements();
   absl::Status RecordStep(const StepRow& row, RunTotals& totals);
+  absl::Status RecordFields(const StepRow& row);
   absl::Status RecordEvaluation(const EvaluationRow& row);
   absl::Status WriteTotals(const RunTotals& totals);
 
   Database database_;
   std::optional<Statements> statements_;
+  std::optional<RoutingTables> routing_;
   std::string run_id_;
   std::string model_id_;
   RunTotals totals_;

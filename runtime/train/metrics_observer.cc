@@ -1,14 +1,14 @@
 #include "runtime/train/metrics_observer.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/strip.h"
+#include "absl/strings/match.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
 #include "runtime/metrics/timestamp.h"
+#include "runtime/train/routing_record.h"
 
 namespace hydra::train {
 namespace {
@@ -16,19 +16,18 @@ namespace {
 // How long one attempt waits for another program that holds the database: the journal waits, too.
 constexpr int kBusyMilliseconds = 250;
 
-// Fields route.WHAT.tokens of the step record (docs/contracts.md, "Phases"). Those of other
-// variants are zeros.
-std::vector<std::pair<std::string, std::vector<int64_t>>> RoutingOf(const StepReport& report) {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> routing;
+// What the row has no other place for: not the loss terms, the norm, the rate and the routing.
+std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport& report) {
+  std::vector<std::pair<std::string, std::vector<double>>> rest;
   for (const StepField& field : report.fields) {
-    absl::string_view what = field.name;
-    if (!absl::ConsumePrefix(&what, "route.") || !absl::ConsumeSuffix(&what, ".tokens")) continue;
-    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
-    if (std::all_of(values.begin(), values.end(), [](double value) { return value == 0; }))
+    const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
+    if (term || absl::StartsWith(field.name, "route.") || field.name == "grad_norm" ||
+        field.name == "lr")
       continue;
-    routing.emplace_back(what, std::vector<int64_t>(values.begin(), values.end()));
+    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
+    rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
   }
-  return routing;
+  return rest;
 }
 
 }  // namespace
@@ -70,6 +69,7 @@ void MetricsObserver::OnStep(const StepReport& report) {
                        .time = metrics::UtcTimestamp(),
                        .losses = report.losses,
                        .routing = RoutingOf(report),
+                       .record = RestOf(report),
                        .lr = report.lr,
                        .grad_norm = report.grad_norm * report.clip_scale,
                        .grad_norm_pre_clip = report.grad_norm,
