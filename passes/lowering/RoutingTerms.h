@@ -15,6 +15,8 @@ struct DepthTerms {
   // One of the calls that count (Q10): weighted losses, none if the weight is 0; and scores [B, S]
   // in the order of tokens, none without loss-aware term.
   SmallVector<Value> balances, scores;
+  SmallVector<Value>
+      predictions;       // weighted losses of the passes that selected; none without weight
   bool finished = false; // the last pass of a path has been seen
   double capacity = 1.0;
   Value lossAwareWeight; // null: the loss-aware term is off
@@ -33,9 +35,9 @@ struct ExpertTerms {
   Value teacher;
 };
 
-// What the host wants to know of the routing: i32, one number per pass or expert.
+// What the host wants to know of the routing: i32, one number per pass or expert, or one in all.
 struct RoutingCount {
-  std::string name; // of the output, e.g. route.mor.0.tokens
+  std::string name; // of the output, e.g. route.mor.0.tokens, invalid.layers.0.mor_router.router
   Value tokens;
 };
 

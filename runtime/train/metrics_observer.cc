@@ -39,7 +39,9 @@ std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport
     const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
     const bool count =
         absl::StartsWith(field.name, "route.") && absl::EndsWith(field.name, ".tokens");
-    if (term || count || field.name == "grad_norm" || field.name == "lr") continue;
+    // Any other than 0 ends the run.
+    const bool check = absl::StartsWith(field.name, kInvalidScores);
+    if (term || count || check || field.name == "grad_norm" || field.name == "lr") continue;
     const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
     rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
   }
