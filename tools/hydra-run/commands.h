@@ -17,6 +17,7 @@ void AddExplain(CommandLine& line);
 void AddCalibrate(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
+void AddDb(CommandLine& line);
 
 }  // namespace hydra::tools
 

@@ -33,6 +33,7 @@ int Main(int argc, char** argv) {
   AddCalibrate(line);
   AddCheckpoint(line);
   AddVerify(line);
+  AddDb(line);
   const absl::StatusOr<int> result = line.Run(argc, argv);
   if (result.ok()) return Finish(*result);
   PrintError(result.status());
