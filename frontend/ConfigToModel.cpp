@@ -61,7 +61,8 @@ Value ModelBuilder::routedMlp(Value x) {
     return mlp(x, "mlp");
   auto routing = DepthRoutingOp::create(builder, location, stream, x, number(config.modCapacity),
                                         number(config.auxLossWeight), integer(config.modMlpWarmup),
-                                        number(config.modLossAwareWeight));
+                                        number(config.modLossAwareWeight),
+                                        number(config.modPredictorWeight));
   body(routing, [&](Value token) { return mlp(token, "mlp"); });
   return routing.getResult();
 }

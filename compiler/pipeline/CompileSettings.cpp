@@ -1,5 +1,6 @@
 #include "compiler/pipeline/CompileSettings.h"
 
+#include "dialects/hydra/RoutingModes.h"
 #include "dialects/target/Architecture.h"
 #include "passes/fusion/FusionPolicy.h"
 #include "runtime/base/did_you_mean.h"
@@ -117,6 +118,14 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a variant", options.variants.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.variants); }},
+      {"mod_rule", "RULE",
+       "depth routing in extend (default prefix) and, if given, in eval: see docs", false,
+       Stage::routing,
+       [](StringRef text, CompileOptions &options) {
+         SmallVector<StringRef> rules(std::begin(kSelectionRules), std::end(kSelectionRules));
+         return readChoice(text, rules, options.modRule);
+       },
+       [](const CompileOptions &options) { return json::Value(options.modRule); }},
       {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
        Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},

@@ -42,6 +42,7 @@ static void appendRouting(OpPassManager &manager, const CompileOptions &options)
   lowering.cache = options.cacheLength;
   // So that they can be probed; the passes in between would remove them.
   lowering.allLogits = !options.probes.empty();
+  lowering.modRule = options.modRule;
   manager.addPass(createLowerModel(lowering));
   simplify(manager);
   manager.addPass(createVerifyPrimitives());

@@ -83,6 +83,10 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         return work;
       })
       .Case([](NonzeroOp) { return oneStage(1); })
+      .Case([](PrefixRankOp rank) {
+        int64_t items = std::max<int64_t>(typeOf(rank.getScore()).getNumElements(), 1);
+        return oneStage(items, grainOf(typeOf(rank.getKeys()).getShape().back(), items));
+      })
       .Case([](ScatterRowsOp scatter) {
         if (scatter.getUnique()) {
           // Where each row of the result comes from, then the rows.

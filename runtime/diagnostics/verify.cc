@@ -94,6 +94,7 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
                                           "-o",          results};
     arguments.insert(arguments.end(), entries.begin(), entries.end());
     if (rounded) arguments.push_back("--precision=bf16");
+    if (absl::string_view(stage) == "fusion") arguments.push_back("--fusion=" + options.fusion);
     if (run && !is_model) {
       const std::vector<std::string> flags = run->CompileFlags();
       arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -131,10 +132,8 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
       return UsageError(absl::StrCat(golden.path(),
                                      ": holds optimizer steps, whose bounds are for float32; "
                                      "verify it with --precision=f32"));
-    if (options.target != "interpreter") return VerifyTrajectory(golden, options, *run, spec);
-    return UsageError(absl::StrCat(golden.path(),
-                                   ": holds optimizer steps, which are not "
-                                   "interpreted; verify it with --target=cpu"));
+    return options.target == "interpreter" ? InterpretTrajectory(golden, options, *run, spec)
+                                           : VerifyTrajectory(golden, options, *run, spec);
   }
   if (options.target == "interpreter")
     return VerifyByInterpreter(golden, options, run, spec, entries);

@@ -251,8 +251,8 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   shipped_check.verdict.pass = plain_check.verdict.pass = true;
   for (const GoldenCase& item : golden.cases()) {
     std::vector<std::string> common = {spec, "--target=" + options.target,
-                                       "--precision=" + options.precision,
-                                       "--arch=" + options.arch};
+                                       "--precision=" + options.precision, "--arch=" + options.arch,
+                                       "--fusion=" + options.fusion};
     common.insert(common.end(), entries.begin(), entries.end());
     if (run) {
       const std::vector<std::string> flags = run->CompileFlags();

@@ -43,6 +43,7 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
       .interrupted = options.interrupted};
   const VerifyOptions verify{.target = options.target,
                              .precision = options.precision,
+                             .fusion = options.fusion,
                              .arch = options.arch,
                              .threads = options.threads,
                              .work_directory = directory.path(),

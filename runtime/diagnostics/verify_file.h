@@ -14,6 +14,7 @@ namespace hydra {
 struct VerifyFileOptions {
   std::string target = "cpu";
   std::string precision = "f32";
+  std::string fusion = "on";  // or off, as hydra-opt has it
   std::string arch = "native";
   int threads = 0;
   std::string dump;  // safetensors file for every computed tensor, under the golden's names; "": no

@@ -168,8 +168,12 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
   const GoldenCase& shape = golden.cases().front();
   const std::string path = options.work_directory + "/trajectory.hydra";
   std::vector<std::string> arguments = {
-      spec, "--target=" + options.target, "--precision=" + options.precision,
-      "--arch=" + options.arch, absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
+      spec,
+      "--target=" + options.target,
+      "--precision=" + options.precision,
+      "--arch=" + options.arch,
+      "--fusion=" + options.fusion,
+      absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
   const std::vector<std::string> flags = run.CompileFlags(golden.trajectory_steps());
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   arguments.insert(arguments.end(), {"-o", path});
@@ -190,6 +194,11 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
   report.checks.push_back(std::move(same));
   for (const VerifyCheck& check : report.checks) report.pass = report.pass && check.verdict.pass;
   return report;
+}
+
+absl::StatusOr<std::vector<GoldenScalar>> OptimizerControls(const Golden& golden, int64_t step) {
+  HYDRA_ASSIGN_OR_RETURN(const OptimizerValues values, ReadOptimizer(golden));
+  return values.Controls(step);
 }
 
 }  // namespace hydra

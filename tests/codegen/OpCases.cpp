@@ -340,6 +340,19 @@ std::vector<OpCase> mlir::hydra::testing::selectionCases() {
                        {tensor({3, 7, k}, "i32"), tensor({3, 7, c}, "i32")})));
           cases.back().ties = ties;
         }
+    // Among its own sequence; and behind the scores of others, from any position.
+    for (bool ties : {false, true}) {
+      std::string name = std::string("prefix_rank") + (ties ? "_ties" : "") + suffix;
+      std::string scores = tensor({3, c}), keys = tensor({3, c + 9});
+      cases.push_back(
+          make(name, function("prefix_rank", {scores, scores}, "", {tensor({3, c}, "i32")})));
+      cases.back().ties = ties;
+      cases.push_back(
+          make(name + "_at_position", function("prefix_rank", {scores, keys, tensor({3}, "i32")},
+                                               "", {tensor({3, c}, "i32")})));
+      cases.back().ties = ties;
+      cases.back().integers = {{-1, static_cast<int32_t>(c) + 12}};
+    }
     // Rows at or beyond the count come from the base, whatever x holds there.
     std::string rows = tensor({21, c});
     for (int32_t count : {0, 1, 8, 9, 21, 40})
