@@ -139,8 +139,8 @@ void KernelCache::trim() const {
   for (const File &file : files) {
     if (total <= mostBytes / 4 * 3)
       return;
-    // Another program may have been faster.
-    (void)llvm::sys::fs::remove(file.path);
-    total -= file.bytes;
+    // Another program may have been faster; what cannot be removed still counts.
+    if (!llvm::sys::fs::remove(file.path))
+      total -= file.bytes;
   }
 }

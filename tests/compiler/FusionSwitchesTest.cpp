@@ -153,6 +153,24 @@ TEST_F(FusionSwitches, ANameOfThePyTorchHydra) {
         [&](FusionOp fusion) { return isMerged(fusion) && named(fusion); });
 }
 
+TEST_F(FusionSwitches, Accumulators) {
+  // Autodiff makes products with accumulators of its own.
+  auto adds = [](ModuleOp module) {
+    int count = 0;
+    module.walk([&](BinaryOp op) { count += op.getKind() == BinaryKind::add; });
+    return count;
+  };
+  auto accumulating = [](ModuleOp module) {
+    int count = 0;
+    module.walk([&](MatmulOp op) { count += op.getAccumulator() != nullptr; });
+    return count;
+  };
+  OwningOpRef<ModuleOp> base = fused({}), now = fused({"ACCUMULATE"});
+  EXPECT_GT(accumulating(*base), accumulating(*now));
+  // Every add that a matmul had taken is one again.
+  EXPECT_EQ(adds(*now) - adds(*base), accumulating(*base) - accumulating(*now));
+}
+
 TEST(Ledger, KnowsEveryKernelOfALargeModel) {
   CompilerHarness compiler;
   CompileOptions options;
