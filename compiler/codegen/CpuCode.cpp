@@ -49,7 +49,7 @@ static void loadDialects(MLIRContext *context) {
 }
 
 // One function per stage; see PlanOps.td for the convention.
-static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
+static LogicalResult emitKernel(plan::KernelOp kernel, const CpuFacts &level, ModuleOp target,
                                 SmallVectorImpl<std::string> &functions) {
   CpuKernelEmitter emit = cpuEmitterFor(kernel);
   if (!emit)
@@ -74,7 +74,7 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
     };
     Value scalars = field(0), scratch = field(1);
     FailureOr<KernelEmitter> emitter = KernelEmitter::create(
-        builder, kernel, stage,
+        builder, kernel, stage, level,
         {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
@@ -108,7 +108,7 @@ FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts 
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(location);
   SmallVector<std::string> functions;
   for (auto kernel : planModule.getOps<plan::KernelOp>())
-    if (failed(emitKernel(kernel, *kernels, functions)))
+    if (failed(emitKernel(kernel, level, *kernels, functions)))
       return failure();
   if (failed(lowerToLLVMDialect(*kernels)))
     return failure();

@@ -1,4 +1,4 @@
-// hydra-lower-precision: matmuls take bf16 operands.
+// hydra-lower-precision: matmuls and attention take bf16 operands.
 #include "passes/precision/Passes.h"
 
 namespace mlir::hydra {
@@ -60,6 +60,18 @@ private:
   llvm::DenseMap<std::pair<Value, Value>, Value> known;
 };
 
+// Whether attention of float32 operands can take them rounded. What reads a cache does not:
+// rounding it would cost more than the products, and it is float32 for every chunk.
+template <typename OpT> bool canRound(OpT op) {
+  RankedTensorType q = typeOf(op.getQ());
+  if (auto attention = dyn_cast<AttentionOp>(op.getOperation()))
+    if (attention.getPosition() || attention.getCount())
+      return false;
+  auto heads = static_cast<int64_t>(op.getHeads());
+  return q.getElementType().isF32() && q.getShape().back() / heads % 2 == 0 &&
+         op.getScale().convertToDouble() > 0;
+}
+
 class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPrecision> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
@@ -76,8 +88,21 @@ class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPr
         op.setElementType(typeOf(op.getResult()).getElementType());
       }
       numMatmuls += matmuls.size();
+      function.walk([&](Operation *op) {
+        if (auto attention = dyn_cast<AttentionOp>(op); attention && canRound(attention))
+          roundOperands(op, 3, copies);
+        if (auto grad = dyn_cast<AttentionGradOp>(op); grad && canRound(grad))
+          roundOperands(op, 4, copies);
+      });
       numCasts += copies.numCasts;
     }
+  }
+
+  // The first `count` operands of attention (q, k, v) or its gradient (dy, q, k, v).
+  void roundOperands(Operation *op, unsigned count, Copies &copies) {
+    for (OpOperand &operand : op->getOpOperands().take_front(count))
+      operand.set(copies.of(operand.get(), Value()));
+    ++numAttentions;
   }
 };
 

@@ -5,7 +5,7 @@
 include "mlir/Pass/PassBase.td"
 
 def HydraLowerPrecision : Pass<"hydra-lower-precision", "::mlir::ModuleOp"> {
-  let summary = "Matmuls take bf16 operands and keep float32 results";
+  let summary = "Matmuls and attention take bf16 operands and keep float32 results";
   let description = [{
     Every `hydra.matmul` of float32 operands, unless marked `full_precision`, gets them rounded to bf16 by
     `hydra.cast`; products are summed in float32 and the result stays float32. So the residual stream, norms,
@@ -14,8 +14,12 @@ def HydraLowerPrecision : Pass<"hydra-lower-precision", "::mlir::ModuleOp"> {
     A value is rounded once, right where it is made, whoever multiplies it: the copy that the forward product
     reads is the one that the weight gradient reads, and the float32 value need not be kept. A reshape of a value
     is a reshape of its copy. With a row count, copies of other counts are other copies.
+
+    So do `hydra.attention` (q, k, v) and `hydra.attention_grad` (dy too) of an even head width, unless they read a cache,
+    which is float32.
   }];
   let statistics = [Statistic<"numMatmuls", "num-matmuls", "Number of matmuls with rounded operands">,
+                    Statistic<"numAttentions", "num-attentions", "Number of attentions with rounded operands">,
                     Statistic<"numCasts", "num-casts", "Number of values rounded">];
   let dependentDialects = ["::mlir::hydra::HydraDialect"];
 }
