@@ -29,4 +29,20 @@ std::optional<JsonDocument> CompileSettingsOf(const artifact::Artifact& artifact
   return std::nullopt;
 }
 
+std::string CompileSettingOf(const artifact::Artifact& artifact, const std::string& key) {
+  const std::optional<JsonDocument> settings = CompileSettingsOf(artifact);
+  if (!settings) return "";
+  const std::optional<JsonView> value = settings->root().Find(key);
+  return value ? std::string(value->String().value_or("")) : "";
+}
+
+std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact) {
+  std::map<std::string, std::string> settings;
+  for (const char* key : {"routing", "precision"}) {
+    std::string value = CompileSettingOf(artifact, key);
+    if (!value.empty()) settings[key] = std::move(value);
+  }
+  return settings;
+}
+
 }  // namespace hydra::app

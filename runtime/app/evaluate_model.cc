@@ -2,9 +2,9 @@
 
 #include <memory>
 
+#include "runtime/app/phase_in_use.h"
 #include "runtime/data/dataset.h"
 #include "runtime/train/executor_engine.h"
-#include "runtime/train/routing_curriculum.h"
 
 namespace hydra::app {
 
@@ -33,13 +33,15 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(
                              model.executor(), {.batch = batch, .seq = seq, .training = false}));
-  if (model.checkpoint && model.checkpoint->run().step > 0 && engine->facts().phases.routes()) {
-    const train::RunRecord& run = model.checkpoint->run();
-    HYDRA_ASSIGN_OR_RETURN(const train::Phase phase, train::UsePhaseOfRun(run, *engine));
-    model.notices.Note(absl::StrCat("routing as in step ", run.step, ": ", phase.variant));
+  HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
+                         PhaseInUse(model, "eval", request.at_step));
+  HYDRA_RETURN_IF_ERROR(engine->UseVariant(phase.variant));
+  for (const auto& [name, value] : phase.controls) {
+    if (const auto control = engine->FindControl(name)) engine->SetControl(*control, value);
   }
   ModelEvaluation result{.evaluation = {},
                          .device = model.device().description(),
+                         .variant = phase.variant,
                          .batch = engine->eval_batch(),
                          .seq = engine->eval_seq()};
   HYDRA_ASSIGN_OR_RETURN(result.evaluation,

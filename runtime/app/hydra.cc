@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -16,7 +17,7 @@
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
-#include "runtime/train/routing_curriculum.h"
+#include "runtime/train/phase_for_use.h"
 #include "runtime/train/weights.h"
 
 struct hydra_model {
@@ -81,12 +82,13 @@ absl::StatusOr<std::unique_ptr<hydra_model>> OpenCheckpoint(const std::string& p
       const std::unique_ptr<hydra::train::ExecutorEngine> engine,
       hydra::train::ExecutorEngine::Create(model->session.executor(), {.training = false}));
   HYDRA_RETURN_IF_ERROR(checkpoint.RestoreParameters(*engine));
-  if (checkpoint.run().step > 0 && engine->facts().phases.routes()) {
-    HYDRA_ASSIGN_OR_RETURN(const hydra::train::Phase phase,
-                           hydra::train::UsePhaseOfRun(checkpoint.run(), *engine));
-    model->variant = std::string(phase.variant);
+  HYDRA_ASSIGN_OR_RETURN(
+      const hydra::train::PhaseForUse phase,
+      hydra::train::ChoosePhase(engine->facts(), &checkpoint.run(), std::nullopt));
+  if (!phase.variant.empty()) {
+    model->variant = phase.variant;
     // Values that the program does not have are of no use to it.
-    for (const auto& [name, value] : phase.Controls()) model->control.Set(name, value);
+    for (const auto& [name, value] : phase.controls) model->control.Set(name, value);
     HYDRA_RETURN_IF_ERROR(model->session.executor().WriteControl(model->control));
   }
   return model;

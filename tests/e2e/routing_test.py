@@ -1,6 +1,10 @@
 """Dynamic routing through the binaries: a run whose curriculum switches on depth, recursion and
 expert routing, stopped and resumed on both sides of every switch, is the run that never stopped."""
 import json
+import math
+import sqlite3
+import struct
+import zlib
 
 import support
 
@@ -21,14 +25,14 @@ class RoutingTest(support.EndToEndTest):
         with open(spec, "w") as file:
             json.dump({"model": MODEL}, file)
         cls.artifact = cls.path("routed.hydra")
-        cls.compile(cls.artifact, "--entry=eval@2x32")
+        cls.compile(cls.artifact, "--entry=eval@2x32", "--entry=extend@1x16", "--cache=64")
         cls.data = cls.make_data()
         cls.log = cls.train("whole").err
 
     @classmethod
     def compile(cls, artifact, *more):
-        result = cls.call("hydra-opt", cls.path("routed.json"), "--routing=dynamic",
-                          "--entry=train@2x32", *more, "-o", artifact)
+        result = cls.call("hydra-opt", cls.path("routed.json"), "--entry=train@2x32", *more, "-o",
+                          artifact)
         if result.status != 0:
             raise AssertionError(f"the routed model does not compile{result}")
 
@@ -90,6 +94,86 @@ class RoutingTest(support.EndToEndTest):
                 self.assertLessEqual(max(counts["mod.1"]), tokens // 2)
         self.assertEqual(routing[5]["mod.1"], [tokens // 2] * passes)
 
+    def routing_rows(self, sql):
+        with sqlite3.connect(self.path("whole", "training.db")) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(sql)]
+
+    def test_the_database_says_what_the_routers_did(self):
+        tokens, passes = 2 * 2 * 32, MODEL["recursions_per_block"]
+        mor = self.routing_rows("SELECT * FROM routing_mor ORDER BY step, layer")
+        self.assertEqual([(row["step"], row["layer"]) for row in mor],
+                         [(step, layer) for step in range(7, STEPS + 1) for layer in range(3)])
+        for row in mor:
+            self.assertEqual(row["expected_depth"], row["router_probs_mean"] * (passes - 1))
+            self.assertTrue(0.047 < row["router_probs_mean"] < 0.953, row)
+            made = self.routing_rows(f"SELECT tokens FROM routing_tokens WHERE router='mor' AND "
+                                     f"step={row['step']} AND layer={row['layer']} ORDER BY part")
+            made = [part["tokens"] for part in made]
+            self.assertAlmostEqual(row["avg_depth"], sum(made) / tokens - 1)
+        mod = self.routing_rows("SELECT * FROM routing_mod ORDER BY step")
+        self.assertEqual([row["step"] for row in mod], list(range(1, STEPS + 1)))
+        for row in mod:
+            self.assertEqual((row["layer"], row["capacity"]), (1, 0.5))
+            self.assertGreater(row["probs_std"], 0)
+        self.assertEqual([row["compute_savings_pct"] for row in mod[:6]], [0] * 4 + [50] * 2)
+        self.assertGreaterEqual(mod[-1]["compute_savings_pct"], 50)
+        for row in self.routing_rows("SELECT * FROM routing_moe"):
+            self.assertTrue(0 <= row["entropy"] <= math.log(2) + 1e-9, row)
+            self.assertTrue(0 < row["divergence"] < 2, row)
+
+    def test_the_work_is_what_the_tokens_make(self):
+        # hidden: dim * 2.67, up to a multiple of 256. Three blocks of three passes, one expert layer.
+        row_flops = 6 * MODEL["dim"] * 256
+        tokens, passes = 2 * 2 * 32, MODEL["recursions_per_block"]
+        full = passes * tokens
+
+        def rows_of(step, router, layer):
+            return sum(row["tokens"] for row in self.routing_rows(
+                f"SELECT tokens FROM routing_tokens WHERE step={step} AND router='{router}' AND "
+                f"layer={layer}"))
+
+        for work in self.routing_rows("SELECT * FROM routing_work ORDER BY step"):
+            step = work["step"]
+            self.assertEqual(work["mlp_flops_fixed_depth"], (3 * full + tokens) * row_flops)
+            inner = rows_of(step, "mod", 1) if step > 4 else full
+            outer = rows_of(step, "mor", 0) + rows_of(step, "mor", 2) if step > 6 else 2 * full
+            both_paths = 2 * full + full // 2 if 6 < step < 9 else 0
+            self.assertEqual(work["mlp_flops"], (inner + outer + tokens + both_paths) * row_flops,
+                             step)
+
+    def test_db_routing(self):
+        report = self.run_ok("db", "routing", self.path("whole"), "--last", 3, "--json").json()
+        self.assertEqual((report["from_step"], report["last_step"]), (STEPS - 2, STEPS))
+        for row in report["mor"]:
+            self.assertAlmostEqual(sum(row["depth_histogram"]), 1)
+            self.assertAlmostEqual(row["avg_depth"], sum(
+                depth * share for depth, share in enumerate(row["depth_histogram"])))
+        work = self.routing_rows("SELECT sum(mlp_flops) AS done, sum(mlp_flops_fixed_depth) AS "
+                                 "fixed FROM routing_work")[0]
+        self.assertAlmostEqual(report["run_mlp_flops_saved"], 1 - work["done"] / work["fixed"])
+        text = self.run_ok("db", "routing", self.path("whole")).out
+        for part in ("Mixture of depths", "Mixture of recursions", "Mixture of experts",
+                     "MLP FLOPs saved against fixed depth"):
+            self.assertIn(part, text)
+
+    def test_the_heat_map_is_a_picture(self):
+        path = self.path("routing.png")
+        self.run_ok("db", "routing", self.path("whole"), "--png", path)
+        data = support.read(path)
+        self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
+        width, height = struct.unpack(">II", data[16:24])
+        size = struct.unpack(">I", data[33:37])[0]
+        pixels = zlib.decompress(data[41:41 + size])
+        self.assertEqual(len(pixels), height * (3 * width + 1))
+
+    def test_a_run_that_never_routed_is_named(self):
+        self.train("early", "--stop-at", 2)
+        with sqlite3.connect(self.path("early", "training.db")) as database:
+            database.execute("DELETE FROM routing_tokens")
+        self.fails(3, "db", "routing", self.path("early"), says=["training.db", "none of its 2"])
+        self.fails(3, "db", "routing", self.data, says="training.db")
+
     def test_a_checkpoint_is_evaluated_in_its_phase(self):
         lines = support.read(self.path("whole", "steps.jsonl")).decode().splitlines()
         seen = {record["step"]: record["loss"] for record in map(json.loads, lines)
@@ -101,6 +185,39 @@ class RoutingTest(support.EndToEndTest):
                                  "--json")
             self.assertEqual(result.json()["loss"], seen[step])
             self.assertIn(f"routing as in step {step}: {variant}", result.err)
+
+    def test_another_step_can_be_chosen(self):
+        evaluate = ["eval", self.path("whole"), "--data", self.data, "--batches", 2, "--json"]
+        results = {}
+        for step, variant in ((4, "fixed"), (8, "blend_mod"), (12, "adaptive_mod")):
+            result = self.run_ok(*evaluate, "--at-step", step)
+            self.assertEqual(result.json()["variant"], variant)
+            self.assertIn(f"routing as in step {step}: {variant}", result.err)
+            results[step] = result.json()["loss"]
+        self.assertEqual(len(set(results.values())), 3, results)
+        self.assertEqual(results[12], self.run_ok(*evaluate).json()["loss"])
+        generate = ["generate", self.path("whole"), "--prompt", "the", "--tokens", 4]
+        self.assertIn("routing as in step 12: adaptive_mod", self.run_ok(*generate).err)
+        self.assertIn("routing as in step 4: fixed", self.run_ok(*generate, "--at-step", 4).err)
+
+    def test_without_a_checkpoint_everything_is_on(self):
+        for command in (["eval", self.artifact, "--data", self.data, "--batches", 1],
+                        ["bench", self.artifact, "--steps", 1, "--warmup", 0],
+                        ["generate", self.artifact, "--prompt", "a", "--tokens", 1]):
+            with self.subTest(command[0]):
+                result = self.run_ok(*command, "--json")
+                self.assertEqual(result.json()["variant"], "adaptive_mod")
+                self.assertIn("routing: everything is on: adaptive_mod", result.err)
+                early = self.run_ok(*command, "--at-step", 1, "--json")
+                self.assertEqual(early.json()["variant"], "fixed")
+
+    def test_another_shape_of_a_checkpoint_is_the_same_program(self):
+        out = self.path("fixed-run")
+        self.run_ok("train", self.path("routed.json"), "--routing", "fixed", "--data", self.data,
+                    "--out", out, "--steps", 1, "--batch", 2, "--seq", 32)
+        result = self.run_ok("eval", out, "--data", self.data, "--batch", 1, "--seq", 16,
+                             "--batches", 1, "--json")
+        self.assertEqual(result.json()["variant"], "fixed")
 
     def test_a_variant_that_is_not_there_is_named(self):
         lone = self.path("lone.hydra")

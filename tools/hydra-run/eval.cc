@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "runtime/app/evaluate_model.h"
@@ -18,19 +19,22 @@ struct EvalFlags {
   std::string split = "validation";
   std::string weights;
   int64_t batches = 0;
+  std::optional<int64_t> at_step;
 };
 
 absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   app::EvaluateRequest request{.data = flags.data,
                                .train_split = flags.split == "train",
                                .weights = flags.weights,
-                               .batches = flags.batches};
+                               .batches = flags.batches,
+                               .at_step = flags.at_step};
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
   HYDRA_ASSIGN_OR_RETURN(const app::ModelEvaluation result, app::EvaluateModel(std::move(request)));
   const double loss = result.evaluation.loss;
   if (json) {
     PrintJson({{"split", flags.split},
                {"device", result.device},
+               {"variant", result.variant},
                {"loss", loss},
                {"bits_per_token", loss / std::log(2.0)},
                {"perplexity", std::exp(loss)},
@@ -55,6 +59,7 @@ void AddEval(CommandLine& line) {
   command.RequiredText("--data", flags->data, "data directory");
   command.Text("--split", flags->split, "which tokens", {"validation", "train"});
   command.Integer("--batches", flags->batches, {.least = 0}, "batches to evaluate; 0: all");
+  DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
   for (const char* key : {"batch", "seq", "seed"}) flags->model.DeclareSetting(command, key);
   command.Run([flags](bool json) { return Eval(*flags, json); });

@@ -125,17 +125,9 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// "routing     fixed (why)\n", or "" where there is nothing to route.
-std::string RoutingText(const std::optional<JsonDocument>& settings) {
-  const auto text = [&](const char* key) -> std::string {
-    if (!settings) return "";
-    const std::optional<JsonView> value = settings->root().Find(key);
-    return value ? std::string(value->String().value_or("")) : "";
-  };
-  const std::string mode = text("routing"), note = text("routing_note");
-  if (mode.empty()) return "";
-  return absl::StrCat("routing     ", mode, note.empty() ? "" : absl::StrCat(" (", note, ")"),
-                      "\n");
+// "routing     fixed\n", or "" where there is nothing to route.
+std::string RoutingText(const std::string& routing) {
+  return routing.empty() ? "" : absl::StrCat("routing     ", routing, "\n");
 }
 
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
@@ -155,6 +147,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
   const std::optional<JsonDocument> settings = app::CompileSettingsOf(*artifact);
+  const std::string routing = app::CompileSettingOf(*artifact, "routing");
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -163,7 +156,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
                   "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
                   "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
-                  "\n", RoutingText(settings), "\n");
+                  "\n", RoutingText(routing), "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));
