@@ -59,6 +59,28 @@ func.func @attention(%q: tensor<1x6x8xf32>, %k: tensor<1x6x4xf32>, %dy: tensor<1
 
 // -----
 
+// Between two products everything is bf16, forward and backward.
+// CHECK-LABEL: func.func @activation
+// CHECK: %[[X:.*]] = hydra.matmul {{.*}} {transpose_b} : (tensor<4x8xbf16>, tensor<12x8xbf16>) -> tensor<4x12xbf16>
+// CHECK-NEXT: %[[Y:.*]] = hydra.swiglu %[[X]] : (tensor<4x12xbf16>) -> tensor<4x6xbf16>
+// CHECK: hydra.matmul %[[Y]], {{.*}} {element_type = f32, transpose_b}
+// CHECK: %[[DY:.*]] = hydra.matmul {{.*}} -> tensor<4x6xbf16>
+// CHECK: %[[DX:.*]] = hydra.swiglu_grad %[[DY]], %[[X]] : (tensor<4x6xbf16>, tensor<4x12xbf16>) -> tensor<4x12xbf16>
+// CHECK-NEXT: hydra.matmul %[[DX]], {{.*}} {element_type = f32}
+// CHECK-NEXT: hydra.matmul %[[DX]], {{.*}} {element_type = f32, transpose_a}
+func.func @activation(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6xf32>, %dz: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<12x8xf32>) {
+  %a = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %y = hydra.swiglu %a : (tensor<4x12xf32>) -> tensor<4x6xf32>
+  %z = hydra.matmul %y, %v {transpose_b} : (tensor<4x6xf32>, tensor<8x6xf32>) -> tensor<4x8xf32>
+  %dy = hydra.matmul %dz, %v : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+  %da = hydra.swiglu_grad %dy, %a : (tensor<4x6xf32>, tensor<4x12xf32>) -> tensor<4x12xf32>
+  %dx = hydra.matmul %da, %w : (tensor<4x12xf32>, tensor<12x8xf32>) -> tensor<4x8xf32>
+  %dw = hydra.matmul %da, %x {transpose_a} : (tensor<4x12xf32>, tensor<4x8xf32>) -> tensor<12x8xf32>
+  return %z, %dx, %dw : tensor<4x8xf32>, tensor<4x8xf32>, tensor<12x8xf32>
+}
+
+// -----
+
 // A cache is read as it is, and an odd head width has no pairs.
 // CHECK-LABEL: func.func @float_attention
 // CHECK-NOT: hydra.cast
@@ -66,4 +88,17 @@ func.func @float_attention(%q: tensor<1x1x8xf32>, %k: tensor<1x6x4xf32>, %p: ten
   %y:2 = hydra.attention %q, %k, %k position %p {heads = 2, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x1x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>, tensor<1xi32>) -> (tensor<1x1x8xf32>, tensor<1x1x2xf32>)
   %z:2 = hydra.attention %x, %x, %x {heads = 1, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x6x3xf32>, tensor<1x6x3xf32>, tensor<1x6x3xf32>) -> (tensor<1x6x3xf32>, tensor<1x6x1xf32>)
   return %y#0, %z#0 : tensor<1x1x8xf32>, tensor<1x6x3xf32>
+}
+
+// -----
+
+// Somebody else reads the product: it stays float32, and so does what else reads it.
+// CHECK-LABEL: func.func @observed
+// CHECK: %[[A:.*]] = hydra.matmul {{.*}} -> tensor<4x12xf32>
+// CHECK: hydra.swiglu %[[A]] : (tensor<4x12xf32>) -> tensor<4x6xf32>
+func.func @observed(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6xf32>) -> (tensor<4x8xf32>, tensor<4x12xf32>) {
+  %a = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %y = hydra.swiglu %a : (tensor<4x12xf32>) -> tensor<4x6xf32>
+  %z = hydra.matmul %y, %v {transpose_b} : (tensor<4x6xf32>, tensor<8x6xf32>) -> tensor<4x8xf32>
+  return %z, %a : tensor<4x8xf32>, tensor<4x12xf32>
 }
