@@ -64,7 +64,7 @@ static SmallVector<std::string> functionsOf(plan::KernelOp kernel) {
 }
 
 // One function per stage; see PlanOps.td for the convention.
-static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target) {
+static LogicalResult emitKernel(plan::KernelOp kernel, const CpuFacts &level, ModuleOp target) {
   CpuKernelEmitter emit = cpuEmitterFor(kernel);
   if (!emit)
     return failure();
@@ -85,7 +85,7 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target) {
     };
     Value scalars = field(0), scratch = field(1);
     FailureOr<KernelEmitter> emitter = KernelEmitter::create(
-        builder, kernel, static_cast<int>(stage),
+        builder, kernel, static_cast<int>(stage), level,
         {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
@@ -156,7 +156,7 @@ static LogicalResult compileKernels(ModuleOp plan, MutableArrayRef<plan::KernelO
   MLIRContext *context = plan.getContext();
   if (failed(failableParallelForEach(context, missing,
                                      [&](const std::pair<size_t, ModuleOp> &one) {
-                                       return emitKernel(kernels[one.first], one.second);
+                                       return emitKernel(kernels[one.first], level, one.second);
                                      })) ||
       failed(lowerToLLVMDialect(*all)))
     return failure();
