@@ -46,6 +46,7 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
                              .fusion = options.fusion,
                              .arch = options.arch,
                              .threads = options.threads,
+                             .settings = options.settings,
                              .work_directory = directory.path(),
                              .hydra_opt = [&](const std::vector<std::string>& arguments) {
                                return compiler.Run(arguments);

@@ -134,6 +134,7 @@ class FlagsTest(support.EndToEndTest):
             "routing": lambda: self.refused("routing=fixed", "--routing=fixed"),
             "mod_rule": lambda: self.refused("mod_rule=dense", "--mod-rule=dense"),
             "cache": lambda: self.refused("cache=48", "--cache=48"),
+            "memory_budget": lambda: self.refused("memory_budget=48", "--memory-budget=48"),
         }
         self.assertEqual(sorted(rows), sorted(row["key"] for row in listed),
                          "a setting without a row, or a row without a setting")
@@ -197,7 +198,8 @@ class FlagsTest(support.EndToEndTest):
     def compile_flag(self, flag, bad):
         """A compile setting reaches the compiler, and is refused on what is compiled already."""
         def check(command, rest):
-            self.fails(2, command, self.artifact, *rest, flag, "1" if flag == "--cache" else "x",
+            self.fails(2, command, self.artifact, *rest, flag, 
+                       "1" if flag in ("--cache", "--memory-budget") else "x",
                        says="compile setting")
             if support.has_compiler():
                 spec = self.source("tests", "e2e", "tiny.mlir")
@@ -253,7 +255,8 @@ class FlagsTest(support.EndToEndTest):
             }
             for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
                               ("--precision", "fp7"), ("--routing", "maybe"),
-                              ("--mod-rule", "best"), ("--cache", "123456")):
+                              ("--mod-rule", "best"), ("--cache", "123456"),
+                              ("--memory-budget", "64")):
                 rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
                     f, b)(c, r)
         for command in ("generate", "eval", "bench"):
@@ -460,6 +463,8 @@ class FlagsTest(support.EndToEndTest):
             "--fusion": lambda: self.fails(2, "verify", golden, "--fusion", "some", says="'some'"),
             "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
                                          says="--dump"),
+            "--set": lambda: support.has_compiler() and self.fails(
+                2, "verify", golden, "--set", "no_such=1", says="no_such"),
             "--json": lambda: support.has_compiler() and self.json_of("verify", golden),
         }
         for command, flags in self.flags.items():
