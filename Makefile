@@ -6,17 +6,22 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 TEST_JOBS ?= 2
 
-.PHONY: help setup build demo test fuzz bench format lint check-all docs build-report clean
+.PHONY: help setup build install demo test fuzz bench format lint check-all docs build-report clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
-	@echo "also: setup build fuzz bench format lint check-all docs build-report clean"
+	@echo "also: setup build install fuzz bench format lint check-all docs build-report clean"
 
 setup:
 	@./setup/setup.sh
 
 build: setup
 	@./scripts/build $(PRESET) --parallel $(JOBS)
+
+# To PREFIX, and below DESTDIR if that is set.
+PREFIX ?= /usr/local
+install: build
+	@cmake --install build$(if $(filter-out release,$(PRESET)),-$(PRESET)) --prefix $(PREFIX)
 
 demo: build
 	@if [ -x scripts/demo.sh ]; then ./scripts/demo.sh; \

@@ -51,4 +51,13 @@ std::string SelectionRuleOf(const artifact::Artifact& artifact, absl::string_vie
   return rule.empty() && entry == "extend" ? "prefix" : rule;
 }
 
+absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact) {
+  const absl::Span<const uint8_t> bytes = artifact.Section(artifact::SectionKind::kLedger);
+  if (bytes.empty()) return std::optional<Ledger>();
+  HYDRA_ASSIGN_OR_RETURN(
+      Ledger ledger,
+      ParseLedger({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, artifact.path()));
+  return std::optional<Ledger>(std::move(ledger));
+}
+
 }  // namespace hydra::app

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/io/json_file.h"
+#include "runtime/io/ledger.h"
 
 namespace hydra::app {
 
@@ -31,6 +32,9 @@ std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact)
 // How depth routing selects in `entry` of the program: the rule that it was compiled with, prefix
 // for `extend` without one, and "" where it selects as in training or does not select.
 std::string SelectionRuleOf(const artifact::Artifact& artifact, absl::string_view entry);
+
+// The fusion ledger; nothing if the artifact has none.
+absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact);
 
 }  // namespace hydra::app
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "runtime/io/posix_file.h"
 #include "runtime/toolchain/compile.h"
+#include "runtime/train/settings_file.h"
 
 namespace hydra::app {
 namespace {
@@ -30,13 +32,26 @@ Shape ShapeOf(const train::Settings& settings, const train::RunRecord* saved) {
   return shape;
 }
 
+// A checkpoint's settings are those of the file inside it.
+absl::Status ReadConfig(const std::string& path, const Notices& notices,
+                        train::Settings& settings) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    return train::ReadSettingsFile(path, settings);
+  }
+  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
+                         OpenCheckpointWithWarnings(path, notices));
+  return train::ReadSettingsFile(
+      (std::filesystem::path(checkpoint.path()) / train::kRunFile).string(), settings);
+}
+
 }  // namespace
 
 // Whoever resumes with a model of his own means the one that the run has. Equal shapes would let
 // any other pass. Specs are compared as written or, since an artifact has no other, as printed;
 // between different compilers a difference in print proves nothing and is left to the warnings.
 absl::Status TrainRun::CheckSameModel(const train::CheckpointAttachments& attachments) const {
-  const train::Checkpoint& checkpoint = *start_->checkpoint;
+  const train::Checkpoint& checkpoint = *origin();
   if (!checkpoint.spec_path().empty()) {
     HYDRA_ASSIGN_OR_RETURN(const std::string saved,
                            ReadWholeFile(checkpoint.spec_path(), uint64_t{1} << 28));
@@ -58,8 +73,12 @@ absl::Status TrainRun::CheckSameModel(const train::CheckpointAttachments& attach
 // The data directory: as named, or the one that the run was started with.
 absl::StatusOr<data::Dataset> TrainRun::OpenData(std::string& path) const {
   path = request_.data;
-  if (path.empty() && resumed()) {
-    const absl::StatusOr<train::RunInputs> inputs = train::ReadRunInputs(request_.start.out);
+  if (path.empty() && origin() != nullptr) {
+    // A checkpoint lies in OUT/checkpoints.
+    const std::filesystem::path checkpoint = std::filesystem::absolute(origin()->path());
+    const std::string run =
+        branch_ ? checkpoint.parent_path().parent_path().string() : request_.start.out;
+    const absl::StatusOr<train::RunInputs> inputs = train::ReadRunInputs(run);
     if (!inputs.ok()) {
       return Annotate(inputs.status(), "the run does not say where its data are; pass --data DIR");
     }
@@ -97,6 +116,16 @@ absl::Status TrainRun::CheckEvaluation(const data::Dataset& dataset) const {
 absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request) {
   ModelRequest& model_request = request.model;
   const std::string& out = request.start.out;
+  if (!request.config.empty()) {
+    HYDRA_RETURN_IF_ERROR(
+        ReadConfig(request.config, model_request.notices, model_request.settings));
+  }
+  if (!request.branch.empty() && (request.dry_run || request.start.mode != train::StartMode::kNew ||
+                                  !request.weights.empty())) {
+    return UsageError(
+        "--branch begins a new run with the whole state of a checkpoint, so --resume, "
+        "--resume-from, --weights and --dry-run contradict it; drop one of them");
+  }
   if (out.empty() && !request.dry_run) {
     return UsageError("train needs --out DIR for checkpoints and metrics");
   }
@@ -107,11 +136,19 @@ absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request
   if (!request.dry_run && (request.start.mode == train::StartMode::kResume || PathExists(out))) {
     HYDRA_ASSIGN_OR_RETURN(start, train::OpenStartingPoint(request.start));
   }
-  const bool resumed = start && start->checkpoint;
+  std::optional<train::Checkpoint> branch;
+  if (!request.branch.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(branch,
+                           OpenCheckpointWithWarnings(request.branch, model_request.notices));
+  }
+  const train::Checkpoint* from = branch                       ? &*branch
+                                  : start && start->checkpoint ? &*start->checkpoint
+                                                               : nullptr;
+  const bool resumed = from != nullptr;
   train::Settings settings = model_request.settings;
   if (resumed) {
-    HYDRA_RETURN_IF_ERROR(settings.Restore(start->checkpoint->run().settings).status());
-    if (model_request.model.empty()) model_request.checkpoint = start->checkpoint;
+    HYDRA_RETURN_IF_ERROR(settings.Restore(from->run().settings).status());
+    if (model_request.model.empty()) model_request.checkpoint = *from;
   } else if (model_request.model.empty()) {
     return UsageError("train: expected a MODEL, found none (see hydra-run train --help)");
   }
@@ -124,7 +161,7 @@ absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request
                                    settings.Integer("steps"), ", found ", *request.stop_at,
                                    "; lower it or raise --steps"));
   }
-  const Shape shape = ShapeOf(settings, resumed ? &start->checkpoint->run() : nullptr);
+  const Shape shape = ShapeOf(settings, resumed ? &from->run() : nullptr);
   // A spec is compiled for the run's shape. What is compiled already may have other shapes beside
   // it, for evaluation say, and stays as it is.
   model_request.entries =
@@ -145,6 +182,7 @@ absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request
                                      .steps_in_flight = train::RecordLag(
                                          run->settings_, run->model_.artifact->info().rules)}));
   run->start_ = std::move(start);
+  run->branch_ = std::move(branch);
   return run;
 }
 
@@ -160,10 +198,11 @@ absl::StatusOr<TrainRun::Result> TrainRun::Run(train::TrainObserver& observer,
   HYDRA_RETURN_IF_ERROR(CheckEvaluation(dataset));
   train::TrainerOptions options;
   options.stop_at = request_.stop_at;
+  options.branch = branch_.has_value();
   options.interrupted = std::move(interrupted);
   HYDRA_ASSIGN_OR_RETURN(options.attachments, AttachmentsOf(model_));
   options.attachments.tokenizer = dataset.tokenizer_contents();
-  if (resumed()) {
+  if (origin() != nullptr) {
     HYDRA_RETURN_IF_ERROR(CheckSameModel(options.attachments));
     if (!request_.weights.empty()) {
       notices().Note(absl::StrCat(
@@ -178,6 +217,7 @@ absl::StatusOr<TrainRun::Result> TrainRun::Run(train::TrainObserver& observer,
   if (!start_) {
     HYDRA_ASSIGN_OR_RETURN(start_, train::OpenStartingPoint(request_.start));
   }
+  if (branch_) start_->checkpoint = branch_;
   const std::string& out = request_.start.out;
   train::MetricsObserver metrics(
       out, EnvironmentOf(model_),

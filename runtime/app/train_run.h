@@ -26,6 +26,11 @@ struct TrainRequest {
   train::StartRequest start = {};  // `start.out` may be empty for a dry run
   std::string data = {};           // "" for a run that goes on: the one it was started with
   std::string weights = {};        // safetensors file to begin from
+  // Settings for those that `model.settings` does not give: a JSON file, run.json of a checkpoint,
+  // a checkpoint, or a run directory.
+  std::string config = {};
+  // A checkpoint or run directory whose state a new run begins with, optimizer, step and all.
+  std::string branch = {};
   std::optional<int64_t> stop_at = std::nullopt;
   bool dry_run = false;  // nothing is begun, and nothing needs to be there to begin with
 };
@@ -61,7 +66,11 @@ class TrainRun {
   TrainRun(TrainRequest request, Model model, train::Settings settings)
       : request_(std::move(request)), model_(std::move(model)), settings_(std::move(settings)) {}
 
-  bool resumed() const { return start_ && start_->checkpoint; }
+  // The checkpoint that the run goes on from, its own or its parent's; nullptr for one that begins.
+  const train::Checkpoint* origin() const {
+    if (branch_) return &*branch_;
+    return start_ && start_->checkpoint ? &*start_->checkpoint : nullptr;
+  }
   const Notices& notices() const { return request_.model.notices; }
   absl::StatusOr<data::Dataset> OpenData(std::string& path) const;
   absl::Status CheckEvaluation(const data::Dataset& dataset) const;
@@ -72,6 +81,7 @@ class TrainRun {
   train::Settings settings_;
   std::unique_ptr<train::ExecutorEngine> engine_;
   std::optional<train::StartingPoint> start_;
+  std::optional<train::Checkpoint> branch_;  // of another run
 };
 
 }  // namespace hydra::app

@@ -4,11 +4,10 @@
 #ifndef HYDRA_RUNTIME_METRICS_JOURNAL_H_
 #define HYDRA_RUNTIME_METRICS_JOURNAL_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "runtime/metrics/file_watch.h"
+#include "runtime/metrics/append_file.h"
 #include "runtime/metrics/row_store.h"
 
 namespace hydra::metrics {
@@ -16,10 +15,6 @@ namespace hydra::metrics {
 class Journal final : public RowStore {
  public:
   Journal(std::string path, RunInfo info);
-  ~Journal() override;
-  Journal(const Journal&) = delete;
-  Journal& operator=(const Journal&) = delete;
-
   const std::string& path() const override { return path_; }
   absl::Status Write(absl::Span<const Row> rows) override;
   std::optional<std::string> TakeLoss() override;
@@ -27,15 +22,10 @@ class Journal final : public RowStore {
 
  private:
   absl::Status Open();
-  // All of it or nothing: a part that was written before an error is taken back.
-  absl::Status Append(const std::string& lines);
-  void Close();
 
   const std::string path_;
   const RunInfo info_;
-  FileWatch watch_;
-  int fd_ = -1;
-  int64_t size_ = 0;  // after our last line
+  AppendFile file_;
   std::optional<std::string> loss_;
 };
 

@@ -63,6 +63,8 @@ Trouble TroubleOf(const absl::Status& status) {
   return payload && !payload->empty() ? static_cast<Trouble>((*payload)[0]) : Trouble::kOther;
 }
 
+std::string SqliteVersion() { return sqlite3_libversion(); }
+
 void Statement::Finalise::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 absl::Status Statement::Error(int code) const {

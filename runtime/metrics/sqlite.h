@@ -99,6 +99,9 @@ class Database {
   std::string path_;
 };
 
+// The library's version, "3.40.1".
+std::string SqliteVersion();
+
 // BEGIN on construction through Start(), ROLLBACK unless Commit() was called.
 class Transaction {
  public:

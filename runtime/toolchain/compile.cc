@@ -21,24 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::StatusOr<std::string> MakeCacheDirectory() {
-  std::string directory = CacheDirectory();
-  if (directory.empty()) {
-    return FailureError(
-        "neither XDG_CACHE_HOME nor HOME is set, so there is no place for compiled models; set "
-        "one, "
-        "or compile with hydra-opt -o FILE and pass FILE");
-  }
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) {
-    return FailureError(
-        absl::StrCat(directory, ": cannot make the cache of compiled models: ", error.message(),
-                     "; set XDG_CACHE_HOME to a directory that can be written"));
-  }
-  return directory;
-}
-
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
 
 // Whether the cache has this artifact, whole.
@@ -69,6 +51,24 @@ class WorkDirectory {
 };
 
 }  // namespace
+
+absl::StatusOr<std::string> MakeCacheDirectory() {
+  std::string directory = CacheDirectory();
+  if (directory.empty()) {
+    return FailureError(
+        "neither XDG_CACHE_HOME nor HOME is set, so there is no place for compiled models; set "
+        "one, "
+        "or compile with hydra-opt -o FILE and pass FILE");
+  }
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) {
+    return FailureError(
+        absl::StrCat(directory, ": cannot make the cache of compiled models: ", error.message(),
+                     "; set XDG_CACHE_HOME to a directory that can be written"));
+  }
+  return directory;
+}
 
 absl::Status CompilerError(int exit_status, const std::string& spec) {
   const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",

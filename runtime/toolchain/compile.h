@@ -15,6 +15,10 @@ namespace hydra::toolchain {
 inline constexpr char kCompiler[] = "hydra-opt";
 inline constexpr uint64_t kLargestSpec = uint64_t{1} << 28;
 
+// $XDG_CACHE_HOME/hydra (~/.cache/hydra), made if it is missing. A failure says which variable to
+// set.
+absl::StatusOr<std::string> MakeCacheDirectory();
+
 // The error of a compiler that ended with this status, after its messages have appeared.
 absl::Status CompilerError(int exit_status, const std::string& spec);
 

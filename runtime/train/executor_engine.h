@@ -58,6 +58,11 @@ class ExecutorEngine final : public TrainEngine {
   absl::Status Evaluate(absl::Span<const int32_t> tokens, absl::Span<const int32_t> targets,
                         absl::Span<float> token_loss) override;
 
+  // What the next step runs, for who runs it otherwise; of an engine that trains.
+  const artifact::EntryInfo& accumulate_entry() const { return *plan_->accumulate; }
+  const artifact::EntryInfo& apply_entry() const { return *apply_; }
+  const ControlBlock& control() const { return control_; }
+
   // The launch of the current plan, for benchmarks and profiles; nullptr without training.
   Launch* step_launch() { return plan_ == nullptr ? nullptr : plan_->launch.get(); }
 

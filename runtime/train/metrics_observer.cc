@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
+#include "runtime/metrics/tensorboard_store.h"
 #include "runtime/metrics/timestamp.h"
 #include "runtime/train/routing_record.h"
 
@@ -60,6 +61,8 @@ void MetricsObserver::OnStart(const RunStart& start) {
                               .environment = environment_};
   std::vector<std::unique_ptr<metrics::RowStore>> stores;
   stores.push_back(std::make_unique<metrics::Journal>(journal_path(), info));
+  stores.push_back(std::make_unique<metrics::TensorboardStore>(
+      (std::filesystem::path(out_) / "tensorboard").string(), info));
   stores.push_back(
       std::make_unique<metrics::DatabaseStore>(database_path(), info, kBusyMilliseconds));
   writer_ = std::make_unique<metrics::MetricsWriter>(std::move(stores));

@@ -1,4 +1,4 @@
-// Writes a run's metrics: OUT/training.db (SQLite) and OUT/steps.jsonl.
+// Writes a run's metrics: OUT/training.db (SQLite), OUT/steps.jsonl and OUT/tensorboard.
 #ifndef HYDRA_RUNTIME_TRAIN_METRICS_OBSERVER_H_
 #define HYDRA_RUNTIME_TRAIN_METRICS_OBSERVER_H_
 

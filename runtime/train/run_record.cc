@@ -155,6 +155,7 @@ std::string RunRecordText(const RunRecord& record) {
     json["thresholds"] = {{"variant", record.thresholds.variant},
                           {"values", record.thresholds.values}};
   }
+  if (!record.branched_from.empty()) json["branched_from"] = record.branched_from;
   return json.Dump(2) + "\n";
 }
 
@@ -171,6 +172,9 @@ absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_vi
   // Checkpoints written before there was a choice have no such member.
   if (root.Find("initial_weights")) {
     HYDRA_RETURN_IF_ERROR(Read(root, "initial_weights", record.initial_weights));
+  }
+  if (root.Find("branched_from")) {
+    HYDRA_RETURN_IF_ERROR(Read(root, "branched_from", record.branched_from));
   }
   HYDRA_RETURN_IF_ERROR(Read(root, "settings", record.settings));
   if (root.Find("shape")) {

@@ -31,6 +31,7 @@ struct RunRecord {
   std::string data_fingerprint;    // "" if the weights were imported
   std::string tokenizer;           // "" if unknown
   std::string initial_weights;     // content hash of the file that training began with; "" for none
+  std::string branched_from;       // "RUN@STEP" of the run whose state this one began with; or ""
   std::string spec_file;           // inside the checkpoint; "" if none
   bool has_artifact = false;       // model.hydra is inside the checkpoint
   HostState host_state;            // of the trainer's modules

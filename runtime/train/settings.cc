@@ -107,6 +107,8 @@ constexpr SettingSpec kTable[] = {
     // Bookkeeping.
     {"save_interval", kInt, kRun, "500", kCount, "steps between checkpoints; 0: only at the end"},
     {"keep_checkpoints", kInt, kRun, "3", kCount, "checkpoints to keep; 0: all"},
+    {"keep_best", kBool, kRun, "false", kAny,
+     "keep the checkpoint with the lowest held-out loss as OUT/best"},
     {"eval_interval", kInt, kRun, "500", kCount, "steps between evaluations; 0: only at the end"},
     {"eval_batches", kInt, kRun, "25", kCount,
      "batches per evaluation; 0: all of the held-out data"},

@@ -163,6 +163,10 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
       Warn(absl::StrCat("a newer checkpoint is refused: ", reason));
     }
     record_ = checkpoint.run();
+    if (options_.branch) {
+      record_.branched_from = absl::StrCat(record_.run_id, "@", record_.step);
+      record_.run_id = MakeRunId(engine_.facts(), settings_, dataset_, record_.branched_from);
+    }
     for (const std::string& line : Differences(record_.facts, engine_.facts())) {
       Warn(absl::StrCat("this run will not be bit-identical: ", line));
     }
@@ -180,8 +184,10 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     position_.Set(static_cast<uint64_t>(record_.step * pipeline_.batches().windows_per_step()));
     HYDRA_RETURN_IF_ERROR(RestoreModules(record_.host_state, modules(), checkpoint.path()));
     pipeline_.StartDataAt(record_.step, position_.windows());
-    saved_step_ = record_.step;
-    last_checkpoint_ = checkpoint.path();
+    if (!options_.branch) {
+      saved_step_ = record_.step;
+      last_checkpoint_ = checkpoint.path();
+    }
     HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> moved,
                            store_.SetAsideAfter(record_.step));
     for (const std::string& line : moved) Warn(line);
@@ -193,6 +199,7 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
   record_.facts = engine_.facts();
   record_.data_fingerprint = dataset_.fingerprint();
   record_.tokenizer = dataset_.tokenizer();
+  if (settings_.Boolean("keep_best")) best_.emplace(store_.out(), record_.step);
   return absl::OkStatus();
 }
 
@@ -270,7 +277,20 @@ absl::Status Trainer::EvaluateNow() {
   for (TrainObserver* observer : observers_) {
     observer->OnEvaluation(record_.step, *last_evaluation_, SecondsSince(start));
   }
+  KeepBest();
   return absl::OkStatus();
+}
+
+void Trainer::KeepBest() {
+  if (!best_ || !best_->Improves(last_evaluation_->loss)) return;
+  record_.host_state = SaveModules(modules());
+  const absl::Status status =
+      best_->Save(engine_, record_, options_.attachments, last_evaluation_->loss);
+  if (!status.ok()) {
+    return Warn(absl::StrCat("the best checkpoint so far, of step ", record_.step,
+                             ", could not be written: ", status.message(), "; training goes on"));
+  }
+  for (TrainObserver* observer : observers_) observer->OnCheckpoint(record_.step, best_->path());
 }
 
 absl::Status Trainer::Save(int64_t keep) {

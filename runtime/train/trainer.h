@@ -14,6 +14,7 @@
 #include "runtime/base/status.h"
 #include "runtime/data/batches.h"
 #include "runtime/data/dataset.h"
+#include "runtime/train/best_checkpoint.h"
 #include "runtime/train/checkpoint_schedule.h"
 #include "runtime/train/checkpoint_start.h"
 #include "runtime/train/checkpoint_store.h"
@@ -33,6 +34,9 @@ struct TrainerOptions {
   // Safetensors file that a new run takes its parameters from; "": the initial values of the seed.
   std::string weights = {};
   CheckpointAttachments attachments = {};
+  // The starting point's checkpoint is that of another run: this one begins with its state, under a
+  // name of its own.
+  bool branch = false;
   std::function<bool()> interrupted =
       nullptr;  // asked before every step; true ends with a checkpoint
   // Asked before every step; nullptr: the routing curriculum of the settings. Must outlive the
@@ -91,6 +95,8 @@ class Trainer {
   void Warn(const std::string& message);
   // Everything on the host that a checkpoint keeps beside step and settings.
   std::vector<HostModule*> modules();
+  // If the setting asks for it and the last evaluation is the best.
+  void KeepBest();
   StepPolicy& policy() { return curriculum_ ? *curriculum_ : *options_.policy; }
 
   TrainEngine& engine_;
@@ -112,6 +118,7 @@ class Trainer {
   int64_t evaluated_step_ = -1;
   std::string last_checkpoint_;
   std::optional<Evaluation> last_evaluation_;
+  std::optional<BestCheckpoint> best_;  // if the setting asks for it
 };
 
 }  // namespace hydra::train

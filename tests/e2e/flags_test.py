@@ -123,6 +123,8 @@ class FlagsTest(support.EndToEndTest):
                 self.trained("--set", "save_interval=1"))), 3),
             "keep_checkpoints": lambda: self.assertEqual(len(self.checkpoints(
                 self.trained("--set", "save_interval=1", "--set", "keep_checkpoints=2"))), 2),
+            "keep_best": lambda: self.assertTrue(os.path.isdir(os.path.join(
+                self.trained("--set", "keep_best=true"), "best"))),
             "eval_interval": lambda: self.count_evaluations(3, "--set", "eval_interval=1"),
             "eval_batches": lambda: self.assertNotEqual(
                 *[losses(self.output("--set", f"eval_batches={n}")) for n in (1, 2)]),
@@ -220,6 +222,7 @@ class FlagsTest(support.EndToEndTest):
         return self.run_ok(*arguments, "--json").json()["device"]
 
     def test_flags_act_or_are_refused(self):
+        bisect = ["bisect", self.base]
         generate = ["generate", self.base, "--prompt", "the", "--tokens", "24"]
         evaluate = ["eval", self.base, "--data", self.data]
         bench = ["bench", self.artifact, "--steps", "1", "--warmup", "0"]
@@ -278,6 +281,10 @@ class FlagsTest(support.EndToEndTest):
             "--resume": lambda: self.fails(3, *self.train(fresh(), "--resume"), says="resume"),
             "--weights": lambda: self.assertIn(
                 "starting from the weights of", self.errors("--weights", self.weights)),
+            "--branch": lambda: self.fails(3, *self.train(fresh(), "--branch", self.path("none")),
+                                           says="none"),
+            "--config": lambda: self.fails(3, *self.train(fresh(), "--config", self.path("none")),
+                                           says="none"),
             "--resume-from": lambda: self.fails(3, *self.train(fresh(), "--resume-from", "3"),
                                                 says="resume"),
             "--stop-at": lambda: self.assertEqual(
@@ -297,6 +304,8 @@ class FlagsTest(support.EndToEndTest):
             "--top-p": lambda: self.differs(*generate, ["--top-p", "0.001"], ["--top-p", "1"]),
             "--repeat-penalty": lambda: self.differs(
                 *generate, "--temperature", "0", [], ["--repeat-penalty", "1e9"]),
+            "--prompt-file": lambda: self.fails(3, "generate", self.base, "--prompt-file",
+                                                self.path("none.txt"), says="none.txt"),
             "--prompts": lambda: self.fails(3, "generate", self.base, "--prompts",
                                             self.path("none.txt"), says="none.txt"),
             "--rows": lambda: self.fails(2, "generate", self.artifact, "--prompt", "a", "--rows",
@@ -467,6 +476,40 @@ class FlagsTest(support.EndToEndTest):
                 2, "verify", golden, "--set", "no_such=1", says="no_such"),
             "--json": lambda: support.has_compiler() and self.json_of("verify", golden),
         }
+        rows["bisect"] = {
+            "model": lambda: self.fails(3, "bisect", self.path("none.hydra"), says="none.hydra"),
+            "--data": lambda: self.fails(2, "bisect", self.artifact, says="--data"),
+            "--weights": lambda: self.fails(3, *bisect, "--weights", self.path("none"),
+                                            says="none"),
+            "--step": lambda: self.assertEqual(self.bisected("--step", "7")["step"], 7),
+            "--limit": lambda: self.assertIsNotNone(self.bisected("--limit", "1e-6")["outlying"]),
+            "--as-compiled": lambda: self.assertFalse(
+                self.bisected("--as-compiled")["unfused"]),
+            "--batch": lambda: self.fails(2, *bisect, "--batch", "9", says="train@9x"),
+            "--seq": lambda: self.fails(2, *bisect, "--seq", "9", says="x9"),
+            "--accum": lambda: self.assertGreater(self.bisected("--accum", "2")["ops"],
+                                                  self.bisected()["ops"]),
+            "--seed": lambda: self.fails(2, *bisect, "--seed", "-1", says="seed"),
+            "--set": lambda: self.fails(2, *bisect, "--set", "no_such=1", says="no_such"),
+            "--threads": lambda: self.fails(2, *bisect, "--threads", "-1", says="--threads"),
+            "--validate": lambda: self.bisected("--validate", "--as-compiled"),
+            "--json": lambda: self.bisected(),
+            **{flag: lambda f=flag: self.fails(2, "bisect", self.base, f, "1", says="compile")
+               for flag in ("--target", "--arch", "--precision", "--routing", "--cache")},
+        }
+        rows["report"] = {
+            "runs": lambda: self.fails(3, "report", self.data, says="training.db"),
+            "--output": lambda: self.made(["report", self.base], fresh() + ".html", "-o"),
+            "--json": lambda: self.json_of("report", self.base),
+        }
+        rows["doctor"] = {"--json": lambda: self.json_of("doctor")}
+        rows["help"] = {
+            "topic": lambda: self.differs("help", ["train"], ["files"]),
+            "--man": lambda: self.assertIn(".TH", self.run_ok("help", "--man").out),
+            "--completion": lambda: self.assertIn(
+                "complete ", self.run_ok("help", "--completion", "bash").out),
+            "--json": lambda: self.json_of("help"),
+        }
         for command, flags in self.flags.items():
             known = rows.get(command, {})
             for name in flags:
@@ -478,6 +521,12 @@ class FlagsTest(support.EndToEndTest):
                     known.pop(key)()
             known.pop("--help", None)
             self.assertEqual(known, {}, f"rows of {command} without a flag")
+
+    def bisected(self, *more):
+        """A step of the base run, which is healthy."""
+        result = self.call("hydra-run", "bisect", self.base, *more, "--json")
+        self.assertEqual(result.status, 1, result)
+        return result.json()
 
     def routed_database(self):
         """That of a run whose recursion went from one extreme to the other."""

@@ -47,6 +47,22 @@ class GenerateTest(support.EndToEndTest):
         whole = self.run_ok("generate", self.path("run"), "--prompt", PROMPT, "--tokens", 12)
         self.assertEqual(whole.out_bytes, self.generate("--tokens", 12).out_bytes)
 
+    def test_a_prompt_from_a_file_or_standard_input(self):
+        expected = self.generate("--tokens", 12, prompt="two\nlines").out_bytes
+        support.write(self.path("prompt.txt"), b"two\nlines\n")
+        flags = ["generate", self.checkpoint, "--tokens", 12, "--prompt-file"]
+        self.assertEqual(self.run_ok(*flags, self.path("prompt.txt")).out_bytes, expected)
+        piped = subprocess.run([os.path.join(support.Place.bin, "hydra-run"), *map(str, flags), "-"],
+                               input=b"two\nlines", capture_output=True, env=self.environment,
+                               timeout=support.TIMEOUT_S, check=True)
+        self.assertEqual(piped.stdout, expected)
+        self.fails(3, *flags, "-", says="standard input: expected a prompt")
+
+    def test_a_line_says_how_fast(self):
+        self.assertRegex(self.generate("--tokens", 12).err,
+                         r"16 prompt tokens read, 12 tokens written in [\d.]+ s: [\d.]+ tokens/s")
+        self.assertNotIn("tokens/s", self.generate("--tokens", 12, "--json").err)
+
     def test_the_seed_decides(self):
         first = self.tokens("--seed", 7, "--tokens", 20)
         self.assertEqual(len(first), 20)

@@ -42,6 +42,97 @@ class StartTest(support.EndToEndTest):
             return next(record["loss"]["ce"] for record in map(json.loads, file)
                         if record["event"] == "step")
 
+    # Settings of another run.
+
+    def test_a_run_is_replayed_from_its_settings(self):
+        saved = self.path("whole", "checkpoints", "latest", "run.json")
+        for name, config in (("again", saved), ("again-run", self.path("whole"))):
+            self.run_ok("train", self.artifact, "--data", self.data, "--out", self.path(name),
+                        "--config", config)
+            self.assertEqual(self.checkpoint(name), self.checkpoint("whole"))
+
+    def test_flags_go_before_the_settings_of_a_file(self):
+        support.write(self.path("mine.json"),
+                      b'{"steps": 6, "lr": 0.01, "clip_dynamic": false, "seed": "1"}')
+        flags = ["train", self.artifact, "--data", self.data, "--config", self.path("mine.json")]
+        self.run_ok(*flags, "--out", self.path("mine"), "--steps", 4)
+        run = json.loads(support.read(self.path("mine", "checkpoints", "latest", "run.json")))
+        self.assertEqual((run["step"], run["settings"]["lr"], run["settings"]["clip_dynamic"],
+                          run["settings"]["seed"]), (4, "0.01", "false", "1"))
+        for text, says in ((b'{"stepz": 6}', ["mine.json:1:", "did you mean", "steps"]),
+                           (b'{"lr": [1]}', ["mine.json:1:8", "a number"]),
+                           (b'{"lr": -1}', ["mine.json:1:8", "at least 0"]),
+                           (b'[1]', ["mine.json:1:1", "an object"])):
+            support.write(self.path("mine.json"), text)
+            self.fails(3, *flags, "--out", self.path("never"), says=says)
+        self.assertFalse(os.path.exists(self.path("never")))
+
+    # Branches.
+
+    def test_a_branch_goes_on_as_the_run_did(self):
+        """With the same settings, its state is that of the run; with others, it differs from there."""
+        parent = self.path("whole", "checkpoints", "step-00000004")
+        result = self.run_ok("train", "--out", self.path("branch"), "--branch", parent)
+        self.assertIn("resuming at step 4", result.err)
+        whole, branch = self.checkpoint("whole"), self.checkpoint("branch")
+        for name in ("weights", "optimizer", "control_state"):
+            self.assertEqual(whole[f"{name}.safetensors"], branch[f"{name}.safetensors"], name)
+        ours, theirs = (json.loads(files["run.json"]) for files in (branch, whole))
+        self.assertEqual(ours["branched_from"], theirs["run_id"] + "@4")
+        self.assertNotEqual(ours["run_id"], theirs["run_id"])
+        # A branch is a run like any other: it is resumed, and was never in the way of its parent.
+        self.run_ok("train", "--out", self.path("other"), "--branch", parent, "--lr", 0.02,
+                    "--stop-at", 6)
+        self.run_ok("train", "--out", self.path("other"), "--resume")
+        self.assertNotEqual(self.checkpoint("other")["weights.safetensors"],
+                            whole["weights.safetensors"])
+        self.assertEqual(json.loads(self.checkpoint("other")["run.json"])["branched_from"],
+                         theirs["run_id"] + "@4")
+        self.fails(2, "train", "--out", self.path("branch"), "--branch", parent, says="--resume")
+        self.fails(2, "train", "--out", self.path("new"), "--branch", parent, "--resume",
+                   says="--branch")
+
+    def test_a_branch_may_stop_where_it_begins(self):
+        parent = self.path("whole", "checkpoints", "step-00000004")
+        self.run_ok("train", "--out", self.path("still"), "--branch", parent, "--stop-at", 4)
+        self.assertEqual(self.checkpoint("still", 4)["weights.safetensors"],
+                         self.checkpoint("whole", 4)["weights.safetensors"])
+
+    # The best checkpoint.
+
+    def best(self, out):
+        note = json.loads(support.read(self.path(out, "best.json")))
+        run = self.run_ok("inspect", self.path(out, "best"), "--json").json()
+        self.assertEqual(run["step"], note["step"])
+        return note
+
+    def test_the_best_checkpoint_is_kept(self):
+        # A rate this large spoils what was learnt.
+        flags = self.train("good", "--set", "keep_best=true", "--set", "eval_interval=1", "--set",
+                           "warmup_steps=0", save_interval=0)
+        self.run_ok(*flags)
+        with open(self.path("good", "steps.jsonl"), encoding="utf-8") as file:
+            losses = {record["step"]: record["loss"] for record in map(json.loads, file)
+                      if record["event"] == "evaluation"}
+        self.assertEqual(self.best("good"), {"step": min(losses, key=losses.get),
+                                             "loss": min(losses.values())})
+        again = self.run_ok("eval", self.path("good", "best"), "--data", self.data, "--batches",
+                            25, "--json").json()
+        self.assertEqual(again["loss"], min(losses.values()))
+
+    def test_the_best_is_remembered_and_not_that_of_an_abandoned_way(self):
+        flags = self.train("kept", "--set", "keep_best=true", "--set", "eval_interval=4")
+        self.run_ok(*flags)
+        first = self.best("kept")
+        # Worse than any: nothing replaces it, as long as it is of the way that is gone on with.
+        support.write(self.path("kept", "best.json"),
+                      json.dumps({"step": first["step"], "loss": 0}).encode())
+        self.run_ok("train", "--out", self.path("kept"), "--resume", "--steps", STEPS + 4)
+        self.assertEqual(self.best("kept")["loss"], 0)
+        self.run_ok("train", "--out", self.path("kept"), "--resume-from", 4, "--steps", 8)
+        self.assertGreater(self.best("kept")["loss"], 0)
+        self.assertLessEqual(self.best("kept")["step"], 8)
+
     # Going on.
 
     def test_resume_needs_nothing_but_out(self):

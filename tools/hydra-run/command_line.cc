@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/base/did_you_mean.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/manual.h"
 
 namespace hydra::tools {
 namespace {
@@ -23,7 +24,9 @@ struct ListFlagsRequest : CLI::Success {
 [[noreturn]] void Refuse(const std::string& name, const std::string& expected,
                          const std::string& found) {
   // CLI11 reports errors of values by exceptions; Run turns them into a status.
-  throw CLI::ValidationError(absl::StrCat(name, ": expected ", expected, ", found '", found, "'"));
+  // "-o,--output" is named by its last name.
+  const std::string last = name.substr(name.rfind(',') + 1);
+  throw CLI::ValidationError(absl::StrCat(last, ": expected ", expected, ", found '", found, "'"));
 }
 
 // Bounds of 9 digits and more are there for memory's sake; "at most 2147483647" would help nobody.
@@ -127,8 +130,8 @@ void Command::Positional(const std::string& name, std::string& value, const std:
 }
 
 void Command::Positionals(const std::string& name, std::vector<std::string>& values,
-                          const std::string& help) {
-  app_.add_option(name, values, help)->required();
+                          const std::string& help, bool required) {
+  app_.add_option(name, values, help)->required(required);
 }
 
 void Command::Flag(const std::string& name, bool& value, const std::string& help) {
@@ -193,7 +196,7 @@ void Command::Given(const std::string& name, const std::string& type, const std:
 }
 
 void Command::Run(std::function<absl::StatusOr<int>(bool json)> action) {
-  app_.add_flag("--json", line_.json_, "print the result as one JSON object");
+  app_.add_flag("-j,--json", line_.json_, "print the result as one JSON object");
   app_.callback([this_line = &line_, action] { this_line->action_ = action; });
 }
 
@@ -202,10 +205,10 @@ CommandLine::CommandLine(const std::string& version)
                                       "hydra-run")),
       version_(version) {
   app_->require_subcommand(1);
-  app_->add_flag("--json", json_,
+  app_->add_flag("-j,--json", json_,
                  "with --version: as JSON; before a command: the same as after it");
   // Declared after --json, so that it is seen first wherever it stands.
-  app_->set_version_flag("--version", [this] {
+  app_->set_version_flag("-V,--version", [this] {
     return json_ ? Json{{"program", "hydra-run"}, {"version", version_}}.Dump(2)
                  : absl::StrCat("hydra-run ", version_);
   });
@@ -217,7 +220,7 @@ CommandLine::CommandLine(const std::string& version)
       "Results go to standard output, messages to standard error. Exit codes: 0 success, 1 "
       "failure,\n"
       "2 usage, 3 bad or missing input file, 4 out of memory, 5 numerical failure,\n"
-      "143 after a checkpoint on SIGTERM. Documentation: docs/tools/hydra-run.md.");
+      "143 after a checkpoint on SIGTERM. More: hydra-run help TOPIC.");
 }
 
 CommandLine::~CommandLine() = default;
@@ -225,6 +228,31 @@ CommandLine::~CommandLine() = default;
 Command CommandLine::Add(const std::string& name, const std::string& help) {
   return Command(*this, *app_->add_subcommand(name, help));
 }
+
+std::optional<std::string> CommandLine::HelpOf(const std::vector<std::string>& words) const {
+  const CLI::App* command = app_.get();
+  std::string parents = "hydra-run";
+  for (const std::string& word : words) {
+    const CLI::App* found = nullptr;
+    for (const CLI::App* inner : command->get_subcommands([](const CLI::App*) { return true; })) {
+      if (inner->get_name() == word) found = inner;
+    }
+    if (found == nullptr) return std::nullopt;
+    if (command != app_.get()) parents += " " + command->get_name();
+    command = found;
+  }
+  // While `help` runs, the program's own help would be that of `help`.
+  if (command == app_.get()) {
+    return command->get_formatter()->make_help(command, parents, CLI::AppFormatMode::Normal);
+  }
+  return command->help(parents);
+}
+
+std::vector<std::string> CommandLine::CommandNames() const { return NamesOfSubcommands(*app_); }
+
+std::string CommandLine::ManPage() const { return tools::ManPage(*app_, version_); }
+
+std::string CommandLine::BashCompletion() const { return tools::BashCompletion(*app_); }
 
 absl::StatusOr<int> CommandLine::Run(int argc, char** argv) {
   try {

@@ -1,5 +1,6 @@
 // The command line as hydra-run's commands declare it: typed flags with ranges and defaults that
-// help texts and messages show. The parser behind it (CLI11) is seen by command_line.cc alone.
+// help texts and messages show. The parser behind it (CLI11) is seen by command_line.cc and
+// manual.cc alone.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_COMMAND_LINE_H_
 #define HYDRA_TOOLS_HYDRA_RUN_COMMAND_LINE_H_
 
@@ -34,8 +35,9 @@ struct NumberRange {
 
 class CommandLine;
 
-// One command. A cheap handle; the command line owns what it refers to. Values that flags write to
-// must live as long as the action: commands keep them in a shared_ptr that the action captures.
+// One command. Names of flags may have a short one before them: "-o,--output". A cheap handle; the
+// command line owns what it refers to. Values that flags write to must live as long as the action:
+// commands keep them in a shared_ptr that the action captures.
 class Command {
  public:
   Command(CommandLine& line, CLI::App& app) : line_(line), app_(app) {}
@@ -44,9 +46,9 @@ class Command {
 
   void Positional(const std::string& name, std::string& value, const std::string& help,
                   bool required = true);
-  // At least one.
+  // `required`: at least one.
   void Positionals(const std::string& name, std::vector<std::string>& values,
-                   const std::string& help);
+                   const std::string& help, bool required = true);
   void Flag(const std::string& name, bool& value, const std::string& help);
   // A flag that may have a value after an equals sign: "true" without one.
   void FlagOrText(const std::string& name, std::string& value, const std::string& help);
@@ -85,6 +87,15 @@ class CommandLine {
   // Parses, runs the command and returns the exit code; help and version go to standard output. A
   // usage error names the argument, what was expected, and the nearest name for an unknown one.
   absl::StatusOr<int> Run(int argc, char** argv);
+
+  const std::string& version() const { return version_; }
+  // What --help prints for the command of these words, {} for the program; nothing if there is no
+  // such command.
+  std::optional<std::string> HelpOf(const std::vector<std::string>& words) const;
+  std::vector<std::string> CommandNames() const;
+  // manual.h.
+  std::string ManPage() const;
+  std::string BashCompletion() const;
 
  private:
   friend class Command;

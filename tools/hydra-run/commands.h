@@ -17,6 +17,10 @@ void AddExplain(CommandLine& line);
 void AddCalibrate(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
+void AddReport(CommandLine& line);
+void AddBisect(CommandLine& line);
+void AddDoctor(CommandLine& line);
+void AddHelp(CommandLine& line);
 void AddDb(CommandLine& line);
 
 }  // namespace hydra::tools

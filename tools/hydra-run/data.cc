@@ -99,7 +99,7 @@ absl::StatusOr<int> TrainTokenizer(const TokenizerFlags& flags, bool json) {
 
 void DeclareText(Command& command, const std::shared_ptr<TextFlags>& flags) {
   data::TextOptions& options = flags->options;
-  command.RequiredText("--out", options.out, "directory to make");
+  command.RequiredText("-o,--out", options.out, "directory to make");
   command.Flag("--force", options.force, "replace a data directory; never one with other files");
   command.Text("--tokenizer", options.tokenizer,
                "byte, or a file: tokenizer.json of byte-level BPE, or a SentencePiece model");

@@ -57,7 +57,7 @@ void AddEval(CommandLine& line) {
   auto flags = std::make_shared<EvalFlags>();
   flags->model.Declare(command, "eval", "checkpoint, run directory, artifact or model spec",
                        {"batch", "seq", "seed"});
-  command.RequiredText("--data", flags->data, "data directory");
+  command.RequiredText("-d,--data", flags->data, "data directory");
   command.Text("--split", flags->split, "which tokens", {"validation", "train"});
   command.Integer("--batches", flags->batches, {.least = 0}, "batches to evaluate; 0: all");
   DeclareAtStep(command, flags->at_step);

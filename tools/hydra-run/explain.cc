@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/app/fusion_graph.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/io/ledger.h"
 #include "tools/hydra-run/commands.h"
@@ -32,6 +33,12 @@ absl::StatusOr<int> Explain(const Options& options, bool json) {
     return 0;
   }
   HYDRA_ASSIGN_OR_RETURN(const Ledger ledger, ParseLedger(text, options.path));
+  if (options.format == "dot") {
+    HYDRA_ASSIGN_OR_RETURN(const auto artifact, artifact::Artifact::Open(options.path));
+    HYDRA_ASSIGN_OR_RETURN(const app::FusionGraph graph, app::GraphOfArtifact(*artifact));
+    std::printf("%s", app::GraphDot(graph).c_str());
+    return 0;
+  }
   std::string report;
   if (!options.old.empty()) {
     HYDRA_ASSIGN_OR_RETURN(const std::string old_text, LedgerJson(options.old));
@@ -52,7 +59,8 @@ void AddExplain(CommandLine& line) {
   auto options = std::make_shared<Options>();
   command.Positional("file", options->path, "artifact");
   command.Text("--diff", options->old, "an older artifact: what is decided otherwise");
-  command.Text("--format", options->format, "how it is shown", {"text", "html"});
+  command.Text("--format", options->format,
+               "how it is shown; dot: a block as a graph, for graphviz", {"text", "html", "dot"});
   command.Run([options](bool json) { return Explain(*options, json); });
 }
 

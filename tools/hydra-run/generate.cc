@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "runtime/app/artifact_facts.h"
 #include "runtime/app/phase_in_use.h"
@@ -26,6 +27,7 @@ struct GenerateFlags {
   ModelFlags model;
   std::vector<std::string> prompts;
   std::string prompts_file;
+  std::string prompt_file;
   std::string weights;
   std::string tokenizer;
   int64_t seed = 0;
@@ -34,14 +36,43 @@ struct GenerateFlags {
   generate::GenerateOptions options;
 };
 
-// The prompts of the command line, then those of the file, one per line.
+constexpr uint64_t kLargestFile = uint64_t{1} << 30;
+
+// A whole file, or standard input.
+absl::StatusOr<std::string> ReadPrompt(const std::string& path) {
+  if (path != "-") return ReadWholeFile(path, kLargestFile);
+  std::string text;
+  char piece[1 << 16];
+  while (const size_t got = std::fread(piece, 1, sizeof(piece), stdin)) {
+    text.append(piece, got);
+    if (text.size() > kLargestFile) {
+      return InputError(absl::StrCat("standard input: expected a prompt of at most ", kLargestFile,
+                                     " bytes, found more"));
+    }
+  }
+  if (std::ferror(stdin) != 0) return InputError("standard input: cannot be read");
+  return text;
+}
+
+// The prompts of the command line, that of --prompt-file, then those of --prompts, one per line.
 absl::StatusOr<std::vector<std::string>> CollectPrompts(const GenerateFlags& flags) {
   std::vector<std::string> prompts = flags.prompts;
+  if (!flags.prompt_file.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(std::string text, ReadPrompt(flags.prompt_file));
+    // An editor's newline at the end is none of the text.
+    if (absl::EndsWith(text, "\n")) text.pop_back();
+    if (text.empty()) {
+      return InputError(
+          absl::StrCat(flags.prompt_file == "-" ? "standard input" : flags.prompt_file,
+                       ": expected a prompt, found nothing"));
+    }
+    prompts.push_back(std::move(text));
+  }
   if (flags.prompts_file.empty()) {
     if (!prompts.empty()) return prompts;
-    return UsageError("expected --prompt TEXT or --prompts FILE, found neither");
+    return UsageError(
+        "expected --prompt TEXT, --prompt-file FILE or --prompts FILE, found none of them");
   }
-  constexpr uint64_t kLargestFile = uint64_t{1} << 30;
   HYDRA_ASSIGN_OR_RETURN(std::string text, ReadWholeFile(flags.prompts_file, kLargestFile));
   if (absl::EndsWith(text, "\n")) text.pop_back();
   int64_t line = 0;
@@ -127,6 +158,19 @@ void PrintReport(const std::vector<std::string>& prompts,
              {"tokens_per_second", static_cast<double>(tokens) / seconds}});
 }
 
+// How fast the texts came, beside them.
+void PrintSpeed(const std::vector<generate::Generation>& results, double seconds) {
+  size_t tokens = 0;
+  int64_t prompt_tokens = 0;
+  for (const generate::Generation& result : results) {
+    tokens += result.tokens.size();
+    prompt_tokens += result.prompt_tokens;
+  }
+  PrintNote(absl::StrFormat("%s prompt tokens read, %s tokens written in %.2f s: %.1f tokens/s",
+                            WithCommas(prompt_tokens), WithCommas(static_cast<int64_t>(tokens)),
+                            seconds, static_cast<double>(tokens) / seconds));
+}
+
 // The one that was asked for, else the checkpoint's, else bytes.
 absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer(const GenerateFlags& flags,
                                                                const Model& model) {
@@ -174,7 +218,11 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
       generate::Generate(*engine, *tokenizer, prompts, options,
                          json ? static_cast<generate::TextObserver&>(silent) : printer));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  if (json) PrintReport(prompts, results, model, phase.variant, engine->rows(), elapsed.count());
+  if (json) {
+    PrintReport(prompts, results, model, phase.variant, engine->rows(), elapsed.count());
+  } else {
+    PrintSpeed(results, elapsed.count());
+  }
   const bool full = std::any_of(results.begin(), results.end(), [](const auto& result) {
     return result.reason == generate::StopReason::kCacheFull;
   });
@@ -195,13 +243,15 @@ void AddGenerate(CommandLine& line) {
   flags->model.Declare(command, "generate", "checkpoint, run directory, artifact or model spec",
                        {});
   generate::GenerateOptions& options = flags->options;
-  command.Texts("--prompt", flags->prompts, "TEXT",
+  command.Texts("-p,--prompt", flags->prompts, "TEXT",
                 "the text to continue; several are decoded together, each as if alone");
+  command.Text("-f,--prompt-file", flags->prompt_file,
+               "file that is a prompt as a whole; - for standard input");
   command.Text("--prompts", flags->prompts_file, "file of further prompts, one per line");
   command.Integer(
       "--rows", flags->rows, {.least = 0, .most = 1024},
       "sequences decoded at once, where MODEL has to be compiled; 0: the artifact's, or 1");
-  command.Integer("--tokens", options.max_tokens, {.least = 0}, "tokens to write");
+  command.Integer("-n,--tokens", options.max_tokens, {.least = 0}, "tokens to write");
   command.Number("--temperature", options.sampling.temperature, {.least = 0},
                  "spread of the choices; 0: the most likely token");
   command.Integer("--top-k", options.sampling.top_k, {.least = 0},

@@ -33,6 +33,10 @@ int Main(int argc, char** argv) {
   AddCalibrate(line);
   AddCheckpoint(line);
   AddVerify(line);
+  AddReport(line);
+  AddBisect(line);
+  AddDoctor(line);
+  AddHelp(line);
   AddDb(line);
   const absl::StatusOr<int> result = line.Run(argc, argv);
   if (result.ok()) return Finish(*result);

@@ -28,8 +28,9 @@ std::string TypeOf(const train::SettingSpec& spec) {
 void ModelFlags::DeclareSetting(Command& command, const std::string& key) {
   const train::SettingSpec& spec = *train::FindSetting(key);
   const bool compile = spec.scope == train::SettingScope::kCompile;
-  command.Given("--" + absl::StrReplaceAll(key, {{"_", "-"}}), TypeOf(spec),
-                std::string(spec.initial),
+  const std::string name =
+      key == "steps" ? "-n,--steps" : "--" + absl::StrReplaceAll(key, {{"_", "-"}});
+  command.Given(name, TypeOf(spec), std::string(spec.initial),
                 absl::StrCat(spec.help, compile ? "; default: hydra-opt's" : ""),
                 [this, key](const std::string& value) { settings.emplace_back(key, value); });
 }
@@ -44,9 +45,9 @@ void ModelFlags::Declare(Command& declared, const std::string& name, const std::
       DeclareSetting(declared, std::string(spec.key));
     }
   }
-  declared.Texts("--set", assignments, "KEY=VALUE",
+  declared.Texts("-s,--set", assignments, "KEY=VALUE",
                  "a setting, see train --help-settings (repeatable)");
-  declared.Integer("--threads", threads, {.least = 0, .most = 4096},
+  declared.Integer("-t,--threads", threads, {.least = 0, .most = 4096},
                    "worker threads; 0: one per processor");
   declared.Flag("--validate", validate, "check every command's memory accesses (slow)");
 }

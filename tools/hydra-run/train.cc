@@ -20,6 +20,8 @@ struct TrainFlags {
   std::string data;
   std::string out;
   std::string weights;
+  std::string config;
+  std::string branch;
   std::optional<int64_t> stop_at;
   std::string resume;  // "", "true" (the flag alone) or "auto"
   std::optional<int64_t> resume_from;
@@ -118,6 +120,8 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   if (flags.list_settings) return PrintSettings(json);
   app::TrainRequest request{.data = flags.data,
                             .weights = flags.weights,
+                            .config = flags.config,
+                            .branch = flags.branch,
                             .stop_at = flags.stop_at,
                             .dry_run = flags.dry_run};
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
@@ -150,14 +154,19 @@ void AddTrain(CommandLine& line) {
   flags->model.Declare(command, "train",
                        "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from",
                        settings, /*model_required=*/false);
-  command.Text("--data", flags->data, "data directory made by 'hydra-run data'");
-  command.Text("--out", flags->out, "where checkpoints and metrics go");
+  command.Text("-d,--data", flags->data, "data directory made by 'hydra-run data'");
+  command.Text("-o,--out", flags->out, "where checkpoints and metrics go");
   for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {
     flags->model.DeclareSetting(command, key);
   }
   command.Text("--weights", flags->weights,
                "safetensors file to start from, of any float type; with a checkpoint as MODEL its "
                "own weights are the default");
+  command.Text("-c,--config", flags->config,
+               "settings that no flag gives: a JSON file, run.json of a checkpoint, or a run");
+  command.Text("--branch", flags->branch,
+               "begin a new run with the whole state of this checkpoint: weights, optimizer, step; "
+               "settings that are given differ from there on");
   command.FlagOrText("--resume", flags->resume,
                      "continue from the newest usable checkpoint of --out; model, data and "
                      "settings are the run's. --resume=auto: begin if there is none");

@@ -98,7 +98,7 @@ void AddVerify(CommandLine& line) {
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
-  command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
+  command.Integer("-t,--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
   command.Texts("--set", flags->settings, "KEY=VALUE",
                 "a further compile setting, e.g. memory_budget=BYTES (repeatable)");

@@ -1,0 +1,35 @@
+# What `make install` puts where: the programs, libhydra with its header and package files for
+# find_package(hydra), the models, the manual and bash completion.
+include(CMakePackageConfigHelpers)
+set(hydra_package ${CMAKE_INSTALL_LIBDIR}/cmake/hydra)
+
+install(TARGETS hydra-run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET hydra-opt)
+  install(TARGETS hydra-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(TARGETS hydra EXPORT hydraTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# Programs include it as <hydra/hydra.h>.
+install(FILES ${CMAKE_SOURCE_DIR}/runtime/app/hydra.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hydra)
+install(EXPORT hydraTargets NAMESPACE hydra:: DESTINATION ${hydra_package})
+file(WRITE ${CMAKE_BINARY_DIR}/hydraConfig.cmake
+     "include(\"\${CMAKE_CURRENT_LIST_DIR}/hydraTargets.cmake\")\n")
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/hydraConfigVersion.cmake
+  VERSION ${PROJECT_VERSION} COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/hydraConfig.cmake ${CMAKE_BINARY_DIR}/hydraConfigVersion.cmake
+        DESTINATION ${hydra_package})
+
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/hydra/models
+        FILES_MATCHING PATTERN "*.mlir" PATTERN "*.json")
+
+# Made by the program itself, so that they are its help texts.
+install(CODE "
+  set(program \"${CMAKE_BINARY_DIR}/bin/hydra-run\")
+  set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+  foreach(made \"${CMAKE_INSTALL_MANDIR}/man1/hydra-run.1;--man\"
+               \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hydra-run;--completion;bash\")
+    list(POP_FRONT made file)
+    execute_process(COMMAND \${program} help \${made} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+    message(STATUS \"Installing: \${prefix}/\${file}\")
+    file(WRITE \"\${prefix}/\${file}\" \"\${text}\")
+  endforeach()
+")

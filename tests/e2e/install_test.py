@@ -1,0 +1,98 @@
+"""make install: a C program finds libhydra with find_package, and the installed programs, manual and
+completion work."""
+import os
+import shutil
+import subprocess
+
+import support
+
+PROGRAM = r"""
+#include <hydra/hydra.h>
+#include <stdio.h>
+
+int main(int argc, char** argv) {
+  hydra_model* model = NULL;
+  if (argc != 2 || hydra_model_open(argv[1], 1, &model) != HYDRA_OK) {
+    fprintf(stderr, "%s\n", hydra_last_error());
+    return 1;
+  }
+  printf("%s %s\n", hydra_version(), hydra_model_entry(model, 0));
+  hydra_model_close(model);
+  return 0;
+}
+"""
+PROJECT = """cmake_minimum_required(VERSION 3.25)
+project(user LANGUAGES C)
+find_package(hydra 0.1 REQUIRED)
+add_executable(user user.c)
+target_link_libraries(user PRIVATE hydra::hydra)
+"""
+
+
+class InstallTest(support.EndToEndTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.prefix = cls.path("usr")
+        cls.tool("cmake", "--install", os.path.dirname(support.Place.bin), "--prefix", cls.prefix)
+
+    @classmethod
+    def tool(cls, *command, **options):
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=support.TIMEOUT_S, **options)
+        if done.returncode != 0:
+            raise AssertionError(f"{command}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def test_a_c_program_finds_the_library(self):
+        source = self.path("user")
+        os.mkdir(source)
+        support.write(os.path.join(source, "user.c"), PROGRAM.encode())
+        support.write(os.path.join(source, "CMakeLists.txt"), PROJECT.encode())
+        self.tool("cmake", "-S", source, "-B", self.path("built"),
+                  f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        self.tool("cmake", "--build", self.path("built"))
+        version, entry = self.tool(self.path("built", "user"), self.make_artifact()).split()
+        self.assertEqual(f"hydra-run {version}", self.run_ok("--version").out.strip())
+        self.assertRegex(entry, r"^\w+@\d+x\d+")
+
+    def test_the_installed_program_runs(self):
+        run = os.path.join(self.prefix, "bin", "hydra-run")
+        self.assertEqual(self.tool(run, "--version"), self.run_ok("--version").out)
+        self.assertTrue(os.path.exists(os.path.join(self.prefix, "share", "hydra", "models",
+                                                    "hydra-nano.mlir")))
+
+    def test_the_manual_has_every_flag(self):
+        page = support.read(os.path.join(self.prefix, "share", "man", "man1",
+                                         "hydra-run.1")).decode()
+        self.assertEqual(page, self.run_ok("help", "--man").out)
+        plain = page.replace("\\-", "-")
+        for row in self.run_ok("--list-flags").json()["commands"]:
+            self.assertIn(f".SS {row['command']}\n" if row["command"] else ".SH OPTIONS", plain)
+            for flag in row["flags"]:
+                self.assertIn(flag["name"], plain, row["command"])
+        if shutil.which("groff"):
+            said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, text=True,
+                                  capture_output=True, check=True).stderr
+            self.assertEqual(said, "")
+
+    def complete(self, *words):
+        """What bash offers for the last of the words."""
+        completion = os.path.join(self.prefix, "share", "bash-completion", "completions",
+                                  "hydra-run")
+        script = (f"source '{completion}'; COMP_WORDS=({' '.join(repr(word) for word in words)}); "
+                  f"COMP_CWORD={len(words) - 1}; _hydra_run; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        return self.tool("bash", "-c", script, cwd=self.directory).split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("hydra-run", "tr"), ["train"])
+        self.assertEqual(self.complete("hydra-run", "checkpoint", "ex"), ["export"])
+        self.assertEqual(self.complete("hydra-run", "train", "--resume-f"), ["--resume-from"])
+        self.assertEqual(self.complete("hydra-run", "verify", "--target", "c"), ["cpu"])
+        support.write(self.path("tinned.hydra"), b"")
+        self.assertEqual(self.complete("hydra-run", "eval", "tinne"), ["tinned.hydra"])
+
+
+if __name__ == "__main__":
+    support.main()
