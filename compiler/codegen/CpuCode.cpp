@@ -57,9 +57,7 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
   MLIRContext *context = kernel.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
   for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage) {
-    std::string name = kernel.getSymName().str();
-    if (stage > 0)
-      name += "_s" + std::to_string(stage);
+    std::string name = kernelFunctionName(kernel, stage);
     ImplicitLocOpBuilder builder(kernel.getLoc(), context);
     builder.setInsertionPointToEnd(target.getBody());
     auto function = func::FuncOp::create(

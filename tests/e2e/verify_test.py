@@ -15,6 +15,8 @@ TRAJECTORY = "15_adamw_5steps"
 # Every kind of route tensor.
 ROUTED = "12_moe_top1_train"
 # Altered copies come from these: the quickest one, and the quickest with gradients.
+# For the simulated device.
+SIMULATED = FILES[:4]
 QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
 
 
@@ -43,6 +45,18 @@ class VerifyTest(support.EndToEndTest):
             if "03_" not in entry["file"]:  # modules of attention alone have no probes
                 self.assertEqual([check["name"] for check in entry["checks"]],
                                  ["cpu", "cpu without probes", "cpu as shipped"])
+
+    # The kernels for GPUs, forward, backward and update; the smallest files, for every thread is run.
+    def test_goldens_pass_on_the_simulated_device(self):
+        files = list(map(self.golden, SIMULATED))
+        report = self.run_ok("verify", *files, "--target", "sim", "--json").json()
+        self.assertTrue(report["pass"], report)
+        self.assertEqual([entry["file"] for entry in report["files"]], files)
+        for entry in report["files"]:
+            for check in entry["checks"]:
+                self.assertTrue(check["pass"], entry)
+                self.assertGreater(check["compared"], 0, entry)
+        self.fails(2, "verify", files[0], "--target", "sim", "--threads", "2", says=["one thread"])
 
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:

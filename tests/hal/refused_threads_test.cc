@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "runtime/base/status.h"
-#include "runtime/hal/cpu/submission_queue.h"
+#include "runtime/hal/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
 
 namespace hydra::hal::cpu {
