@@ -2,6 +2,8 @@
 // device, under two orders of threads, with every access checked.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "dialects/plan/KernelWork.h"
 #include "tests/codegen/OpComparison.h"
 #include "tests/codegen/SimHarness.h"
