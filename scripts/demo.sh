@@ -16,7 +16,7 @@ stage "1/6  The book: the King James Bible"
 wc -c "$out/kjv.txt"
 
 stage "2/6  Compile models/hydra-nano.mlir"
-"$opt" models/hydra-nano.mlir --entry=train@8x256 --entry=eval@8x256 --entry=extend@1x64 --entry=extend@1x1 \
+"$opt" models/hydra-nano.mlir --routing=fixed --entry=train@8x256 --entry=eval@8x256 --entry=extend@1x64 --entry=extend@1x1 \
   --cache=1024 -o "$out/hydra-nano.hydra"
 # Everything but the table of parameters.
 "$run" inspect "$out/hydra-nano.hydra" | sed '/^parameter  /,$d'

@@ -17,7 +17,7 @@ inline constexpr llvm::StringLiteral kBfloat16 = "bf16";
 struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
-  std::string routing;                          // fixed, static, dynamic; empty: nobody said
+  std::string routing;                          // fixed, static, dynamic; empty: defaultRouting()
   llvm::SmallVector<std::string> variants;      // of every entry; empty: all that the mode has
   std::string precision = "f32";                // or kBfloat16
   llvm::SmallVector<EntryRequest> entries;      // empty: defaultEntries()

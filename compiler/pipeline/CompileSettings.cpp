@@ -105,8 +105,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        // Candidates of fusion are judged by the facts of the weakest level.
        /*repeatable=*/true, Stage::fusion, readArch,
        [](const CompileOptions &options) { return list(options.architectures); }},
-      {"routing", "MODE", "fixed (default), static or dynamic: how tokens are routed", false,
-       Stage::routing,
+      {"routing", "MODE", "fixed, static or dynamic (default: what the spec says, else dynamic)",
+       false, Stage::routing,
        [](StringRef text, CompileOptions &options) {
          return readChoice(text, {"fixed", "static", "dynamic"}, options.routing);
        },

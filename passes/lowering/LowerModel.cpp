@@ -72,28 +72,30 @@ private:
     return entry ? entry.getVariant().getValue() : StringRef();
   }
 
-  // Hard depth routing depends on later tokens (Q21), so that no cache reproduces it.
-  static bool selectsByDepth(LanguageModelOp model) {
-    return model
-        .walk([](DepthRoutingOp op) {
-          return modeOf(op) == DepthRoutingMode::hard && hasDepthRouterSomewhere(op)
-                     ? WalkResult::interrupt()
-                     : WalkResult::advance();
-        })
-        .wasInterrupted();
+  // The model as `entry` computes it. Hard depth routing depends on later tokens (Q21), so that no
+  // cache reproduces it: `extend` processes every token (model.md 16, rule 2).
+  static OwningOpRef<LanguageModelOp> asComputedBy(const EntryRequest &entry,
+                                                   LanguageModelOp model) {
+    OpBuilder builder(model);
+    OwningOpRef<LanguageModelOp> copy(cast<LanguageModelOp>(builder.clone(*model)));
+    if (entry.name == "extend")
+      copy->walk([](DepthRoutingOp op) {
+        if (modeOf(op) == DepthRoutingMode::hard)
+          setMode(op, DepthRoutingMode::disabled);
+      });
+    return copy;
   }
 
   LogicalResult lowerModel(LanguageModelOp model, StringRef text) {
     llvm::Expected<EntryRequest> entry = parseEntryRequest(text);
     if (!entry)
       return model.emitOpError(llvm::toString(entry.takeError()));
-    if (entry->name == "extend" && selectsByDepth(model))
-      return success();
     if (failed(checkRows(model, *entry)))
       return failure();
     int64_t created = 0;
     StringRef variant = variantOf(model).empty() ? "fixed" : variantOf(model);
-    if (failed(lowerEntry(model, *entry, variant, {cache, allLogits}, created)))
+    OwningOpRef<LanguageModelOp> computed = asComputedBy(*entry, model);
+    if (failed(lowerEntry(*computed, *entry, variant, {cache, allLogits}, created)))
       return failure();
     ++functions;
     primitives += created;

@@ -14,6 +14,10 @@ namespace mlir::hydra {
 #define GEN_PASS_REGISTRATION
 #include "passes/routing/Passes.h.inc"
 
+/// The mode of a module when nobody names one: what its model asks for with `hydra.routing`, else
+/// dynamic.
+StringRef defaultRouting(ModuleOp module);
+
 } // namespace mlir::hydra
 
 #endif // HYDRA_PASSES_ROUTING_PASSES_H

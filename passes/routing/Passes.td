@@ -10,11 +10,10 @@ def DecideRouting : Pass<"hydra-decide-routing", "::mlir::ModuleOp"> {
     An op needs routing if what it computes depends on the mode: adaptive `hydra.recursion`, and
     `hydra.depth_routing` in a block that has a router. A module without such ops is left alone under any mode.
     Otherwise the mode of the program becomes its attribute `hydra.routing`: `fixed`, `static` or `dynamic`.
-    Without `mode` it is `fixed`, with one warning that names the ops. A `hydra.routing` of the model itself ("what
-    the spec was written for") is quoted in the warning and does not change the program.
+    Without `mode` it is the `hydra.routing` of the model itself ("what the spec was written for"), else `dynamic`.
   }];
   let options = [Option<"mode", "mode", "std::string", "\"\"",
-                        "fixed, static or dynamic; empty: nobody said">];
+                        "fixed, static or dynamic; empty: what the model asks for, else dynamic">];
   let statistics = [Statistic<"routedOps", "routed-ops", "Ops whose result depends on the mode">];
 }
 

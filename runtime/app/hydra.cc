@@ -1,7 +1,10 @@
 #include "runtime/app/hydra.h"
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,13 +13,17 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
+#include "runtime/exec/variant_choice.h"
 #include "runtime/io/safetensors.h"
+#include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
+#include "runtime/train/phase_for_use.h"
 #include "runtime/train/weights.h"
 
 struct hydra_model {
   hydra::Session session;
   std::vector<std::string> entries;
+  std::string variant;  // of entries that are named without one
   hydra::ControlBlock control;
 };
 
@@ -46,15 +53,55 @@ absl::Status Missing(const char* what) {
   return hydra::UsageError(absl::StrCat(what, " must not be NULL"));
 }
 
-absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
-  if (path == nullptr) return Missing("path");
+absl::StatusOr<std::unique_ptr<hydra_model>> OpenArtifact(const std::string& path, int threads) {
   hydra::SessionOptions options;
   options.threads = threads;
   HYDRA_ASSIGN_OR_RETURN(hydra::Session session, hydra::Session::Open(path, options));
   std::vector<std::string> entries;
   for (const EntryInfo& entry : session.info().entries) entries.push_back(entry.Label());
+  std::string variant(hydra::VariantForUse(session.info(), "eval"));
   HYDRA_ASSIGN_OR_RETURN(hydra::ControlBlock control, hydra::ControlBlock::Create(session.info()));
-  *model = new hydra_model{std::move(session), std::move(entries), std::move(control)};
+  return std::make_unique<hydra_model>(
+      hydra_model{std::move(session), std::move(entries), std::move(variant), std::move(control)});
+}
+
+// The artifact of a checkpoint with its weights, in the routing phase of its last step.
+absl::StatusOr<std::unique_ptr<hydra_model>> OpenCheckpoint(const std::string& path, int threads) {
+  HYDRA_ASSIGN_OR_RETURN(const hydra::train::Checkpoint checkpoint,
+                         hydra::train::OpenCheckpoint(path));
+  if (checkpoint.artifact_path().empty()) {
+    return hydra::InputError(absl::StrCat(
+        checkpoint.path(),
+        ": expected a checkpoint with its artifact, found one without; compile its model with "
+        "hydra-opt, open the artifact and load ",
+        checkpoint.weights_path()));
+  }
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra_model> model,
+                         OpenArtifact(checkpoint.artifact_path(), threads));
+  HYDRA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<hydra::train::ExecutorEngine> engine,
+      hydra::train::ExecutorEngine::Create(model->session.executor(), {.training = false}));
+  HYDRA_RETURN_IF_ERROR(checkpoint.RestoreParameters(*engine));
+  HYDRA_ASSIGN_OR_RETURN(
+      const hydra::train::PhaseForUse phase,
+      hydra::train::ChoosePhase(engine->facts(), &checkpoint.run(), std::nullopt));
+  if (!phase.variant.empty()) {
+    model->variant = phase.variant;
+    // Values that the program does not have are of no use to it.
+    for (const auto& [name, value] : phase.controls) model->control.Set(name, value);
+    HYDRA_RETURN_IF_ERROR(model->session.executor().WriteControl(model->control));
+  }
+  return model;
+}
+
+absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
+  if (path == nullptr) return Missing("path");
+  std::error_code ignored;
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra_model> opened,
+                         std::filesystem::is_directory(path, ignored)
+                             ? OpenCheckpoint(path, threads)
+                             : OpenArtifact(path, threads));
+  *model = opened.release();
   return absl::OkStatus();
 }
 
@@ -69,7 +116,8 @@ absl::Status LoadWeights(hydra_model& model, const char* path) {
 absl::Status OpenLaunch(hydra_model& model, const char* entry, hydra_launch** launch) {
   if (entry == nullptr) return Missing("entry");
   for (const EntryInfo& candidate : model.session.info().entries) {
-    if (candidate.Label() != entry) continue;
+    const std::string label = candidate.Label();
+    if (label != entry && label != absl::StrCat(entry, ":", model.variant)) continue;
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra::Launch> prepared,
                            model.session.executor().Prepare(candidate));
     *launch = new hydra_launch{std::move(prepared)};
@@ -161,6 +209,10 @@ hydra_status hydra_model_set_control(hydra_model* model, const char* name, doubl
 
 size_t hydra_model_entry_count(const hydra_model* model) {
   return model == nullptr ? 0 : model->entries.size();
+}
+
+const char* hydra_model_variant(const hydra_model* model) {
+  return model == nullptr ? nullptr : model->variant.c_str();
 }
 
 const char* hydra_model_entry(const hydra_model* model, size_t index) {

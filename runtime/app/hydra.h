@@ -55,9 +55,9 @@ HYDRA_API const char* hydra_version(void);
 /* Why the last call on this thread failed; "" after one that did not. Valid until the next call. */
 HYDRA_API const char* hydra_last_error(void);
 
-/* Opens an artifact (.hydra) on the device it was compiled for. threads: workers, 0 for all
- * processors. Its weights are zero until they are initialized or loaded. *model is NULL on failure.
- */
+/* Opens an artifact (.hydra), whose weights are zero until they are initialized or loaded, or a
+ * checkpoint or run directory with its weights, on the device it was compiled for. threads:
+ * workers, 0 for all processors. *model is NULL on failure. */
 HYDRA_API hydra_status hydra_model_open(const char* path, int threads, hydra_model** model);
 /* Launches of the model must be closed before. NULL is allowed. */
 HYDRA_API void hydra_model_close(hydra_model* model);
@@ -76,7 +76,12 @@ HYDRA_API hydra_status hydra_model_set_control(hydra_model* model, const char* n
 HYDRA_API size_t hydra_model_entry_count(const hydra_model* model);
 HYDRA_API const char* hydra_model_entry(const hydra_model* model, size_t index);
 
-/* Prepares an entry, named as hydra_model_entry names it. *launch is NULL on failure. */
+/* The variant of entries that are named without one: of a checkpoint, that of its last step. "" if
+ * the program has no variants. Valid as long as the model. */
+HYDRA_API const char* hydra_model_variant(const hydra_model* model);
+
+/* Prepares an entry, named as hydra_model_entry names it; without its variant ("eval@8x256"), that
+ * of hydra_model_variant. *launch is NULL on failure. */
 HYDRA_API hydra_status hydra_launch_open(hydra_model* model, const char* entry,
                                          hydra_launch** launch);
 HYDRA_API void hydra_launch_close(hydra_launch* launch);

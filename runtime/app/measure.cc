@@ -35,6 +35,11 @@ std::string Label(const EntryRequest& entry) {
   return entry.batch == 0 ? entry.name : entry.Text();
 }
 
+std::string VariantOf(const Model& model, absl::string_view entry, const MeasureOptions& options) {
+  if (!options.phase.variant.empty()) return options.phase.variant;
+  return std::string(VariantForUse(model.artifact->info(), entry));
+}
+
 absl::Status Time(Launch& launch, const MeasureOptions& options, Measurement& result) {
   for (int64_t i = 0; i < options.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
   for (int64_t i = 0; i < options.steps; ++i) {
@@ -50,14 +55,16 @@ absl::Status Time(Launch& launch, const MeasureOptions& options, Measurement& re
 
 absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted,
                                         const MeasureOptions& options, int64_t micro_batches) {
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<train::ExecutorEngine> engine,
-      train::ExecutorEngine::Create(model.executor(), {.batch = wanted.batch,
-                                                       .seq = wanted.seq,
-                                                       .micro_batches = micro_batches,
-                                                       .variant = std::string(VariantForUse(
-                                                           model.artifact->info(), "accumulate")),
-                                                       .profile = options.profile}));
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
+                         train::ExecutorEngine::Create(
+                             model.executor(), {.batch = wanted.batch,
+                                                .seq = wanted.seq,
+                                                .micro_batches = micro_batches,
+                                                .variant = VariantOf(model, "accumulate", options),
+                                                .profile = options.profile}));
+  for (const auto& [name, value] : options.phase.controls) {
+    if (const auto control = engine->FindControl(name)) engine->SetControl(*control, value);
+  }
   HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
@@ -67,7 +74,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
 
 absl::StatusOr<Measurement> MeasureAlone(Model& model, const EntryRequest& wanted,
                                          const MeasureOptions& options) {
-  const absl::string_view variant = VariantForUse(model.artifact->info(), wanted.name);
+  const std::string variant = VariantOf(model, wanted.name, options);
   const artifact::EntryInfo* entry = nullptr;
   std::vector<std::string> present;
   for (const EntryRequest& other : EntriesOf(model.artifact->info())) {
@@ -87,6 +94,9 @@ absl::StatusOr<Measurement> MeasureAlone(Model& model, const EntryRequest& wante
   launch_options.record.profile = options.profile;
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<Launch> launch,
                          model.executor().Prepare(*entry, launch_options));
+  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(model.artifact->info()));
+  for (const auto& [name, value] : options.phase.controls) control.Set(name, value);
+  HYDRA_RETURN_IF_ERROR(model.executor().WriteControl(control));
   for (const artifact::NamedBuffer& input : entry->inputs) {
     if (input.type != hal::ElementType::kI32) continue;
     HYDRA_ASSIGN_OR_RETURN(const InputSlot<int32_t> slot, launch->FindInput<int32_t>(input.name));

@@ -13,6 +13,7 @@
 #include "runtime/exec/launch.h"
 #include "runtime/exec/memory_regions.h"
 #include "runtime/train/executor_engine.h"
+#include "runtime/train/phase_for_use.h"
 #include "runtime/train/settings.h"
 
 namespace hydra::app {
@@ -21,6 +22,7 @@ struct MeasureOptions {
   int64_t steps = 20;  // measured runs
   int64_t warmup = 3;  // runs before them
   bool profile = false;
+  train::PhaseForUse phase = {};  // which programs; an empty variant: as VariantForUse names it
 };
 
 struct Measurement {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "runtime/app/artifact_facts.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
@@ -103,11 +104,14 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
                    " FLAGS -o NEW.hydra\n  hydra-run ", request.command, " NEW.hydra --weights ",
                    model.checkpoint->weights_path(), " ...")));
   model.artifact_path = model.checkpoint->artifact_path();
+  // A program in other shapes, not another program.
+  std::map<std::string, std::string> meaning;
   if (!model.artifact_path.empty()) {
     HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
     if (HasEntries(model.artifact->info(), request.entries) || model.spec_path.empty()) {
       return absl::OkStatus();
     }
+    meaning = MeaningOf(*model.artifact);
   }
   if (model.spec_path.empty()) {
     return InputError(absl::StrCat(model.checkpoint->path(),
@@ -115,7 +119,8 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
                                    "pass the model and --weights ",
                                    model.checkpoint->weights_path()));
   }
-  HYDRA_ASSIGN_OR_RETURN(model.artifact_path, Compile(model.spec_path, request, {}));
+  HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
+                         Compile(model.spec_path, request, std::move(meaning)));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "runtime/exec/variant_choice.h"
 
 namespace hydra::generate {
@@ -25,14 +26,24 @@ absl::Status CheckEntry(const Executor& executor, const artifact::EntryInfo& ent
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Create(
-    Executor& executor) {
-  std::unique_ptr<ExecutorDecodeEngine> engine(new ExecutorDecodeEngine(executor));
-  const absl::string_view variant = VariantForUse(executor.info(), "extend");
+    Executor& executor, absl::string_view variant) {
+  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor.info()));
+  std::unique_ptr<ExecutorDecodeEngine> engine(
+      new ExecutorDecodeEngine(executor, std::move(control)));
+  if (variant.empty()) variant = VariantForUse(executor.info(), "extend");
+  std::vector<std::string> others;
   for (const artifact::EntryInfo& entry : executor.info().entries) {
     // All chunks go through one program.
+    if (entry.name == "extend" && entry.variant != variant) others.push_back(entry.Label());
     if (entry.name != "extend" || entry.variant != variant) continue;
     HYDRA_RETURN_IF_ERROR(CheckEntry(executor, entry));
     engine->chunks_.push_back({.entry = &entry});
+  }
+  if (engine->chunks_.empty() && !others.empty()) {
+    return InputError(absl::StrCat(executor.artifact().path(),
+                                   ": has no entry 'extend' of variant ", variant,
+                                   "; present: ", absl::StrJoin(others, ", "),
+                                   "; compile the model with --variant=", variant));
   }
   if (engine->chunks_.empty()) {
     return InputError(absl::StrCat(executor.artifact().path(),
@@ -47,7 +58,6 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
 
 absl::Status ExecutorDecodeEngine::SetSampling(const SamplingOptions& options, int64_t vocabulary) {
   HYDRA_RETURN_IF_ERROR(CheckSamplingOptions(options));
-  HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor_.info()));
   const std::pair<absl::string_view, double> values[] = {
       {"temperature", options.temperature},
       {"top_k", static_cast<double>(options.top_k)},
@@ -55,12 +65,18 @@ absl::Status ExecutorDecodeEngine::SetSampling(const SamplingOptions& options, i
       {"repeat_penalty", options.repeat_penalty},
       {"vocabulary", static_cast<double>(vocabulary)}};
   for (const auto& [name, value] : values) {
-    if (!control.Set(name, value)) {
+    if (!control_.Set(name, value)) {
       return InputError(absl::StrCat(executor_.artifact().path(), ": has no control value '", name,
                                      "'; compile the model again"));
     }
   }
-  return executor_.WriteControl(control);
+  return executor_.WriteControl(control_);
+}
+
+absl::Status ExecutorDecodeEngine::SetControls(
+    const std::vector<std::pair<std::string, double>>& values) {
+  for (const auto& [name, value] : values) control_.Set(name, value);
+  return executor_.WriteControl(control_);
 }
 
 absl::Status ExecutorDecodeEngine::CheckSteps(absl::Span<const SequenceStep> steps) const {

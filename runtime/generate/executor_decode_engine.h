@@ -3,8 +3,12 @@
 #define HYDRA_RUNTIME_GENERATE_EXECUTOR_DECODE_ENGINE_H_
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "runtime/exec/control_block.h"
 #include "runtime/exec/executor.h"
 #include "runtime/generate/decode_engine.h"
 
@@ -13,10 +17,15 @@ namespace hydra::generate {
 // Borrows the executor, whose parameters must have been loaded.
 class ExecutorDecodeEngine final : public DecodeEngine {
  public:
-  // Of several variants, the entries of the one that VariantForUse names. An input error if the
-  // artifact has no `extend` entry, with the flag to use, or if its entries do not choose tokens
-  // (those of older compilers).
-  static absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> Create(Executor& executor);
+  // The entries of `variant`; "": of the one that VariantForUse names. An input error if the
+  // artifact has no such `extend` entry, with the flag to use, or if its entries do not choose
+  // tokens (those of older compilers).
+  static absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> Create(
+      Executor& executor, absl::string_view variant = "");
+
+  // Values of the control block by name, from now on; those that the program does not have are
+  // passed over.
+  absl::Status SetControls(const std::vector<std::pair<std::string, double>>& values);
 
   int64_t vocab_size() const override { return executor_.info().vocab_size; }
   int64_t rows() const override { return chunks_.front().entry->batch; }
@@ -36,7 +45,8 @@ class ExecutorDecodeEngine final : public DecodeEngine {
     bool submitted = false;  // by the Extend that is running
     hal::Ticket ticket = {};
   };
-  explicit ExecutorDecodeEngine(Executor& executor) : executor_(executor) {}
+  ExecutorDecodeEngine(Executor& executor, ControlBlock control)
+      : executor_(executor), control_(std::move(control)) {}
 
   absl::Status CheckSteps(absl::Span<const SequenceStep> steps) const;
   absl::Status Prepare(Chunk& chunk);
@@ -46,6 +56,7 @@ class ExecutorDecodeEngine final : public DecodeEngine {
   absl::Status DescribeLogits(Chunk& chunk, const SequenceStep& step);
 
   Executor& executor_;
+  ControlBlock control_;
   std::vector<Chunk> chunks_;  // by length, shortest first
 };
 

@@ -35,6 +35,11 @@ Json ToJson(const StepRow& row) {
                {"step_milliseconds", Number(row.step_milliseconds)},
                {"tokens", row.tokens}};
   for (const auto& [what, tokens] : row.routing) step["routing"][what] = tokens;
+  for (const auto& [field, values] : row.record) {
+    Json numbers = Json::array();
+    for (const double value : values) numbers.push_back(Number(value));
+    step["record"][field] = values.size() == 1 ? std::move(numbers[0]) : std::move(numbers);
+  }
   return step;
 }
 

@@ -11,7 +11,8 @@ namespace hydra::metrics {
 namespace {
 
 // Tables of training.md section 21 that plain training fills, keyed by run as its [T] rule says,
-// and what it adds: loss terms by name, evaluations, and the environment of every start.
+// and what it adds: loss terms by name, the other fields of the step record, evaluations, and the
+// environment of every start.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS models(
   model_id TEXT PRIMARY KEY, name TEXT, params_millions REAL, architecture_json TEXT,
@@ -30,6 +31,10 @@ CREATE TABLE IF NOT EXISTS steps(
 CREATE TABLE IF NOT EXISTS loss_terms(
   run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, term TEXT NOT NULL,
   value REAL, PRIMARY KEY(run_id, step, term)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record_fields(
+  run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, field TEXT NOT NULL,
+  element INTEGER NOT NULL, value REAL,
+  PRIMARY KEY(run_id, step, field, element)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS evaluations(
   run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, data TEXT NOT NULL,
   timestamp TEXT, loss REAL, tokens INTEGER, seconds REAL,
@@ -156,6 +161,7 @@ absl::Status MetricsDatabase::SetLaterRowsAside(int64_t start_step) {
         "ORDER BY loss_total, step LIMIT 1) FROM runs WHERE run_id=?1",
         "UPDATE steps SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE loss_terms SET run_id=?2 WHERE run_id=?1 AND step>?3",
+        "UPDATE record_fields SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE evaluations SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE environments SET run_id=?2 WHERE run_id=?1 AND start_step>=?3"}) {
     HYDRA_ASSIGN_OR_RETURN(Statement move, database_.Prepare(sql));
@@ -206,14 +212,16 @@ absl::Status MetricsDatabase::PrepareStatements() {
   HYDRA_ASSIGN_OR_RETURN(Statement term,
                          database_.Prepare("INSERT OR REPLACE INTO loss_terms VALUES(?,?,?,?)"));
   HYDRA_ASSIGN_OR_RETURN(
+      Statement field, database_.Prepare("INSERT OR REPLACE INTO record_fields VALUES(?,?,?,?,?)"));
+  HYDRA_ASSIGN_OR_RETURN(
       Statement evaluation,
       database_.Prepare("INSERT OR REPLACE INTO evaluations VALUES(?,?,?,?,?,?,?)"));
   HYDRA_ASSIGN_OR_RETURN(
       Statement totals,
       database_.Prepare("UPDATE runs SET end_step=?2, total_tokens=?3, best_loss=?4, "
                         "best_loss_step=?5 WHERE run_id=?1"));
-  statements_.emplace(
-      Statements{std::move(step), std::move(term), std::move(evaluation), std::move(totals)});
+  statements_.emplace(Statements{std::move(step), std::move(term), std::move(field),
+                                 std::move(evaluation), std::move(totals)});
   return absl::OkStatus();
 }
 
@@ -246,6 +254,29 @@ absl::Status MetricsDatabase::RecordStep(const StepRow& row, RunTotals& totals) 
                               .Bind(3, View(name))
                               .Bind(4, value)
                               .Run());
+  }
+  return RecordFields(row);
+}
+
+absl::Status MetricsDatabase::RecordFields(const StepRow& row) {
+  const auto record = [&](absl::string_view field, size_t element, double value) {
+    return statements_->field.Bind(1, View(run_id_))
+        .Bind(2, row.step)
+        .Bind(3, field)
+        .Bind(4, static_cast<int64_t>(element))
+        .Bind(5, value)
+        .Run();
+  };
+  for (const auto& [name, values] : row.record) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      HYDRA_RETURN_IF_ERROR(record(name, i, values[i]));
+    }
+  }
+  for (const auto& [what, tokens] : row.routing) {
+    const std::string name = absl::StrCat("route.", what, ".tokens");
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      HYDRA_RETURN_IF_ERROR(record(name, i, static_cast<double>(tokens[i])));
+    }
   }
   return absl::OkStatus();
 }

@@ -51,13 +51,14 @@ class MetricsDatabase {
  private:
   // Prepared once; they belong to `database_`.
   struct Statements {
-    Statement step, term, evaluation, totals;
+    Statement step, term, field, evaluation, totals;
   };
   explicit MetricsDatabase(Database database) : database_(std::move(database)) {}
   absl::Status SetLaterRowsAside(int64_t start_step);
   absl::Status LoadTotals();
   absl::Status PrepareStatements();
   absl::Status RecordStep(const StepRow& row, RunTotals& totals);
+  absl::Status RecordFields(const StepRow& row);
   absl::Status RecordEvaluation(const EvaluationRow& row);
   absl::Status WriteTotals(const RunTotals& totals);
 

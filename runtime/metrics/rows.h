@@ -32,6 +32,8 @@ struct StepRow {
   // Tokens by pass or expert, of all micro-batches: "mor.1" {64, 40, 9}, "mod.1", "moe.0"; only
   // what the step's variant routes.
   std::vector<std::pair<std::string, std::vector<int64_t>>> routing = {};
+  // Everything else in the step's record, under the names it has there: "clip_limit" {50}.
+  std::vector<std::pair<std::string, std::vector<double>>> record = {};
   double lr = 0;
   double grad_norm = 0;           // after clipping
   double grad_norm_pre_clip = 0;  // as measured

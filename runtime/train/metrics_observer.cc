@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
@@ -29,6 +30,20 @@ std::vector<std::pair<std::string, std::vector<int64_t>>> RoutingOf(const StepRe
     routing.emplace_back(what, std::vector<int64_t>(values.begin(), values.end()));
   }
   return routing;
+}
+
+// What the row has no other place for: not the loss terms, the norm, the rate and the counts above.
+std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport& report) {
+  std::vector<std::pair<std::string, std::vector<double>>> rest;
+  for (const StepField& field : report.fields) {
+    const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
+    const bool count =
+        absl::StartsWith(field.name, "route.") && absl::EndsWith(field.name, ".tokens");
+    if (term || count || field.name == "grad_norm" || field.name == "lr") continue;
+    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
+    rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
+  }
+  return rest;
 }
 
 }  // namespace
@@ -70,6 +85,7 @@ void MetricsObserver::OnStep(const StepReport& report) {
                        .time = metrics::UtcTimestamp(),
                        .losses = report.losses,
                        .routing = RoutingOf(report),
+                       .record = RestOf(report),
                        .lr = report.lr,
                        .grad_norm = report.grad_norm * report.clip_scale,
                        .grad_norm_pre_clip = report.grad_norm,

@@ -58,14 +58,19 @@ absl::Status RefuseWithoutEffect(const Settings& settings, const EngineFacts& fa
 }  // namespace
 
 absl::StatusOr<RoutingCurriculum> RoutingCurriculum::Create(const Settings& settings,
-                                                            const TrainEngine& engine) {
-  const EngineFacts& facts = engine.facts();
+                                                            const EngineFacts& facts) {
   HYDRA_RETURN_IF_ERROR(RefuseWithoutEffect(settings, facts));
   RoutingCurriculum result(facts.phases);
   // So that a step allocates nothing: record_lag is at most 1024.
   constexpr size_t kMostSteps = 1024 + 2;
   result.averages_.reserve(kMostSteps);
   result.ReadSettings(settings, facts);
+  return result;
+}
+
+absl::StatusOr<RoutingCurriculum> RoutingCurriculum::Create(const Settings& settings,
+                                                            const TrainEngine& engine) {
+  HYDRA_ASSIGN_OR_RETURN(RoutingCurriculum result, Create(settings, engine.facts()));
   const auto controls = Phase().Controls();
   for (size_t i = 0; i < controls.size(); ++i)
     result.controls_[i] = engine.FindControl(controls[i].first);
@@ -189,21 +194,6 @@ absl::Status RoutingCurriculum::Restore(const JsonView& state, int64_t) {
   HYDRA_ASSIGN_OR_RETURN(started_early_, early->Int(0));
   curriculum_.recursion = EarlyStart(choice_, *started_early_);
   return absl::OkStatus();
-}
-
-absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine) {
-  Settings settings;
-  HYDRA_RETURN_IF_ERROR(settings.Restore(run.settings).status());
-  HYDRA_ASSIGN_OR_RETURN(RoutingCurriculum curriculum, RoutingCurriculum::Create(settings, engine));
-  const auto state = run.host_state.find(std::string(curriculum.key()));
-  if (state != run.host_state.end()) {
-    HostModule* const modules[] = {&curriculum};
-    HYDRA_RETURN_IF_ERROR(
-        RestoreModules({{state->first, state->second}}, modules, "the checkpoint"));
-  }
-  const Phase phase = curriculum.PhaseOf(std::max<int64_t>(0, run.step - 1));
-  HYDRA_RETURN_IF_ERROR(curriculum.Use(phase, engine));
-  return phase;
 }
 
 }  // namespace hydra::train

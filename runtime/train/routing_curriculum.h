@@ -13,7 +13,6 @@
 #include "runtime/train/engine.h"
 #include "runtime/train/host_state.h"
 #include "runtime/train/phase.h"
-#include "runtime/train/run_record.h"
 #include "runtime/train/settings.h"
 #include "runtime/train/step_policy.h"
 
@@ -25,14 +24,15 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   // A usage error for settings of parts that the program does not have.
   static absl::StatusOr<RoutingCurriculum> Create(const Settings& settings,
                                                   const TrainEngine& engine);
+  // One that computes phases and gives no engine anything.
+  static absl::StatusOr<RoutingCurriculum> Create(const Settings& settings,
+                                                  const EngineFacts& facts);
 
   absl::Status Prepare(int64_t step, const StepRecord* visible, TrainEngine& engine) override;
   std::vector<HostModule*> modules() override { return {this}; }
 
   // The phase of `step`; of the steps to come, as the curriculum stands.
   Phase PhaseOf(int64_t step) const;
-  // Gives the engine the variant and the control values of a phase.
-  absl::Status Use(const Phase& phase, TrainEngine& engine) const;
   // The step at which recursion started early, if it did.
   std::optional<int64_t> started_early() const { return started_early_; }
   // What is in effect, for the run's first lines; empty if the program routes nothing.
@@ -51,6 +51,8 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   };
 
   explicit RoutingCurriculum(const PhaseModel& model) : model_(model) {}
+  // Gives the engine the variant and the control values of a phase.
+  absl::Status Use(const Phase& phase, TrainEngine& engine) const;
   void ReadSettings(const Settings& settings, const EngineFacts& facts);
   void DecideEarlyStart(int64_t step, const StepRecord* visible);
   // The average for `step`, which `visible` moves.
@@ -70,10 +72,6 @@ class RoutingCurriculum final : public StepPolicy, public HostModule {
   // not finite never counted, and are prepared again when the run is resumed.
   std::vector<Average> averages_;
 };
-
-// Lets an engine that does not train compute as the run did in its last step: variant and control
-// values are those of its phase, which is returned.
-absl::StatusOr<Phase> UsePhaseOfRun(const RunRecord& run, TrainEngine& engine);
 
 }  // namespace hydra::train
 

@@ -1,8 +1,8 @@
 /* Drives a model through libhydra: every function, and what each refuses.
- *   drive_model ARTIFACT [WEIGHTS.safetensors [TEXT]]
+ *   drive_model ARTIFACT|CHECKPOINT [WEIGHTS.safetensors [TEXT]]
  * With a text, the loss of the loaded weights on its first bytes, as windows that follow each
- * other. Prints one "name value" per line; ends with 1 and a line on stderr if something is not as
- * it should be. */
+ * other; of a checkpoint's own weights, too. Prints one "name value" per line; ends with 1 and a
+ * line on stderr if something is not as it should be. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +18,21 @@
     }                                                                                             \
   } while (0)
 
-/* The first entry of a name, e.g. "eval". */
+/* The first entry of a name, e.g. "eval", in the model's variant if it has that; without the
+ * variant in its name. Valid until the next call. */
 static const char* Find(const hydra_model* model, const char* name) {
+  static char found[64];
+  found[0] = 0;
   for (size_t i = 0; i < hydra_model_entry_count(model); ++i) {
     const char* entry = hydra_model_entry(model, i);
-    if (strncmp(entry, name, strlen(name)) == 0 && entry[strlen(name)] == '@') return entry;
+    if (strncmp(entry, name, strlen(name)) != 0 || entry[strlen(name)] != '@') continue;
+    const char* variant = strchr(entry, ':');
+    const int ours = variant != NULL && strcmp(variant + 1, hydra_model_variant(model)) == 0;
+    CHECK(strlen(entry) < sizeof(found));
+    if (found[0] == 0 || ours) strcpy(found, entry);
+    if (ours) *strchr(found, ':') = 0;
   }
-  return NULL;
+  return found[0] == 0 ? NULL : found;
 }
 
 /* Writes the same pattern of bytes to every i32 input. */
@@ -132,8 +140,15 @@ int main(int argc, char** argv) {
   CHECK(hydra_launch_open(model, "fly@1x1", &launch) == HYDRA_USAGE && launch == NULL);
   CHECK(strstr(hydra_last_error(), "eval@") != NULL);
 
-  CHECK(hydra_model_initialize(model, 1) == HYDRA_OK);
+  CHECK(hydra_model_variant(NULL) == NULL);
+  printf("variant %s\n", hydra_model_variant(model)[0] ? hydra_model_variant(model) : "none");
   CHECK(hydra_launch_open(model, Find(model, "eval"), &launch) == HYDRA_OK);
+  if (argc > 3) {
+    WriteText(launch, argv[3]);
+    printf("opened %.9g\n", Evaluate(launch));
+  }
+
+  CHECK(hydra_model_initialize(model, 1) == HYDRA_OK);
   WriteInputs(launch);
   const float first = Evaluate(launch);
   printf("loss %.9g\n", first);
@@ -159,6 +174,7 @@ int main(int argc, char** argv) {
     printf("text %.9g\n", Evaluate(launch));
   }
   CHECK(hydra_model_load_weights(model, argv[1]) == HYDRA_INPUT);
+  CHECK(strstr(hydra_last_error(), argv[1]) != NULL);
   CHECK(hydra_model_reset_cache(model) == HYDRA_OK);
   hydra_launch_close(launch);
   hydra_launch_close(NULL);

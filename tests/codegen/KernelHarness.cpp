@@ -8,7 +8,6 @@
 #include "dialects/plan/KernelWork.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
-#include "runtime/base/command.h"
 
 #if __has_include("compiler/interpreter/Interpreter.h")
 #include "compiler/interpreter/Interpreter.h"
@@ -152,6 +151,11 @@ bool KernelHarness::compile(const std::string& isaLevel) {
   return true;
 }
 
+::hydra::hal::KernelFunction KernelHarness::stageFunction(int stage) const {
+  std::string name = stage == 0 ? "k" : "k_s" + std::to_string(stage);
+  return reinterpret_cast<::hydra::hal::KernelFunction>(loaded->at(code.offsets.lookup(name)));
+}
+
 std::vector<Words> KernelHarness::run(const std::vector<Words>& arguments, Split split,
                                       std::vector<int> inPlace) {
   std::vector<GuardedBuffer> buffers;
@@ -179,11 +183,9 @@ std::vector<Words> KernelHarness::run(const std::vector<Words>& arguments, Split
   for (size_t result : resultBuffers) pointers.push_back(buffers[result].data());
   if (planned.getItems().size() > 1) pointers.push_back(buffers[partial].data());
   for (auto [stage, items] : llvm::enumerate(planned.getItems())) {
-    std::string name = stage == 0 ? "k" : "k_s" + std::to_string(stage);
     const ::hydra::hal::KernelContext context{scalars.data(), buffers[partial + 1].data(), 0,
                                               nullptr};
-    auto function =
-        reinterpret_cast<::hydra::hal::KernelFunction>(loaded->at(code.offsets.lookup(name)));
+    ::hydra::hal::KernelFunction function = stageFunction(static_cast<int>(stage));
     for (auto [begin, end] : ranges(items, split)) function(pointers.data(), &context, begin, end);
   }
   for (auto [number, buffer] : llvm::enumerate(buffers))

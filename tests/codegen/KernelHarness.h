@@ -9,6 +9,7 @@
 
 #include "compiler/codegen/CpuCode.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/base/command.h"
 
 namespace mlir::hydra::testing {
 
@@ -61,6 +62,11 @@ class KernelHarness {
   // share the buffer of that argument.
   std::vector<Words> run(const std::vector<Words>& arguments, Split split = Split::whole,
                          std::vector<int> inPlace = {});
+
+  // For callers with buffers of their own: the function of a stage and the scalars of its launch.
+  // Valid until the next compile().
+  ::hydra::hal::KernelFunction stageFunction(int stage) const;
+  const int64_t* launchScalars() const { return scalars.data(); }
 
  private:
   std::unique_ptr<MLIRContext> context;

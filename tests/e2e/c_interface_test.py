@@ -36,19 +36,24 @@ class CInterfaceTest(support.EndToEndTest):
 
     def test_the_demos_model_is_driven_as_it_was_trained(self):
         artifact = self.path("nano.hydra")
+        # Routed, and the run ends with all of it switched on.
         subprocess.run([self.compiler(), self.source("models", "hydra-nano.mlir"), "-o", artifact,
-                        "--routing=fixed", "--entry=train@8x256", "--entry=eval@8x256"],
+                        "--routing=dynamic", "--entry=train@8x256", "--entry=eval@8x256",
+                        "--entry=extend@1x1", "--cache=64"],
                        check=True, capture_output=True, timeout=support.TIMEOUT_S)
         data = self.make_data()
         self.run_ok("train", artifact, "--data", data, "--out", self.path("run"), "--steps", 12,
-                    "--lr", 0.01, "--set", "warmup_steps=0")
+                    "--lr", 0.01, "--set", "warmup_steps=0", "--set", "mor_enable_step=4",
+                    "--set", "mor_rampup_steps=2", "--set", "mod_warmup_steps=2")
         self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("w.safetensors"))
-        lines = dict(line for line in self.drive(artifact, self.path("w.safetensors"),
+        lines = dict(line for line in self.drive(self.path("run"), self.path("w.safetensors"),
                                                  self.path("data.txt")) if line[0] != "entry")
+        self.assertEqual(lines["variant"], "adaptive_mod")
+        self.assertEqual(lines["opened"], lines["text"])
         batch = self.run_ok("eval", self.path("run"), "--data", data, "--split", "train",
                             "--batches", 1, "--json").json()
         self.assertEqual(batch["tokens"], 8 * 256)
-        self.assertLess(float(lines["text"]), 4)  # untrained: ln 256 = 5.5
+        self.assertLess(float(lines["text"]), 4.5)  # untrained: ln 256 = 5.5
         self.assertAlmostEqual(float(lines["text"]), batch["loss"], delta=1e-5)
 
     def test_only_the_interface_is_visible(self):

@@ -251,6 +251,10 @@ class FlagsTest(support.EndToEndTest):
                               ("--cache", "123456")):
                 rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
                     f, b)(c, r)
+        for command in ("generate", "eval", "bench"):
+            # What it does to a program of phases: routing_test.py.
+            rows[command]["--at-step"] = lambda c=command, q=shared[command][1]: self.fails(
+                2, c, self.artifact, *q, "--at-step", "3", says="--at-step has no effect")
         out = iter(range(100))
         fresh = lambda: self.path(f"fresh{next(out)}")
         rows["train"].update({

@@ -181,7 +181,7 @@ class GenerateTest(support.EndToEndTest):
         # A slow enough model whose text is long: pieces come one by one, not at the end.
         model = self.path("nano.hydra")
         result = self.call("hydra-opt", self.source("models", "hydra-nano.mlir"), "-o", model,
-                           "--entry=extend@1x1", "--cache=600")
+                           "--routing=fixed", "--entry=extend@1x1", "--cache=600")
         self.assertEqual(result.status, 0, result)
         process = self.start("hydra-run", "generate", model, "--prompt", "a", "--tokens", 500,
                              "--threads", 1, stdout=subprocess.PIPE,

@@ -93,11 +93,18 @@ class FlagsTest(support.EndToEndTest):
             for variant in ("fixed", "blend", "adaptive"):
                 self.assertIn("@eval_1x8_" + variant + "(", out)
             self.assertIn(sign, out)
-        given = self.opt(self.routed, EVAL, "--routing=fixed", "--stop-after=routing")
-        self.assertEqual(given.err, "")
+        fixed = self.opt(self.routed, EVAL, "--routing=fixed", "--stop-after=routing").out
+        self.assertNotIn("@eval_1x8_adaptive(", fixed)
+        # Without the flag: what the spec asks for, else dynamic.
         silent = self.opt(self.routed, EVAL, "--stop-after=routing")
-        self.assertIn("compiled at fixed depth", silent.err)
-        self.assertEqual(given.out, silent.out)
+        self.assertEqual((silent.out, silent.err), (out, ""))
+        asking = self.path("asking.mlir")
+        spec = support.read(self.routed).decode()
+        support.write(asking, spec.replace(
+            "max_seq_len = 64", "max_seq_len = 64, hydra.routing = \"static\"").encode())
+        for flags, mode in (([], "static"), (["--routing=fixed"], "fixed")):
+            out = self.opt(asking, EVAL, *flags, "--stop-after=routing").out
+            self.assertEqual(re.search('module attributes .*hydra.routing = "(\\w+)"', out)[1], mode)
 
     def flag_variant(self):
         out = self.opt(self.routed, EVAL, "--routing=dynamic", "--variant=adaptive",
@@ -232,6 +239,13 @@ class FlagsTest(support.EndToEndTest):
                 row = getattr(self, "flag_" + flag.strip("-").replace("-", "_"), None)
                 self.assertIsNotNone(row, f"{flag} has no row in this test")
                 row()
+
+    def test_every_flag_is_in_the_manual(self):
+        with open(self.source("docs", "tools", "hydra-opt.md"), encoding="utf-8") as file:
+            page = file.read()
+        flags = names(self.opt("--help").out)
+        self.assertEqual([flag for flag in sorted(flags)
+                          if not re.search(rf"[`\s]{flag}\b", page)], [])
 
     def test_help_is_one_screen(self):
         text = self.opt("--help").out

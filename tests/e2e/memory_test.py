@@ -61,7 +61,7 @@ class MemoryTest(support.EndToEndTest):
             self.skipTest("this build has no hydra-opt")
         artifact = self.path("nano.hydra")
         result = self.call("hydra-opt", self.source("models", "hydra-nano.mlir"), "-o", artifact,
-                           "--entry=train@8x256", "--entry=eval@8x256", "--entry=extend@1x64",
+                           "--routing=fixed", "--entry=train@8x256", "--entry=eval@8x256", "--entry=extend@1x64",
                            "--entry=extend@1x1", "--cache=1024")
         self.assertEqual(result.status, 0, result)
         report = self.check(artifact)

@@ -91,6 +91,22 @@ class MetricsTest(support.EndToEndTest):
             self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
         self.assertEqual(self.steps_in_database("quiet"), STEPS)
 
+    def test_every_field_of_the_step_record_is_kept(self):
+        self.check_that_training_went_on(self.begin("fields"), "fields")
+        entries = self.run_ok("inspect", self.artifact, "--json").json()["entries"]
+        named = {field["name"] for entry in entries for field in entry["record"]}
+        self.assertTrue({"loss.total", "grad_norm", "lr", "clip_limit", "halted"} <= named, named)
+        lines = map(json.loads, support.read(self.path("fields", JOURNAL)).decode().splitlines())
+        last = [line for line in lines if line["event"] == "step"][-1]
+        found = {"grad_norm", "lr"} | {f"loss.{term}" for term in last["loss"]} | set(last["record"])
+        found |= {f"route.{what}.tokens" for what in last.get("routing", {})}
+        self.assertEqual(found, named)
+        self.assertEqual(last["record"]["clip_limit"], 50)
+        with sqlite3.connect(self.path("fields", DATABASE)) as database:
+            rows = database.execute("SELECT field, value FROM record_fields WHERE step=?",
+                                    (STEPS,)).fetchall()
+        self.assertEqual(dict(rows), last["record"])
+
     def test_totals_are_live(self):
         process = self.begin("live", 100000)
         with sqlite3.connect(self.path("live", DATABASE), timeout=5) as database:

@@ -21,14 +21,14 @@ class RoutingTest(support.EndToEndTest):
         with open(spec, "w") as file:
             json.dump({"model": MODEL}, file)
         cls.artifact = cls.path("routed.hydra")
-        cls.compile(cls.artifact, "--entry=eval@2x32")
+        cls.compile(cls.artifact, "--entry=eval@2x32", "--entry=extend@1x16", "--cache=64")
         cls.data = cls.make_data()
         cls.log = cls.train("whole").err
 
     @classmethod
     def compile(cls, artifact, *more):
-        result = cls.call("hydra-opt", cls.path("routed.json"), "--routing=dynamic",
-                          "--entry=train@2x32", *more, "-o", artifact)
+        result = cls.call("hydra-opt", cls.path("routed.json"), "--entry=train@2x32", *more, "-o",
+                          artifact)
         if result.status != 0:
             raise AssertionError(f"the routed model does not compile{result}")
 
@@ -101,6 +101,39 @@ class RoutingTest(support.EndToEndTest):
                                  "--json")
             self.assertEqual(result.json()["loss"], seen[step])
             self.assertIn(f"routing as in step {step}: {variant}", result.err)
+
+    def test_another_step_can_be_chosen(self):
+        evaluate = ["eval", self.path("whole"), "--data", self.data, "--batches", 2, "--json"]
+        results = {}
+        for step, variant in ((4, "fixed"), (8, "blend_mod"), (12, "adaptive_mod")):
+            result = self.run_ok(*evaluate, "--at-step", step)
+            self.assertEqual(result.json()["variant"], variant)
+            self.assertIn(f"routing as in step {step}: {variant}", result.err)
+            results[step] = result.json()["loss"]
+        self.assertEqual(len(set(results.values())), 3, results)
+        self.assertEqual(results[12], self.run_ok(*evaluate).json()["loss"])
+        generate = ["generate", self.path("whole"), "--prompt", "the", "--tokens", 4]
+        self.assertIn("routing as in step 12: adaptive_mod", self.run_ok(*generate).err)
+        self.assertIn("routing as in step 4: fixed", self.run_ok(*generate, "--at-step", 4).err)
+
+    def test_without_a_checkpoint_everything_is_on(self):
+        for command in (["eval", self.artifact, "--data", self.data, "--batches", 1],
+                        ["bench", self.artifact, "--steps", 1, "--warmup", 0],
+                        ["generate", self.artifact, "--prompt", "a", "--tokens", 1]):
+            with self.subTest(command[0]):
+                result = self.run_ok(*command, "--json")
+                self.assertEqual(result.json()["variant"], "adaptive_mod")
+                self.assertIn("routing: everything is on: adaptive_mod", result.err)
+                early = self.run_ok(*command, "--at-step", 1, "--json")
+                self.assertEqual(early.json()["variant"], "fixed")
+
+    def test_another_shape_of_a_checkpoint_is_the_same_program(self):
+        out = self.path("fixed-run")
+        self.run_ok("train", self.path("routed.json"), "--routing", "fixed", "--data", self.data,
+                    "--out", out, "--steps", 1, "--batch", 2, "--seq", 32)
+        result = self.run_ok("eval", out, "--data", self.data, "--batch", 1, "--seq", 16,
+                             "--batches", 1, "--json")
+        self.assertEqual(result.json()["variant"], "fixed")
 
     def test_a_variant_that_is_not_there_is_named(self):
         lone = self.path("lone.hydra")

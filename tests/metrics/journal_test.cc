@@ -24,6 +24,8 @@ TEST_F(JournalTest, WritesOneObjectPerLine) {
   EXPECT_THAT(lines[1], HasSubstr("\"event\":\"step\",\"step\":1"));
   EXPECT_THAT(lines[1], HasSubstr("\"loss\":{\"total\":3.0,\"ce\":2.0"));
   EXPECT_THAT(lines[1], HasSubstr("\"grad_norm\":null"));
+  EXPECT_THAT(lines[1], HasSubstr("\"routing\":{\"mor.1\":[16,9]}"));
+  EXPECT_THAT(lines[1], HasSubstr("\"record\":{\"clip_limit\":50.0,\"histogram\":[0.25,0.75]}"));
   EXPECT_THAT(lines[2], HasSubstr("\"event\":\"evaluation\""));
 }
 

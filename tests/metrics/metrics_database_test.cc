@@ -46,6 +46,10 @@ TEST_F(MetricsDatabaseTest, RowsAndTotalsAreVisibleWhileTheRunIsOpen) {
   EXPECT_EQ(Query("SELECT loss_ce FROM steps WHERE step=1"), 5);
   EXPECT_TRUE(std::isnan(Query("SELECT loss_ponder FROM steps")));
   EXPECT_EQ(Query("SELECT value FROM loss_terms WHERE term='moe_aux'"), 0.5);
+  EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='clip_limit'"), 50);
+  EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='histogram' AND element=1"), 0.75);
+  EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='route.mor.1.tokens' AND element=1"),
+            9);
   EXPECT_EQ(Query("SELECT value FROM environments WHERE key='threads'"), 2);
   EXPECT_EQ(Query("SELECT total_tokens FROM runs"), 48);
   EXPECT_EQ(Query("SELECT best_loss FROM runs"), 4);

@@ -1,4 +1,4 @@
-// What does not depend on the mode compiles under every mode, without an attribute or a warning: fixed
+// What does not depend on the mode compiles under every mode, without an attribute: fixed
 // recursion, and depth routing in blocks of which none has a router.
 // RUN: hydra-opt %s --hydra-decide-routing=mode=dynamic 2>&1 | FileCheck %s
 // RUN: hydra-opt %s --hydra-decide-routing 2>&1 | FileCheck %s

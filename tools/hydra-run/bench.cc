@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/app/measure.h"
+#include "runtime/app/phase_in_use.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -23,6 +25,7 @@ struct BenchFlags {
   ModelFlags model;
   std::vector<std::string> entries;  // as given with --entry
   app::MeasureOptions measure;
+  std::optional<int64_t> at_step;
 };
 
 absl::StatusOr<EntryRequest> ParseEntry(const std::string& text) {
@@ -100,10 +103,15 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
         "is measured; drop it or add --entry=train@BxS");
   }
   HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
+  app::MeasureOptions measure = flags.measure;
+  const std::string& first = entries.front().name;
+  HYDRA_ASSIGN_OR_RETURN(
+      measure.phase,
+      app::PhaseInUse(model, first == "train" ? "accumulate" : first, flags.at_step));
   std::vector<app::Measurement> measurements;
   for (const EntryRequest& entry : entries) {
     HYDRA_ASSIGN_OR_RETURN(measurements.emplace_back(),
-                           app::MeasureEntry(model, entry, flags.measure, request.micro_batches));
+                           app::MeasureEntry(model, entry, measure, request.micro_batches));
   }
   if (json) {
     Json list = Json::array();
@@ -112,6 +120,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
                {"device", model.device().description()},
                {"isa_level", model.executor().isa_level()},
                {"accum", request.micro_batches},
+               {"variant", measure.phase.variant},
                {"entries", std::move(list)}});
     return 0;
   }
@@ -141,6 +150,7 @@ void AddBench(CommandLine& line) {
   command.Integer("--steps", flags->measure.steps, {.least = 1, .most = 10'000'000},
                   "measured runs");
   command.Integer("--warmup", flags->measure.warmup, {.least = 0}, "runs before measuring");
+  DeclareAtStep(command, flags->at_step);
   command.Flag("--profile", flags->measure.profile, "time every command too");
   flags->model.DeclareSetting(command, "accum");
   command.Run([flags](bool json) { return Bench(*flags, json); });

@@ -1,86 +1,33 @@
 // hydra-run checkpoint: weights out of and into checkpoints.
-#include "runtime/train/checkpoint.h"
-
-#include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <vector>
 
-#include "runtime/app/model.h"
-#include "runtime/io/atomic_file.h"
-#include "runtime/io/mapped_file.h"
-#include "runtime/io/output_guard.h"
-#include "runtime/io/safetensors.h"
-#include "runtime/train/executor_engine.h"
+#include "runtime/app/weights_exchange.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 
 namespace hydra::tools {
 namespace {
 
-constexpr uint64_t kPiece = 1 << 20;
-
-struct CheckpointFlags {
-  std::string model;
-  std::string weights;
-  std::string output;
-  bool force = false;
-};
-
-const DirectoryKind kCheckpointKind{"a checkpoint", train::IsCheckpointFile};
-const FileKind kSafetensorsKind{
-    "a safetensors file", [](const std::string& path) { return SafetensorsFile::Open(path).ok(); }};
-
-// The file inside the checkpoint already has the state-dict names; it was checked by Open.
-absl::StatusOr<int> Export(const CheckpointFlags& flags, bool json) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kSafetensorsKind, flags.force));
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
-                         app::OpenCheckpointWithWarnings(flags.model, ConsoleNotices()));
-  HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
-  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.output));
-  std::vector<uint8_t> piece;
-  for (uint64_t done = 0; done < weights.bytes().size(); done += piece.size()) {
-    piece.resize(std::min<uint64_t>(kPiece, weights.bytes().size() - done));
-    HYDRA_RETURN_IF_ERROR(weights.Read(done, absl::MakeSpan(piece)));
-    HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(piece)));
-  }
-  HYDRA_RETURN_IF_ERROR(file.Commit());
+absl::StatusOr<int> Export(const app::ExportRequest& request, bool json) {
+  HYDRA_ASSIGN_OR_RETURN(const app::ExportedWeights weights, app::ExportWeights(request));
   if (json) {
-    PrintJson({{"checkpoint", checkpoint.path()},
-               {"out", flags.output},
-               {"bytes", weights.bytes().size()}});
+    PrintJson(
+        {{"checkpoint", weights.checkpoint}, {"out", request.output}, {"bytes", weights.bytes}});
   } else {
-    std::printf("%s: weights of step %lld, %s\n", flags.output.c_str(),
-                static_cast<long long>(checkpoint.run().step),
-                HumanBytes(weights.bytes().size()).c_str());
+    std::printf("%s: weights of step %lld, %s\n", request.output.c_str(),
+                static_cast<long long>(weights.step), HumanBytes(weights.bytes).c_str());
   }
   return 0;
 }
 
-absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(flags.output, kCheckpointKind, flags.force));
-  app::ModelRequest request;
-  request.command = "checkpoint import";
-  request.notices = ConsoleNotices();
-  request.model = flags.model;
-  request.entries = app::DefaultEntries();
-  HYDRA_ASSIGN_OR_RETURN(app::Model model, app::LoadModel(request));
-  HYDRA_RETURN_IF_ERROR(app::LoadWeights(model, flags.weights, 0));
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(model.executor(), {.training = false}));
-  train::RunRecord record;
-  record.run_id = absl::StrCat("imported-", engine->facts().model);
-  record.facts = engine->facts();
-  record.settings = request.settings.RunValues();
-  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, app::AttachmentsOf(model));
-  HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(flags.output)));
-  HYDRA_RETURN_IF_ERROR(
-      train::WriteCheckpoint(flags.output, *engine, std::move(record), attachments));
+absl::StatusOr<int> Import(const app::ImportRequest& request, bool json) {
+  HYDRA_ASSIGN_OR_RETURN(const app::ImportedWeights weights, app::ImportWeights(request));
   if (json) {
-    PrintJson({{"checkpoint", flags.output}, {"parameters", engine->facts().parameter_count}});
+    PrintJson({{"checkpoint", request.output}, {"parameters", weights.parameters}});
   } else {
-    std::printf("%s: checkpoint of %s with %s parameters\n", flags.output.c_str(),
-                engine->facts().model.c_str(), WithCommas(engine->facts().parameter_count).c_str());
+    std::printf("%s: checkpoint of %s with %s parameters\n", request.output.c_str(),
+                weights.model.c_str(), WithCommas(weights.parameters).c_str());
   }
   return 0;
 }
@@ -90,13 +37,15 @@ absl::StatusOr<int> Import(const CheckpointFlags& flags, bool json) {
 void AddCheckpoint(CommandLine& line) {
   Command command = line.Add("checkpoint", "Export and import weights");
   Command out = command.Subcommand("export", "Weights of a checkpoint as safetensors");
-  auto exported = std::make_shared<CheckpointFlags>();
-  out.Positional("checkpoint", exported->model, "checkpoint or run directory");
+  auto exported = std::make_shared<app::ExportRequest>();
+  exported->notices = ConsoleNotices();
+  out.Positional("checkpoint", exported->checkpoint, "checkpoint or run directory");
   out.RequiredText("-o,--output", exported->output, "safetensors file to write");
   out.Flag("--force", exported->force, "replace a safetensors file");
   out.Run([exported](bool json) { return Export(*exported, json); });
   Command in = command.Subcommand("import", "A checkpoint from safetensors");
-  auto imported = std::make_shared<CheckpointFlags>();
+  auto imported = std::make_shared<app::ImportRequest>();
+  imported->notices = ConsoleNotices();
   in.Positional("file", imported->weights, "safetensors file under state-dict names");
   in.RequiredText("--model", imported->model, "model spec or artifact");
   in.RequiredText("-o,--output", imported->output, "checkpoint directory to write");

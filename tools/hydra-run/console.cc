@@ -40,6 +40,10 @@ void PrintNote(absl::string_view message) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
 }
 
+void PrintMessages(absl::string_view messages) {
+  std::fwrite(messages.data(), 1, messages.size(), stderr);
+}
+
 app::Notices ConsoleNotices() { return {PrintNote, PrintWarning}; }
 
 void PrintJson(const Json& json) {

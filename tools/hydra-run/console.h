@@ -24,6 +24,8 @@ void PrintError(const absl::Status& status);
 void PrintWarning(absl::string_view message);
 // A line on stderr.
 void PrintNote(absl::string_view message);
+// Lines of another program, as they are.
+void PrintMessages(absl::string_view messages);
 // What the application says goes to the two above.
 app::Notices ConsoleNotices();
 // One JSON object on stdout.

@@ -2,11 +2,10 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <utility>
 
-#include "runtime/data/dataset.h"
-#include "runtime/train/evaluate.h"
-#include "runtime/train/executor_engine.h"
-#include "runtime/train/routing_curriculum.h"
+#include "runtime/app/evaluate_model.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -20,53 +19,32 @@ struct EvalFlags {
   std::string split = "validation";
   std::string weights;
   int64_t batches = 0;
+  std::optional<int64_t> at_step;
 };
 
 absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
-  HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
-  const int64_t batch = request.settings.Integer("batch"), seq = request.settings.Integer("seq");
-  request.entries = {EntryRequest::Of("eval", batch, seq)};
-  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(flags.data));
-  const data::TokenFile* tokens = flags.split == "train" ? &dataset.train() : dataset.validation();
-  if (tokens == nullptr) {
-    return InputError(absl::StrCat(flags.data,
-                                   ": expected held-out tokens, found none; use --split train, or "
-                                   "make the data with a larger --validation-fraction"));
-  }
-  HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
-  if (tokens->vocab_size() > model.artifact->info().vocab_size) {
-    return InputError(absl::StrCat(tokens->path(), ": expected ids of a vocabulary of at most ",
-                                   model.artifact->info().vocab_size, ", the model's, found ",
-                                   tokens->vocab_size(), "; use data of the model's tokenizer"));
-  }
-  if (request.settings.given("seed") && (!flags.weights.empty() || model.checkpoint)) {
-    return UsageError(
-        "--seed has no effect: it is for initial values, and these weights are trained; drop it");
-  }
-  HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, request.settings.Integer("seed")));
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
-                         train::ExecutorEngine::Create(
-                             model.executor(), {.batch = batch, .seq = seq, .training = false}));
-  if (model.checkpoint && model.checkpoint->run().step > 0 && engine->facts().phases.routes()) {
-    const train::RunRecord& run = model.checkpoint->run();
-    HYDRA_ASSIGN_OR_RETURN(const train::Phase phase, train::UsePhaseOfRun(run, *engine));
-    PrintNote(absl::StrCat("routing as in step ", run.step, ": ", phase.variant));
-  }
-  HYDRA_ASSIGN_OR_RETURN(const train::Evaluation result,
-                         train::EvaluateTokens(*engine, *tokens, flags.batches));
+  app::EvaluateRequest request{.data = flags.data,
+                               .train_split = flags.split == "train",
+                               .weights = flags.weights,
+                               .batches = flags.batches,
+                               .at_step = flags.at_step};
+  HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
+  HYDRA_ASSIGN_OR_RETURN(const app::ModelEvaluation result, app::EvaluateModel(std::move(request)));
+  const double loss = result.evaluation.loss;
   if (json) {
     PrintJson({{"split", flags.split},
-               {"device", model.device().description()},
-               {"loss", result.loss},
-               {"bits_per_token", result.loss / std::log(2.0)},
-               {"perplexity", std::exp(result.loss)},
-               {"tokens", result.tokens},
-               {"batch", engine->eval_batch()},
-               {"seq", engine->eval_seq()}});
+               {"device", result.device},
+               {"variant", result.variant},
+               {"loss", loss},
+               {"bits_per_token", loss / std::log(2.0)},
+               {"perplexity", std::exp(loss)},
+               {"tokens", result.evaluation.tokens},
+               {"batch", result.batch},
+               {"seq", result.seq}});
   } else {
     std::printf("%s loss %.4f nats per token (%.4f bits, perplexity %.3f) over %s tokens\n",
-                flags.split.c_str(), result.loss, result.loss / std::log(2.0),
-                std::exp(result.loss), WithCommas(result.tokens).c_str());
+                flags.split.c_str(), loss, loss / std::log(2.0), std::exp(loss),
+                WithCommas(result.evaluation.tokens).c_str());
   }
   return 0;
 }
@@ -81,6 +59,7 @@ void AddEval(CommandLine& line) {
   command.RequiredText("--data", flags->data, "data directory");
   command.Text("--split", flags->split, "which tokens", {"validation", "train"});
   command.Integer("--batches", flags->batches, {.least = 0}, "batches to evaluate; 0: all");
+  DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
   for (const char* key : {"batch", "seq", "seed"}) flags->model.DeclareSetting(command, key);
   command.Run([flags](bool json) { return Eval(*flags, json); });

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
+#include "runtime/app/phase_in_use.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/generate/executor_decode_engine.h"
 #include "runtime/generate/generator.h"
@@ -27,6 +29,7 @@ struct GenerateFlags {
   std::string tokenizer;
   int64_t seed = 0;
   int64_t rows = 0;
+  std::optional<int64_t> at_step;
   generate::GenerateOptions options;
 };
 
@@ -99,8 +102,8 @@ class NoObserver final : public generate::TextObserver {
 };
 
 void PrintReport(const std::vector<std::string>& prompts,
-                 const std::vector<generate::Generation>& results, const Model& model, int64_t rows,
-                 double seconds) {
+                 const std::vector<generate::Generation>& results, const Model& model,
+                 const std::string& variant, int64_t rows, double seconds) {
   Json texts = Json::array();
   size_t tokens = 0;
   for (size_t i = 0; i < prompts.size(); ++i) {
@@ -115,6 +118,7 @@ void PrintReport(const std::vector<std::string>& prompts,
                      {"decode_seconds", result.decode_seconds}});
   }
   PrintJson({{"device", model.device().description()},
+             {"variant", variant},
              {"rows", rows},
              {"results", texts},
              {"seconds", seconds},
@@ -137,8 +141,11 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
                               " tokens, the tokenizer ", name, " has text for ",
                               tokenizer->vocab_size(), " of them; the others are never chosen"));
   }
+  HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
+                         app::PhaseInUse(model, "extend", flags.at_step));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
-                         generate::ExecutorDecodeEngine::Create(model.executor()));
+                         generate::ExecutorDecodeEngine::Create(model.executor(), phase.variant));
+  HYDRA_RETURN_IF_ERROR(engine->SetControls(phase.controls));
   if (flags.rows != 0 && engine->rows() != flags.rows) {
     return UsageError(absl::StrCat("--rows ", flags.rows, ": the artifact decodes ", engine->rows(),
                                    " sequences at once; compile it with --entry=extend@",
@@ -155,7 +162,7 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
       generate::Generate(*engine, *tokenizer, prompts, options,
                          json ? static_cast<generate::TextObserver&>(silent) : printer));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  if (json) PrintReport(prompts, results, model, engine->rows(), elapsed.count());
+  if (json) PrintReport(prompts, results, model, phase.variant, engine->rows(), elapsed.count());
   const bool full = std::any_of(results.begin(), results.end(), [](const auto& result) {
     return result.reason == generate::StopReason::kCacheFull;
   });
@@ -193,6 +200,7 @@ void AddGenerate(CommandLine& line) {
                  "above 1: what the text has already is less likely");
   command.Text("--stop", options.stop, "end before this text");
   command.Integer("--seed", flags->seed, {.least = 0}, "seed of the choices");
+  DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
   command.Text("--tokenizer", flags->tokenizer, "tokenizer; default: the checkpoint's, else byte");
   command.Run([flags](bool json) { return Generate(*flags, json); });

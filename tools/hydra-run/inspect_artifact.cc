@@ -4,27 +4,14 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/app/artifact_facts.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
-#include "runtime/base/command_walk.h"
 #include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
 namespace hydra::tools {
 namespace {
-
-struct Counts {
-  int64_t commands = 0, kernels = 0, matmuls = 0, collectives = 0;
-};
-
-void Count(const hal::CommandSequence& commands, Counts& counts) {
-  hal::ForEachCommand(commands, [&](const hal::Command& command) {
-    ++counts.commands;
-    if (std::holds_alternative<hal::KernelCommand>(command.body)) ++counts.kernels;
-    if (std::holds_alternative<hal::MatmulCommand>(command.body)) ++counts.matmuls;
-    if (std::holds_alternative<hal::CollectiveCommand>(command.body)) ++counts.collectives;
-  });
-}
 
 std::string Shape(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
@@ -46,8 +33,7 @@ std::string EntriesText(const artifact::ArtifactInfo& info, Json& json) {
       {"entry", "variant", "commands", "kernels", "matmuls", "collectives", "arena", "GFLOP"},
       "llrrrrrr");
   for (const artifact::EntryInfo& entry : info.entries) {
-    Counts counts;
-    Count(entry.body, counts);
+    const app::CommandCounts counts = app::CountCommands(entry);
     const std::string label = absl::StrCat(entry.name, "@", entry.batch, "x", entry.seq);
     table.Add({label, entry.variant, absl::StrCat(counts.commands), absl::StrCat(counts.kernels),
                absl::StrCat(counts.matmuls), absl::StrCat(counts.collectives),
@@ -139,29 +125,9 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// How the compiler was told to compile: the settings section; nothing if there is none.
-std::optional<JsonDocument> Settings(const artifact::Artifact& artifact) {
-  for (const artifact::SectionInfo& section : artifact.info().sections) {
-    if (section.kind != artifact::SectionKind::kSettings) continue;
-    const absl::Span<const uint8_t> bytes = artifact.Bytes(section);
-    const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    absl::StatusOr<JsonDocument> document = JsonDocument::Parse(text, section.name);
-    if (document.ok() && document->root().is_object()) return *std::move(document);
-  }
-  return std::nullopt;
-}
-
-// "routing     fixed (why)\n", or "" where there is nothing to route.
-std::string RoutingText(const std::optional<JsonDocument>& settings) {
-  const auto text = [&](const char* key) -> std::string {
-    if (!settings) return "";
-    const std::optional<JsonView> value = settings->root().Find(key);
-    return value ? std::string(value->String().value_or("")) : "";
-  };
-  const std::string mode = text("routing"), note = text("routing_note");
-  if (mode.empty()) return "";
-  return absl::StrCat("routing     ", mode, note.empty() ? "" : absl::StrCat(" (", note, ")"),
-                      "\n");
+// "routing     fixed\n", or "" where there is nothing to route.
+std::string RoutingText(const std::string& routing) {
+  return routing.empty() ? "" : absl::StrCat("routing     ", routing, "\n");
 }
 
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
@@ -180,7 +146,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
        sections = Json::array();
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
-  const std::optional<JsonDocument> settings = Settings(*artifact);
+  const std::optional<JsonDocument> settings = app::CompileSettingsOf(*artifact);
+  const std::string routing = app::CompileSettingOf(*artifact, "routing");
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -189,7 +156,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
                   "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
                   "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
-                  "\n", RoutingText(settings), "\n");
+                  "\n", RoutingText(routing), "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));

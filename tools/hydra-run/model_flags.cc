@@ -49,6 +49,12 @@ void ModelFlags::Declare(Command& declared, const std::string& name, const std::
   declared.Flag("--validate", validate, "check every command's memory accesses (slow)");
 }
 
+void DeclareAtStep(Command& command, std::optional<int64_t>& at_step) {
+  command.Integer("--at-step", at_step, {.least = 1},
+                  "route as training does in this step; default: the checkpoint's last step, or "
+                  "with everything on");
+}
+
 absl::StatusOr<ModelRequest> ModelFlags::ToRequest() const {
   ModelRequest request;
   request.command = command;

@@ -3,6 +3,7 @@
 #define HYDRA_TOOLS_HYDRA_RUN_MODEL_FLAGS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,9 @@ struct ModelFlags {
   // A usage error for settings that are unknown, ill-typed, given twice, or without effect.
   absl::StatusOr<ModelRequest> ToRequest() const;
 };
+
+// --at-step of commands that do not train: see app::PhaseInUse.
+void DeclareAtStep(Command& command, std::optional<int64_t>& at_step);
 
 }  // namespace hydra::tools
 

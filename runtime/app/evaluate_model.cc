@@ -1,0 +1,52 @@
+#include "runtime/app/evaluate_model.h"
+
+#include <memory>
+
+#include "runtime/app/phase_in_use.h"
+#include "runtime/data/dataset.h"
+#include "runtime/train/executor_engine.h"
+
+namespace hydra::app {
+
+absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
+  const train::Settings& settings = request.model.settings;
+  const int64_t batch = settings.Integer("batch"), seq = settings.Integer("seq");
+  request.model.entries = {EntryRequest::Of("eval", batch, seq)};
+  HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(request.data));
+  const data::TokenFile* tokens = request.train_split ? &dataset.train() : dataset.validation();
+  if (tokens == nullptr) {
+    return InputError(absl::StrCat(request.data,
+                                   ": expected held-out tokens, found none; use --split train, or "
+                                   "make the data with a larger --validation-fraction"));
+  }
+  HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request.model));
+  if (tokens->vocab_size() > model.artifact->info().vocab_size) {
+    return InputError(absl::StrCat(tokens->path(), ": expected ids of a vocabulary of at most ",
+                                   model.artifact->info().vocab_size, ", the model's, found ",
+                                   tokens->vocab_size(), "; use data of the model's tokenizer"));
+  }
+  if (settings.given("seed") && (!request.weights.empty() || model.checkpoint)) {
+    return UsageError(
+        "--seed has no effect: it is for initial values, and these weights are trained; drop it");
+  }
+  HYDRA_RETURN_IF_ERROR(LoadWeights(model, request.weights, settings.Integer("seed")));
+  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
+                         train::ExecutorEngine::Create(
+                             model.executor(), {.batch = batch, .seq = seq, .training = false}));
+  HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
+                         PhaseInUse(model, "eval", request.at_step));
+  HYDRA_RETURN_IF_ERROR(engine->UseVariant(phase.variant));
+  for (const auto& [name, value] : phase.controls) {
+    if (const auto control = engine->FindControl(name)) engine->SetControl(*control, value);
+  }
+  ModelEvaluation result{.evaluation = {},
+                         .device = model.device().description(),
+                         .variant = phase.variant,
+                         .batch = engine->eval_batch(),
+                         .seq = engine->eval_seq()};
+  HYDRA_ASSIGN_OR_RETURN(result.evaluation,
+                         train::EvaluateTokens(*engine, *tokens, request.batches));
+  return result;
+}
+
+}  // namespace hydra::app
