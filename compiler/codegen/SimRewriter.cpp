@@ -46,11 +46,13 @@ public:
 
   LogicalResult run() {
     makeThreadFunction();
-    if (failed(placeShared()))
-      return failure();
+    placeShared();
+    DenseSet<Operation *> frame;
+    for (Operation *op = rest; op; op = op->getPrevNode())
+      frame.insert(op);
     SmallVector<Operation *> ops;
     kernel.walk([&](Operation *op) {
-      if (op != kernel && !made.contains(op))
+      if (op != kernel && !frame.contains(op))
         ops.push_back(op);
     });
     for (auto [index, op] : llvm::enumerate(ops)) {
@@ -96,17 +98,12 @@ private:
     kernel.setFunctionType(LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
                                                        {pointer, pointer, i64(), i64()}));
     kernel.removeArgAttrsAttr();
-    // All of these are the frame's own; the rest of the entry block is the kernel's.
-    rest = &*b.getInsertionPoint();
-    for (Operation &op : entry) {
-      if (&op == rest)
-        break;
-      made.insert(&op);
-    }
+    // Up to here the entry block is the frame's own; what follows is the kernel's.
+    rest = LLVM::ConstantOp::create(b, b.getI64IntegerAttr(0));
   }
 
   // Shared globals that this kernel names lie one after the other.
-  LogicalResult placeShared() {
+  void placeShared() {
     int64_t bytes = 0;
     SmallVector<LLVM::AddressOfOp> uses;
     kernel.walk([&](LLVM::AddressOfOp use) { uses.push_back(use); });
@@ -123,7 +120,7 @@ private:
       }
     }
     if (places.empty())
-      return success();
+      return;
     b.setInsertionPoint(rest);
     Value base = call(offsetof(SimIntrinsics, shared), pointer, {constantWide(bytes)});
     for (LLVM::AddressOfOp use : uses) {
@@ -134,7 +131,6 @@ private:
       use.replaceAllUsesWith(at(base, place->second));
       use.erase();
     }
-    return success();
   }
 
   // A call of the operation at `offset` of SimIntrinsics.
@@ -375,9 +371,8 @@ private:
   DenseMap<StringAttr, LLVM::GlobalOp> globals;
   LLVM::LLVMPointerType pointer;
   Value intrinsics;
-  Operation *rest = nullptr;  // the kernel's own first op
-  DenseSet<Operation *> made; // ops of the frame
-  size_t number = 0;          // of the op that is rewritten
+  Operation *rest = nullptr; // the last op of the frame
+  size_t number = 0;         // of the op that is rewritten
 };
 
 } // namespace

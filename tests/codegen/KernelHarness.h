@@ -53,8 +53,6 @@ class KernelHarness {
   func::FuncOp function() { return source; }
   const CodeImage& image() const { return code; }
   plan::KernelOp kernel() { return planned; }
-  // What a launch passes.
-  const std::vector<int64_t>& launchScalars() const { return scalars; }
   ModuleOp planModule() { return *module; }
 
   // One buffer per argument; one per result comes back. Results start as NaN, scratch and partial

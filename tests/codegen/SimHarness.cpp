@@ -7,6 +7,7 @@
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/SimCode.h"
 #include "dialects/plan/GpuLaunch.h"
+#include "dialects/plan/KernelScalars.h"
 #include "runtime/base/cpu_detection.h"
 #include "runtime/base/gpu_launch.h"
 #include "runtime/base/status.h"
@@ -97,13 +98,15 @@ absl::StatusOr<std::vector<Words>> mlir::hydra::testing::runOnSim(
   }
   std::vector<std::string> functions;
   std::vector<SimLaunch> launches;
+  size_t count = plan::collectKernelScalars(kernel.getBody().front()).size();
+  std::vector<int64_t> scalars(harness.launchScalars(), harness.launchScalars() + count);
   for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage) {
     functions.push_back(kernelFunctionName(kernel, stage));
     plan::GpuLaunch shape = plan::gpuLaunch(kernel, stage);
     hal::LaunchGeometry geometry;
     geometry.grid[0] = static_cast<uint32_t>(shape.blocks);
     geometry.block[0] = static_cast<uint32_t>(shape.threads);
-    launches.push_back({static_cast<uint32_t>(stage), buffers, harness.launchScalars(), geometry});
+    launches.push_back({static_cast<uint32_t>(stage), buffers, scalars, geometry});
   }
   auto after = runOnSim(*image, functions, launches, memory, kernel.getScratchBytes());
   if (!after.ok()) return after.status();
