@@ -134,15 +134,20 @@ FailureOr<Value> ModelLowering::lowerSelected(DepthRoutingOp op, Value x, Value 
 // Counts one selection, and all of a path when it is the last of the first path.
 void ModelLowering::countSelected(DepthRoutingOp op, Value count, const Place &place) {
   SmallVector<Value> &made = selectedRows[place.block];
-  made.push_back(emit.reshape(count, {1}));
+  made.push_back(count);
   auto recursion = op->getParentOfType<RecursionOp>();
   size_t passes = recursion ? recursion.getRecursions() : 1;
   if (request.decoding || made.size() != passes)
     return;
-  Value all = passes == 1
-                  ? made.front()
-                  : ConcatOp::create(emit.builder(), op.getLoc(), made, Value()).getResult();
-  terms.counts.push_back({("route.mod." + Twine(place.block) + ".tokens").str(), all});
+  terms.fields.push_back(
+      {("route.mod." + Twine(place.block) + ".tokens").str(), emit.vector(made), "sum"});
+}
+
+// Mean and variance of the router's probabilities, and the capacity that it is meant to reach.
+void ModelLowering::recordScores(const DepthTerms &depth, const Place &place) {
+  Value facts = emit.vector(
+      {emit.average(depth.means), emit.average(depth.variances), emit.scalar(depth.capacity)});
+  terms.fields.push_back({("route.mod." + Twine(place.block) + ".router").str(), facts, "mean"});
 }
 
 FailureOr<Value> ModelLowering::control(Operation *op, StringRef name, double initial) {
@@ -181,6 +186,12 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
       op.getAuxWeight()
           ? op.getAuxWeight()->convertToDouble()
           : automaticBalanceWeight(place.count, recursion ? recursion.getRecursions() : 1, width);
+  if (first) {
+    depth.means.push_back(emit.mean(probability));
+    depth.variances.push_back(emit.variance(probability));
+    if (place.lastPass && request.curriculum)
+      recordScores(depth, place);
+  }
   // With weight 0 there is no loss at all, so that the router has no gradient rather than a zero
   // one.
   if (first && weight != 0) {
@@ -189,9 +200,9 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
       return failure();
     double spread = std::max(0.5 * capacity * (1 - capacity), 0.01);
     Value distance =
-        emit.unary(UnaryKind::square, emit.sub(emit.mean(probability), emit.scalar(capacity)));
+        emit.unary(UnaryKind::square, emit.sub(depth.means.back(), emit.scalar(capacity)));
     Value collapse = emit.scaled(
-        emit.unary(UnaryKind::exp, emit.scaled(emit.variance(probability), -5.0 / spread)), 0.5);
+        emit.unary(UnaryKind::exp, emit.scaled(depth.variances.back(), -5.0 / spread)), 0.5);
     depth.balances.push_back(emit.mul(emit.add(distance, collapse), *factor));
   }
 

@@ -2,6 +2,7 @@
 // product per matrix; and what its losses need (model.md 9).
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/RoutingWork.h"
 
 #include <algorithm>
 #include <cmath>
@@ -174,6 +175,22 @@ Value ModelLowering::withinCapacity(ExpertsOp op, CountingSortOp sort, const Cho
   return emit.toFloat(emit.binary(BinaryKind::gt, emit.integer(rows), rank));
 }
 
+// The mean over pairs of experts of 1 - cos(gate_up_i, gate_up_j): how different they are.
+void ModelLowering::recordDivergence(ArrayRef<Value> weights, int64_t layer) {
+  auto dot = [&](Value a, Value b) { return emit.sum(emit.mul(a, b)); };
+  SmallVector<Value> lengths, distances;
+  for (Value weight : weights)
+    lengths.push_back(emit.unary(UnaryKind::sqrt, dot(weight, weight)));
+  for (size_t i = 0; i < weights.size(); ++i)
+    for (size_t j = i + 1; j < weights.size(); ++j) {
+      Value cosine = emit.binary(BinaryKind::div, dot(weights[i], weights[j]),
+                                 emit.mul(lengths[i], lengths[j]));
+      distances.push_back(emit.sub(emit.scalar(1), cosine));
+    }
+  terms.fields.push_back(
+      {("route.moe." + Twine(layer) + ".divergence").str(), emit.average(distances), "mean"});
+}
+
 // Pairs of a token and a choice, sorted by expert; each expert works on its rows alone (Q16).
 FailureOr<Value> ModelLowering::runExperts(ExpertsOp op, Value x, const Choice &choice,
                                            int64_t layer) {
@@ -201,9 +218,12 @@ FailureOr<Value> ModelLowering::runExperts(ExpertsOp op, Value x, const Choice &
   if (!request.decoding) {
     Value ends = emit.split(sort.getOffsets(), {1, experts})[1];
     Value starts = emit.split(sort.getOffsets(), {experts, 1})[0];
-    terms.counts.push_back(
-        {("route.moe." + Twine(layer) + ".tokens").str(), emit.sub(ends, starts)});
+    terms.fields.push_back(
+        {("route.moe." + Twine(layer) + ".tokens").str(), emit.sub(ends, starts), "sum"});
+    terms.mlpCalls.push_back({Value(), tokens * k, mlpRowFlops(mlp)});
   }
+  if (request.training && experts > 1)
+    recordDivergence(gateUps, layer);
   Value pairs = sort.getOrder(), token = pairs;
   if (k > 1)
     token = emit.binary(BinaryKind::div, pairs, emit.integer(static_cast<int32_t>(k)));

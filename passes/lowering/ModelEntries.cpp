@@ -3,6 +3,7 @@
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/RoutingLosses.h"
+#include "passes/lowering/RoutingWork.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -67,6 +68,7 @@ private:
   void addInputs(LoweringRequest &request, int64_t cache);
   void addLosses(Value logits, const RoutingTerms &terms, const LoweringRequest &lowering);
   void addEvaluation(Value logits);
+  void addRoutingFields(const RoutingTerms &terms, const LoweringRequest &lowering);
   void addNextToken(Value logits, ModelLowering &lowering, bool allLogits);
   Value lastRows(Value x);
   Value integers(StringRef name, ArrayRef<int64_t> shape) {
@@ -142,6 +144,20 @@ void EntryBuilder::addEvaluation(Value logits) {
   function.addResult(logits, BindingKind::output, "logits");
 }
 
+// Fields of the step record in training, outputs elsewhere.
+void EntryBuilder::addRoutingFields(const RoutingTerms &terms, const LoweringRequest &lowering) {
+  for (const RoutingField &field : terms.fields)
+    function.addResult(field.value, BindingKind::output, field.name,
+                       lowering.training ? field.reduce : "");
+  // Without a curriculum, depth is fixed and nothing is saved.
+  if (!lowering.curriculum || terms.mlpCalls.empty())
+    return;
+  PrimitiveEmitter::Region region(emit, model.getLoc(), "routing");
+  Value work = emit.vector({mlpFlops(emit, terms.mlpCalls),
+                            emit.scalar(fixedDepthFlops(model, entry.batch * entry.seq))});
+  function.addResult(work, BindingKind::output, "route.mlp.flops", lowering.training ? "sum" : "");
+}
+
 // The last valid row of every sequence of [B, S, C], as [B, C].
 Value EntryBuilder::lastRows(Value x) {
   int64_t width = emit.shapeOf(x).back();
@@ -200,9 +216,7 @@ LogicalResult EntryBuilder::build(const EntrySettings &settings) {
   } else if (entry.name == "eval") {
     addEvaluation(*logits);
   }
-  for (const RoutingCount &count : lowering.routingTerms().counts)
-    function.addResult(count.tokens, BindingKind::output, count.name,
-                       request.training ? "sum" : "");
+  addRoutingFields(lowering.routingTerms(), request);
   if (entry.name == "extend") {
     addNextToken(*logits, lowering, settings.allLogits);
     for (const ModelLowering::NamedValue &state : lowering.updatedState())

@@ -2,6 +2,7 @@
 #include "passes/lowering/ModelLowering.h"
 
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/RoutingWork.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -121,6 +122,9 @@ FailureOr<Value> ModelLowering::lowerMlp(MlpOp op, const Place &place) {
   Value down = parameters.get(op.getLoc(), joinScope(scope, "down.weight"), {width, hidden});
   if (!gateUp || !down)
     return failure();
+  if (!request.decoding)
+    terms.mlpCalls.push_back(
+        {emit.rows(), ShapedType::getNumElements(emit.shapeOf(x)) / width, mlpRowFlops(op)});
   Value inner = SwigluOp::create(emit.builder(), op.getLoc(), emit.linear(x, gateUp), emit.rows());
   return emit.linear(inner, down);
 }

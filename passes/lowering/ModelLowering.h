@@ -73,7 +73,8 @@ public:
   // Lowers one structural op; operands that were not lowered stand for themselves.
   FailureOr<Value> lowerOp(Operation *op, const Place &place);
 
-  // What the losses are made of, empty unless training; and the counts, empty in decoding.
+  // What the losses are made of, empty unless training; and what the host is told, empty in
+  // decoding.
   const RoutingTerms &routingTerms() const { return terms; }
   // Updated decoding state, in the order of its arguments.
   ArrayRef<NamedValue> updatedState() const { return state; }
@@ -128,6 +129,7 @@ private:
   FailureOr<Value> lowerSelected(DepthRoutingOp op, Value x, Value score, Value probability,
                                  const Place &place);
   void countSelected(DepthRoutingOp op, Value count, const Place &place);
+  void recordScores(const DepthTerms &depth, const Place &place);
   LogicalResult addDepthTerms(DepthRoutingOp op, Value score, Value probability,
                               const Place &place);
 
@@ -140,6 +142,7 @@ private:
   Choice forceExperts(ExpertsOp op, ArrayRef<int64_t> shape);
   LogicalResult addExpertTerms(ExpertsOp op, Value logits, Value index);
   Value withinCapacity(ExpertsOp op, CountingSortOp sort, const Choice &choice);
+  void recordDivergence(ArrayRef<Value> weights, int64_t layer);
   FailureOr<Value> runExperts(ExpertsOp op, Value x, const Choice &choice, int64_t layer);
 
   // The control scalar `name`, whose initial value is `initial` for every op that asks for it.
@@ -162,7 +165,7 @@ private:
   LoweringRequest request;
   IRMapping mapping;
   std::map<std::pair<int64_t, int64_t>, Value> ropeTables;
-  std::map<int64_t, SmallVector<Value>> selectedRows; // by block: i32 [1] per selection made
+  std::map<int64_t, SmallVector<Value>> selectedRows; // by block: i32 scalar per selection made
   Value blend;                                        // of the recursion at hand; null: 1
   RoutingTerms terms;
   SmallVector<NamedValue> state;

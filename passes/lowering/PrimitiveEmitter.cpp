@@ -104,6 +104,22 @@ Value PrimitiveEmitter::sumLeading(Value x) {
   return reduce(ReduceKind::sum, ReduceAxes::leading, x);
 }
 
+Value PrimitiveEmitter::average(ArrayRef<Value> values) {
+  Value sum = values.front();
+  for (Value value : values.drop_front())
+    sum = add(sum, value);
+  return values.size() == 1 ? sum : scaled(sum, 1.0 / static_cast<double>(values.size()));
+}
+
+Value PrimitiveEmitter::vector(ArrayRef<Value> scalars) {
+  SmallVector<Value> parts;
+  for (Value value : scalars)
+    parts.push_back(reshape(value, {1}));
+  if (parts.size() == 1)
+    return parts.front();
+  return ConcatOp::create(opBuilder, currentLocation, parts, Value());
+}
+
 Value PrimitiveEmitter::integer(int32_t value) { return integers(value, {}); }
 
 Value PrimitiveEmitter::integers(ArrayRef<int32_t> values, ArrayRef<int64_t> shape) {

@@ -67,8 +67,10 @@ public:
   Value mean(Value x);     // over all elements
   Value variance(Value x); // unbiased, over all elements
   Value reduce(ReduceKind kind, ReduceAxes axes, Value x);
-  Value sumLast(Value x);    // [..., C] -> [..., 1]
-  Value sumLeading(Value x); // [..., C] -> [C]
+  Value sumLast(Value x);                // [..., C] -> [..., 1]
+  Value sumLeading(Value x);             // [..., C] -> [C]
+  Value average(ArrayRef<Value> values); // of one shape, in their order
+  Value vector(ArrayRef<Value> scalars); // [N] of N scalars of one type
   // Integers known at compile time: a scalar, or a vector.
   Value integer(int32_t value);
   Value integers(ArrayRef<int32_t> values, ArrayRef<int64_t> shape);

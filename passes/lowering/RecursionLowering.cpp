@@ -142,8 +142,8 @@ void ModelLowering::countPasses(RecursionOp op, Value depth, const Place &place)
   std::iota(numbers.begin(), numbers.end(), 0);
   Value column = emit.reshape(depth, {shape[0] * shape[1], 1});
   Value makes = emit.binary(BinaryKind::ge, column, emit.integers(numbers, {passes}));
-  terms.counts.push_back({("route.mor." + Twine(place.block) + ".tokens").str(),
-                          emit.toInteger(emit.sumLeading(emit.toFloat(makes)))});
+  terms.fields.push_back({("route.mor." + Twine(place.block) + ".tokens").str(),
+                          emit.toInteger(emit.sumLeading(emit.toFloat(makes))), "sum"});
 }
 
 // min(omega [0.0005 mean(p (R - 1)) / max(1, R - 1) + 0.01 exp(-10 var(p)) + 0.1 max(0, 0.5 -
@@ -166,6 +166,9 @@ LogicalResult ModelLowering::addPonder(RecursionOp op, const RoutedDepth &routed
   if (blend)
     loss = emit.mul(loss, blend);
   terms.recursions.push_back({routed.scaled, loss, op.getAdvantageScale().convertToDouble()});
+  Value facts = emit.vector(
+      {emit.mean(routed.probability), emit.scalar(static_cast<double>(op.getMinDepth()))});
+  terms.fields.push_back({("route.mor." + Twine(place.block) + ".router").str(), facts, "mean"});
   return success();
 }
 

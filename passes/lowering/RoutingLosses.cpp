@@ -30,13 +30,6 @@ void RoutingLosses::addToTotal(Value term, double cap, Value weight) {
   total = emit.add(total, weight ? emit.mul(term, weight) : term);
 }
 
-Value RoutingLosses::meanOf(ArrayRef<Value> values) {
-  Value sum = values.front();
-  for (Value value : values.drop_front())
-    sum = emit.add(sum, value);
-  return emit.scaled(sum, 1.0 / static_cast<double>(values.size()));
-}
-
 Value RoutingLosses::addSum(ArrayRef<Value> values, StringRef name) {
   Value sum;
   for (Value value : values)
@@ -100,7 +93,7 @@ Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value v
                             builder.getI64IntegerAttr(k));
   Value label = emit.toFloat(top.getChosen());
   double beta = std::max(1.0, static_cast<double>(sequence - k) / static_cast<double>(k));
-  Value score = emit.clamp(meanOf(depth.scores), -10, 10);
+  Value score = emit.clamp(emit.average(depth.scores), -10, 10);
   Value missed =
       emit.scaled(emit.mul(label, emit.softplus(emit.unary(UnaryKind::neg, score))), beta);
   Value wrong = emit.mul(emit.sub(emit.scalar(1), label), emit.softplus(score));
@@ -140,7 +133,7 @@ void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
   SmallVector<Value> balance, ponder, expertBalance, teacher;
   for (const auto &[block, depth] : terms.depths)
     if (!depth.balances.empty())
-      balance.push_back(meanOf(depth.balances));
+      balance.push_back(emit.average(depth.balances));
   for (const RecursionTerms &recursion : terms.recursions)
     ponder.push_back(recursion.ponder);
   for (const ExpertTerms &layer : terms.experts) {

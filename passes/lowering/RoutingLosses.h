@@ -27,7 +27,6 @@ public:
   void add(CrossEntropyOp crossEntropy, const RoutingTerms &terms, const LossRequest &request);
 
 private:
-  Value meanOf(ArrayRef<Value> values);
   // The sum of `values` as output loss.NAME; null if there are none.
   Value addSum(ArrayRef<Value> values, StringRef name);
   // total += weight * min(term, cap); `weight` may be null.

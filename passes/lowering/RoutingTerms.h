@@ -15,7 +15,8 @@ struct DepthTerms {
   // One of the calls that count (Q10): weighted losses, none if the weight is 0; and scores [B, S]
   // in the order of tokens, none without loss-aware term.
   SmallVector<Value> balances, scores;
-  bool finished = false; // the last pass of a path has been seen
+  SmallVector<Value> means, variances; // of the same calls: router probabilities, scalars
+  bool finished = false;               // the last pass of a path has been seen
   double capacity = 1.0;
   Value lossAwareWeight; // null: the loss-aware term is off
 };
@@ -33,17 +34,26 @@ struct ExpertTerms {
   Value teacher;
 };
 
-// What the host wants to know of the routing: i32, one number per pass or expert.
-struct RoutingCount {
+// What the host wants to know of the routing.
+struct RoutingField {
   std::string name; // of the output, e.g. route.mor.0.tokens
-  Value tokens;
+  Value value;      // f32 or i32
+  StringRef reduce; // over micro-batches
+};
+
+// The rows of one call of an MLP.
+struct MlpCall {
+  Value rows; // i32 scalar; null: `limit` of them
+  int64_t limit;
+  double rowFlops; // of its products, forward
 };
 
 struct RoutingTerms {
   std::map<int64_t, DepthTerms> depths; // by block
   SmallVector<RecursionTerms> recursions;
   SmallVector<ExpertTerms> experts;
-  SmallVector<RoutingCount> counts;
+  SmallVector<RoutingField> fields;
+  SmallVector<MlpCall> mlpCalls;
 };
 
 } // namespace mlir::hydra

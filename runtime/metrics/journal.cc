@@ -21,6 +21,20 @@ using Json = nlohmann::ordered_json;
 // JSON has no NaN or infinity; null says "not a number" to every reader.
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
+// Tokens by pass or expert: "mor.1": [64, 40, 9].
+Json Tokens(const RoutingRows& rows) {
+  Json all = Json::object();
+  const auto add = [&all](const char* router, const auto& layers) {
+    for (const auto& layer : layers) {
+      if (!layer.tokens.empty()) all[absl::StrCat(router, ".", layer.layer)] = layer.tokens;
+    }
+  };
+  add("mor", rows.mor);
+  add("mod", rows.mod);
+  add("moe", rows.moe);
+  return all;
+}
+
 Json ToJson(const StepRow& row) {
   Json losses = Json::object();
   for (const auto& [term, value] : row.losses) losses[term] = Number(value);
@@ -34,7 +48,8 @@ Json ToJson(const StepRow& row) {
                {"tokens_per_second", Number(row.tokens_per_second)},
                {"step_milliseconds", Number(row.step_milliseconds)},
                {"tokens", row.tokens}};
-  for (const auto& [what, tokens] : row.routing) step["routing"][what] = tokens;
+  Json routing = Tokens(row.routing);
+  if (!routing.empty()) step["routing"] = std::move(routing);
   for (const auto& [field, values] : row.record) {
     Json numbers = Json::array();
     for (const double value : values) numbers.push_back(Number(value));

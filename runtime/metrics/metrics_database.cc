@@ -44,9 +44,9 @@ CREATE TABLE IF NOT EXISTS environments(
   value TEXT, PRIMARY KEY(run_id, start_step, key)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS steps_model ON steps(model_id, step);
 CREATE INDEX IF NOT EXISTS runs_model ON runs(model_id);
-PRAGMA user_version=1;
+PRAGMA user_version=2;
 )sql";
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;  // 2: routing_tables.h
 
 std::optional<double> Term(const StepRow& row, absl::string_view name) {
   for (const auto& [term, value] : row.losses) {
@@ -90,6 +90,7 @@ absl::StatusOr<MetricsDatabase> MetricsDatabase::Open(const std::string& path,
                                      "; use a newer hydra-run or another --out directory"));
     }
   }
+  HYDRA_RETURN_IF_ERROR(database.Execute(RoutingTables::kSchema));
   HYDRA_RETURN_IF_ERROR(database.Execute(kSchema));
   return MetricsDatabase(std::move(database));
 }
@@ -168,7 +169,7 @@ absl::Status MetricsDatabase::SetLaterRowsAside(int64_t start_step) {
     HYDRA_RETURN_IF_ERROR(
         move.Bind(1, View(run_id_)).Bind(2, View(aside)).Bind(3, start_step).Run());
   }
-  return absl::OkStatus();
+  return RoutingTables::SetAside(database_, run_id_, aside, start_step);
 }
 
 absl::Status MetricsDatabase::LoadTotals() {
@@ -222,6 +223,8 @@ absl::Status MetricsDatabase::PrepareStatements() {
                         "best_loss_step=?5 WHERE run_id=?1"));
   statements_.emplace(Statements{std::move(step), std::move(term), std::move(field),
                                  std::move(evaluation), std::move(totals)});
+  HYDRA_ASSIGN_OR_RETURN(RoutingTables routing, RoutingTables::Prepare(database_));
+  routing_.emplace(std::move(routing));
   return absl::OkStatus();
 }
 
@@ -255,6 +258,7 @@ absl::Status MetricsDatabase::RecordStep(const StepRow& row, RunTotals& totals) 
                               .Bind(4, value)
                               .Run());
   }
+  HYDRA_RETURN_IF_ERROR(routing_->Record(run_id_, model_id_, row.step, row.routing));
   return RecordFields(row);
 }
 
@@ -270,12 +274,6 @@ absl::Status MetricsDatabase::RecordFields(const StepRow& row) {
   for (const auto& [name, values] : row.record) {
     for (size_t i = 0; i < values.size(); ++i) {
       HYDRA_RETURN_IF_ERROR(record(name, i, values[i]));
-    }
-  }
-  for (const auto& [what, tokens] : row.routing) {
-    const std::string name = absl::StrCat("route.", what, ".tokens");
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      HYDRA_RETURN_IF_ERROR(record(name, i, static_cast<double>(tokens[i])));
     }
   }
   return absl::OkStatus();

@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
+#include "runtime/metrics/routing_tables.h"
 #include "runtime/metrics/rows.h"
 #include "runtime/metrics/sqlite.h"
 
@@ -64,6 +65,7 @@ class MetricsDatabase {
 
   Database database_;
   std::optional<Statements> statements_;
+  std::optional<RoutingTables> routing_;
   std::string run_id_;
   std::string model_id_;
   RunTotals totals_;

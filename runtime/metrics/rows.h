@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/metrics/routing.h"
+
 namespace hydra::metrics {
 
 // What is known when a run starts or continues.
@@ -29,9 +31,7 @@ struct StepRow {
   int64_t step = 0;
   std::string time = {};                               // UTC, when the step ended
   std::vector<std::pair<std::string, double>> losses;  // "total", "ce", ...; means of micro-batches
-  // Tokens by pass or expert, of all micro-batches: "mor.1" {64, 40, 9}, "mod.1", "moe.0"; only
-  // what the step's variant routes.
-  std::vector<std::pair<std::string, std::vector<int64_t>>> routing = {};
+  RoutingRows routing = {};                            // of all micro-batches
   // Everything else in the step's record, under the names it has there: "clip_limit" {50}.
   std::vector<std::pair<std::string, std::vector<double>>> record = {};
   double lr = 0;

@@ -1,15 +1,14 @@
 #include "runtime/train/metrics_observer.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/strip.h"
 #include "runtime/metrics/database_store.h"
 #include "runtime/metrics/journal.h"
 #include "runtime/metrics/timestamp.h"
+#include "runtime/train/routing_record.h"
 
 namespace hydra::train {
 namespace {
@@ -17,29 +16,14 @@ namespace {
 // How long one attempt waits for another program that holds the database: the journal waits, too.
 constexpr int kBusyMilliseconds = 250;
 
-// Fields route.WHAT.tokens of the step record (docs/contracts.md, "Phases"). Those of other
-// variants are zeros.
-std::vector<std::pair<std::string, std::vector<int64_t>>> RoutingOf(const StepReport& report) {
-  std::vector<std::pair<std::string, std::vector<int64_t>>> routing;
-  for (const StepField& field : report.fields) {
-    absl::string_view what = field.name;
-    if (!absl::ConsumePrefix(&what, "route.") || !absl::ConsumeSuffix(&what, ".tokens")) continue;
-    const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
-    if (std::all_of(values.begin(), values.end(), [](double value) { return value == 0; }))
-      continue;
-    routing.emplace_back(what, std::vector<int64_t>(values.begin(), values.end()));
-  }
-  return routing;
-}
-
-// What the row has no other place for: not the loss terms, the norm, the rate and the counts above.
+// What the row has no other place for: not the loss terms, the norm, the rate and the routing.
 std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport& report) {
   std::vector<std::pair<std::string, std::vector<double>>> rest;
   for (const StepField& field : report.fields) {
     const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
-    const bool count =
-        absl::StartsWith(field.name, "route.") && absl::EndsWith(field.name, ".tokens");
-    if (term || count || field.name == "grad_norm" || field.name == "lr") continue;
+    if (term || absl::StartsWith(field.name, "route.") || field.name == "grad_norm" ||
+        field.name == "lr")
+      continue;
     const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
     rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
   }

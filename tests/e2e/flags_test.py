@@ -5,6 +5,8 @@ fails. A row is an invocation pair whose results differ, or a refusal and what i
 """
 import json
 import os
+import shutil
+import sqlite3
 
 import support
 
@@ -378,6 +380,16 @@ class FlagsTest(support.EndToEndTest):
             "--force": lambda: self.replaces(imported, fresh(), "-o"),
             "--json": lambda: self.json_of(*imported, "-o", fresh()),
         }
+        routed = ["db", "routing", self.routed_database()]
+        rows["db"] = {}
+        rows["db routing"] = {
+            "run": lambda: self.fails(3, "db", "routing", self.path("none"), says="none"),
+            "--run": lambda: self.fails(3, *routed, "--run", "nobody", says="nobody"),
+            "--last": lambda: self.differs(*routed, ["--last", "1"], ["--last", "0"]),
+            "--png": lambda: self.assertTrue(os.path.isfile(self.made(routed, fresh(), "--png"))),
+            "--force": lambda: self.replaces(routed, fresh(), "--png"),
+            "--json": lambda: self.json_of(*routed),
+        }
         rows["verify"] = {
             "files": lambda: self.fails(3, "verify", self.path("none"), says="none"),
             "--precision": lambda: self.fails(2, "verify", golden, "--precision", "fp7",
@@ -402,6 +414,20 @@ class FlagsTest(support.EndToEndTest):
                     known.pop(key)()
             known.pop("--help", None)
             self.assertEqual(known, {}, f"rows of {command} without a flag")
+
+    def routed_database(self):
+        """That of a run whose recursion went from one extreme to the other."""
+        path = self.path("routed.db")
+        shutil.copy(os.path.join(self.base, "training.db"), path)
+        with sqlite3.connect(path) as database:
+            run, model = database.execute("SELECT run_id, model_id FROM runs").fetchone()
+            for step, deep in ((1, 64), (3, 0)):
+                database.execute("INSERT INTO routing_mor VALUES(?,?,?,0,1,1,0.5,0,'')",
+                                 (run, step, model))
+                database.executemany("INSERT INTO routing_tokens VALUES(?,?,'mor',0,?,?)",
+                                     [(run, step, 0, 64), (run, step, 1, deep)])
+        database.close()
+        return path
 
     def with_other_data(self):
         out = self.path("other-run")

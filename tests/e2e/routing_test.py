@@ -1,6 +1,10 @@
 """Dynamic routing through the binaries: a run whose curriculum switches on depth, recursion and
 expert routing, stopped and resumed on both sides of every switch, is the run that never stopped."""
 import json
+import math
+import sqlite3
+import struct
+import zlib
 
 import support
 
@@ -89,6 +93,86 @@ class RoutingTest(support.EndToEndTest):
                 self.assertEqual(len(counts["mod.1"]), passes)
                 self.assertLessEqual(max(counts["mod.1"]), tokens // 2)
         self.assertEqual(routing[5]["mod.1"], [tokens // 2] * passes)
+
+    def routing_rows(self, sql):
+        with sqlite3.connect(self.path("whole", "training.db")) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(sql)]
+
+    def test_the_database_says_what_the_routers_did(self):
+        tokens, passes = 2 * 2 * 32, MODEL["recursions_per_block"]
+        mor = self.routing_rows("SELECT * FROM routing_mor ORDER BY step, layer")
+        self.assertEqual([(row["step"], row["layer"]) for row in mor],
+                         [(step, layer) for step in range(7, STEPS + 1) for layer in range(3)])
+        for row in mor:
+            self.assertEqual(row["expected_depth"], row["router_probs_mean"] * (passes - 1))
+            self.assertTrue(0.047 < row["router_probs_mean"] < 0.953, row)
+            made = self.routing_rows(f"SELECT tokens FROM routing_tokens WHERE router='mor' AND "
+                                     f"step={row['step']} AND layer={row['layer']} ORDER BY part")
+            made = [part["tokens"] for part in made]
+            self.assertAlmostEqual(row["avg_depth"], sum(made) / tokens - 1)
+        mod = self.routing_rows("SELECT * FROM routing_mod ORDER BY step")
+        self.assertEqual([row["step"] for row in mod], list(range(1, STEPS + 1)))
+        for row in mod:
+            self.assertEqual((row["layer"], row["capacity"]), (1, 0.5))
+            self.assertGreater(row["probs_std"], 0)
+        self.assertEqual([row["compute_savings_pct"] for row in mod[:6]], [0] * 4 + [50] * 2)
+        self.assertGreaterEqual(mod[-1]["compute_savings_pct"], 50)
+        for row in self.routing_rows("SELECT * FROM routing_moe"):
+            self.assertTrue(0 <= row["entropy"] <= math.log(2) + 1e-9, row)
+            self.assertTrue(0 < row["divergence"] < 2, row)
+
+    def test_the_work_is_what_the_tokens_make(self):
+        # hidden: dim * 2.67, up to a multiple of 256. Three blocks of three passes, one expert layer.
+        row_flops = 6 * MODEL["dim"] * 256
+        tokens, passes = 2 * 2 * 32, MODEL["recursions_per_block"]
+        full = passes * tokens
+
+        def rows_of(step, router, layer):
+            return sum(row["tokens"] for row in self.routing_rows(
+                f"SELECT tokens FROM routing_tokens WHERE step={step} AND router='{router}' AND "
+                f"layer={layer}"))
+
+        for work in self.routing_rows("SELECT * FROM routing_work ORDER BY step"):
+            step = work["step"]
+            self.assertEqual(work["mlp_flops_fixed_depth"], (3 * full + tokens) * row_flops)
+            inner = rows_of(step, "mod", 1) if step > 4 else full
+            outer = rows_of(step, "mor", 0) + rows_of(step, "mor", 2) if step > 6 else 2 * full
+            both_paths = 2 * full + full // 2 if 6 < step < 9 else 0
+            self.assertEqual(work["mlp_flops"], (inner + outer + tokens + both_paths) * row_flops,
+                             step)
+
+    def test_db_routing(self):
+        report = self.run_ok("db", "routing", self.path("whole"), "--last", 3, "--json").json()
+        self.assertEqual((report["from_step"], report["last_step"]), (STEPS - 2, STEPS))
+        for row in report["mor"]:
+            self.assertAlmostEqual(sum(row["depth_histogram"]), 1)
+            self.assertAlmostEqual(row["avg_depth"], sum(
+                depth * share for depth, share in enumerate(row["depth_histogram"])))
+        work = self.routing_rows("SELECT sum(mlp_flops) AS done, sum(mlp_flops_fixed_depth) AS "
+                                 "fixed FROM routing_work")[0]
+        self.assertAlmostEqual(report["run_mlp_flops_saved"], 1 - work["done"] / work["fixed"])
+        text = self.run_ok("db", "routing", self.path("whole")).out
+        for part in ("Mixture of depths", "Mixture of recursions", "Mixture of experts",
+                     "MLP FLOPs saved against fixed depth"):
+            self.assertIn(part, text)
+
+    def test_the_heat_map_is_a_picture(self):
+        path = self.path("routing.png")
+        self.run_ok("db", "routing", self.path("whole"), "--png", path)
+        data = support.read(path)
+        self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
+        width, height = struct.unpack(">II", data[16:24])
+        size = struct.unpack(">I", data[33:37])[0]
+        pixels = zlib.decompress(data[41:41 + size])
+        self.assertEqual(len(pixels), height * (3 * width + 1))
+
+    def test_a_run_that_never_routed_is_named(self):
+        self.train("early", "--stop-at", 2)
+        with sqlite3.connect(self.path("early", "training.db")) as database:
+            database.execute("DELETE FROM routing_tokens")
+        self.fails(3, "db", "routing", self.path("early"), says=["training.db", "none of its 2"])
+        self.fails(3, "db", "routing", self.data, says="training.db")
 
     def test_a_checkpoint_is_evaluated_in_its_phase(self):
         lines = support.read(self.path("whole", "steps.jsonl")).decode().splitlines()

@@ -48,7 +48,7 @@ TEST_F(MetricsDatabaseTest, RowsAndTotalsAreVisibleWhileTheRunIsOpen) {
   EXPECT_EQ(Query("SELECT value FROM loss_terms WHERE term='moe_aux'"), 0.5);
   EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='clip_limit'"), 50);
   EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='histogram' AND element=1"), 0.75);
-  EXPECT_EQ(Query("SELECT value FROM record_fields WHERE field='route.mor.1.tokens' AND element=1"),
+  EXPECT_EQ(Query("SELECT tokens FROM routing_tokens WHERE router='mor' AND layer=1 AND part=1"),
             9);
   EXPECT_EQ(Query("SELECT value FROM environments WHERE key='threads'"), 2);
   EXPECT_EQ(Query("SELECT total_tokens FROM runs"), 48);

@@ -53,7 +53,7 @@ inline StepRow Step(int64_t step, double loss) {
   return {.step = step,
           .time = "2025-01-31T12:34:56.789Z",
           .losses = {{"total", loss + 1}, {"ce", loss}, {"moe_aux", 0.5}},
-          .routing = {{"mor.1", {16, 9}}},
+          .routing = {.mor = {{.layer = 1, .tokens = {16, 9}}}},
           .record = {{"clip_limit", {50}}, {"histogram", {0.25, 0.75}}},
           .lr = 1e-3,
           .grad_norm = 1,

@@ -16,6 +16,7 @@ void AddInspect(CommandLine& line);
 void AddExplain(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
+void AddDb(CommandLine& line);
 
 }  // namespace hydra::tools
 

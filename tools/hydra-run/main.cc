@@ -32,6 +32,7 @@ int Main(int argc, char** argv) {
   AddExplain(line);
   AddCheckpoint(line);
   AddVerify(line);
+  AddDb(line);
   const absl::StatusOr<int> result = line.Run(argc, argv);
   if (result.ok()) return Finish(*result);
   PrintError(result.status());
