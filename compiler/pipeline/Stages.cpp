@@ -72,6 +72,15 @@ static const CpuFacts &weakestLevel(const CompileOptions &options) {
   return **llvm::min_element(*levels);
 }
 
+// The options of FusionJudge (passes/fusion/Passes.td).
+template <typename PassOptions> static PassOptions judgedBy(const CompileOptions &options) {
+  PassOptions pass;
+  pass.level = weakestLevel(options).name.str();
+  pass.enabled = options.fusion == "on";
+  pass.noFuse.append(options.noFuse.begin(), options.noFuse.end());
+  return pass;
+}
+
 static void appendFusion(OpPassManager &manager, const CompileOptions &options) {
   // Before anything else, so that probed values are never optimised away.
   if (!options.probes.empty()) {
@@ -82,14 +91,9 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createDecomposeCausalConvPass());
   functions.addPass(createFoldConstantsPass());
-  if (options.fusion == "on")
-    functions.addPass(createFuseAccumulatePass());
-  simplify(functions);
-  FormFusionsPassOptions fusion;
-  fusion.level = weakestLevel(options).name.str();
-  fusion.enabled = options.fusion == "on";
-  fusion.noFuse.append(options.noFuse.begin(), options.noFuse.end());
-  manager.addPass(createFormFusionsPass(fusion));
+  manager.addPass(createFuseAccumulatePass(judgedBy<FuseAccumulatePassOptions>(options)));
+  simplify(manager.nest<func::FuncOp>());
+  manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
   manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 

@@ -1,6 +1,9 @@
 """Every flag of hydra-opt acts or is refused; the lists come from the program's own registry."""
+import glob
 import json
+import os
 import re
+import unittest.mock
 
 import support
 
@@ -210,6 +213,27 @@ class FlagsTest(support.EndToEndTest):
         path = self.path("wide.safetensors")
         self.opt(*common, path, "--interpret-as=f64")
         self.assertEqual(support.Safetensors.load(path).tensors["output/result0"][0], "F64")
+
+    def flag_kernel_cache(self):
+        cache = self.path("kernel-cache")
+        made = {name: self.path(name + ".hydra") for name in ("off", "cold", "warm", "damaged")}
+        common = [self.tiny, EVAL, "--arch=x86-64-v3", "-o"]
+        with unittest.mock.patch.dict(self.environment, XDG_CACHE_HOME=cache):
+            self.opt(*common, made["off"], "--kernel-cache=off")
+            self.assertFalse(os.path.exists(cache))
+            self.opt(*common, made["cold"])
+            kernels = glob.glob(cache + "/hydra/kernels/*.kernel")
+            self.assertTrue(kernels)
+            self.opt(*common, made["warm"], "--kernel-cache=on")
+            # What is damaged is compiled again; what is there is used.
+            for path in kernels[::2]:
+                support.write(path, support.read(path)[:-1])
+            self.opt(*common, made["damaged"])
+        for name in ("cold", "warm", "damaged"):
+            self.assertEqual(support.read(made["off"]), support.read(made[name]), name)
+        self.fails(2, self.tiny, EVAL, "--kernel-cache=maybe", "-o", made["off"], program="hydra-opt",
+                   says=["on or off", "'maybe'"])
+        self.fails(2, self.tiny, EVAL, "--kernel-cache=off", program="hydra-opt", says=["no effect"])
 
     def flag_facts(self):
         facts = json.loads(self.opt(self.tiny, "--facts").out)
