@@ -89,9 +89,8 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
   KernelCache cache(kept + "/kernels", origin.buildId);
   for (const CpuFacts *level : *levels) {
     FailureOr<CodeImage> image =
-        options.target == "sim"
-            ? generateSimCode(plan, *level)
-            : generateCpuCode(plan, *level, kept.empty() ? nullptr : &cache);
+        options.target == "sim" ? generateSimCode(plan, *level)
+                                : generateCpuCode(plan, *level, kept.empty() ? nullptr : &cache);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});
