@@ -196,10 +196,7 @@ FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts 
       auto found = images[i]->offsets.find(functionOf(stage));
       if (found == images[i]->offsets.end())
         return kernel.emitOpError("has no code of stage ") << stage;
-      std::string name = kernel.getSymName().str();
-      if (stage > 0)
-        name += "_s" + std::to_string(stage);
-      image.offsets[name] = begin + found->second;
+      image.offsets[kernelFunctionName(kernel, static_cast<int>(stage))] = begin + found->second;
     }
   }
   if (cache && llvm::is_contained(known, false))

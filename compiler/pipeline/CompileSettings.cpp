@@ -33,10 +33,10 @@ static Error readPositive(StringRef text, const Twine &what, int64_t &into) {
 }
 
 static Error readTarget(StringRef text, CompileOptions &options) {
-  if (text == "cuda" || text == "sim")
-    return createStringError("expected cpu, found '" + text +
-                             "'; this build generates code for the CPU only");
-  return readChoice(text, {"cpu"}, options.target);
+  if (text == "cuda")
+    return createStringError("expected cpu or sim, found 'cuda'; this build assembles no code for "
+                             "GPUs: sim runs the same kernels on this processor");
+  return readChoice(text, {"cpu", "sim"}, options.target);
 }
 
 static Error readArch(StringRef text, CompileOptions &options) {
@@ -100,7 +100,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a function", options.function);
        },
        [](const CompileOptions &options) { return json::Value(options.function); }},
-      {"target", "DEVICE", "cpu (default); cuda and sim are not built in", false, Stage::plan,
+      {"target", "DEVICE", "cpu (default); sim, a simulated CUDA device", false, Stage::plan,
        readTarget, [](const CompileOptions &options) { return json::Value(options.target); }},
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        // Candidates of fusion are judged by the facts of the weakest level.

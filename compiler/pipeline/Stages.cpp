@@ -117,6 +117,8 @@ static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
   if (options.bucketBytes > 0)
     planning.bucketBytes = options.bucketBytes;
   manager.addPass(plan::createPlanPass(planning));
+  if (options.target != "cpu")
+    manager.addPass(plan::createAssignGeometryPass());
   manager.addPass(plan::createVerifyPlanPass());
 }
 

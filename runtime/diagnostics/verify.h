@@ -17,7 +17,7 @@ namespace hydra {
 using RunHydraOpt = std::function<absl::Status(const std::vector<std::string>& arguments)>;
 
 struct VerifyOptions {
-  std::string target = "cpu";  // a device, or "interpreter"
+  std::string target = "cpu";  // a device (cpu, sim), or "interpreter"
   std::string precision = "f32";
   std::string fusion = "on";  // or off, as hydra-opt has it
   bool bf16() const { return precision == "bf16"; }

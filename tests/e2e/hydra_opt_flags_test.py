@@ -79,7 +79,10 @@ class FlagsTest(support.EndToEndTest):
 
     def flag_target(self):
         self.opt(self.functions, "--target=cpu")
-        self.fails(2, self.functions, "--target=cuda", program="hydra-opt", says=["CPU only"])
+        path = self.path("sim.hydra")
+        self.opt(self.functions, "--target=sim", "-o", path)
+        self.assertEqual(self.inspect(path)["target"], "sim")
+        self.fails(2, self.functions, "--target=cuda", program="hydra-opt", says=["expected cpu or sim"])
 
     def flag_arch(self):
         path = self.path("arch.hydra")

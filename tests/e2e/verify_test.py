@@ -15,6 +15,8 @@ FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "0
 TRAJECTORY = "15_adamw_5steps"
 # Every kind of route tensor.
 ROUTED = "12_moe_top1_train"
+# For the simulated device.
+SIMULATED = [FILES[0], FILES[1], FILES[3]]
 # Altered copies come from these: the quickest one, and the quickest with gradients.
 QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
 
@@ -51,6 +53,18 @@ class VerifyTest(support.EndToEndTest):
             report = self.run_ok("verify", *map(self.golden, files), "--target", target,
                                  "--fusion", "off", "--json").json()
             self.assertTrue(report["pass"], report)
+
+    # The kernels for GPUs, forward, backward and update; the smallest files, for every thread is run.
+    def test_goldens_pass_on_the_simulated_device(self):
+        files = list(map(self.golden, SIMULATED))
+        report = self.run_ok("verify", *files, "--target", "sim", "--json").json()
+        self.assertTrue(report["pass"], report)
+        self.assertEqual([entry["file"] for entry in report["files"]], files)
+        for entry in report["files"]:
+            for check in entry["checks"]:
+                self.assertTrue(check["pass"], entry)
+                self.assertGreater(check["compared"], 0, entry)
+        self.fails(2, "verify", files[0], "--target", "sim", "--threads", "2", says=["one thread"])
 
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
