@@ -6,11 +6,11 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 TEST_JOBS ?= 2
 
-.PHONY: help setup build demo test bench format lint check-all docs build-report clean
+.PHONY: help setup build demo test fuzz bench format lint check-all docs build-report clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
-	@echo "also: setup build bench format lint check-all docs build-report clean"
+	@echo "also: setup build fuzz bench format lint check-all docs build-report clean"
 
 setup:
 	@./setup/setup.sh
@@ -25,6 +25,10 @@ demo: build
 # Tests that need a GPU run where there is one.
 test: build
 	@./scripts/test $(PRESET) --jobs $(TEST_JOBS)
+
+# Seconds of each format: FUZZ_SECONDS.
+fuzz: setup
+	@./scripts/fuzz
 
 bench: setup
 	@./scripts/bench
@@ -45,4 +49,4 @@ build-report: setup
 	@./scripts/build-report
 
 clean:
-	rm -rf build build-debug build-asan-ubsan build-tsan build-runtime-only build-report build-bench
+	rm -rf build build-debug build-asan-ubsan build-tsan build-runtime-only build-report build-bench build-fuzz

@@ -1,6 +1,8 @@
-// From kernel bodies through the vector, scf, arith and math dialects to machine code.
+// From kernel bodies through the vector, scf, arith and math dialects to machine code, kernel by
+// kernel: one is a unit of work for a thread, and one entry of the cache.
 #include "compiler/codegen/CpuCode.h"
 
+#include "compiler/codegen/KernelCache.h"
 #include "compiler/codegen/KernelEmitter.h"
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/MachineCode.h"
@@ -18,6 +20,7 @@
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -36,7 +39,6 @@ void hydra::registerKernelExternalModels(DialectRegistry &registry) {
     attachSelectionKernels(context);
     attachAttentionForwardKernels(context);
     attachAttentionBackwardKernels(context);
-    attachCrossEntropyKernels(context);
   });
 }
 
@@ -48,18 +50,26 @@ static void loadDialects(MLIRContext *context) {
   registerLLVMDialectTranslation(*context);
 }
 
+// The function of a stage in the image of its kernel. Without the kernel's name, so that equal
+// kernels have equal code.
+static std::string functionOf(size_t stage) {
+  return stage == 0 ? "kernel" : "kernel_s" + std::to_string(stage);
+}
+static SmallVector<std::string> functionsOf(plan::KernelOp kernel) {
+  SmallVector<std::string> names;
+  for (size_t stage = 0; stage < kernel.getItems().size(); ++stage)
+    names.push_back(functionOf(stage));
+  return names;
+}
+
 // One function per stage; see PlanOps.td for the convention.
-static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
-                                SmallVectorImpl<std::string> &functions) {
+static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target) {
   CpuKernelEmitter emit = cpuEmitterFor(kernel);
   if (!emit)
     return failure();
   MLIRContext *context = kernel.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
-  for (int stage = 0; stage < static_cast<int>(kernel.getItems().size()); ++stage) {
-    std::string name = kernel.getSymName().str();
-    if (stage > 0)
-      name += "_s" + std::to_string(stage);
+  for (auto [stage, name] : llvm::enumerate(functionsOf(kernel))) {
     ImplicitLocOpBuilder builder(kernel.getLoc(), context);
     builder.setInsertionPointToEnd(target.getBody());
     auto function = func::FuncOp::create(
@@ -74,23 +84,29 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target,
     };
     Value scalars = field(0), scratch = field(1);
     FailureOr<KernelEmitter> emitter = KernelEmitter::create(
-        builder, kernel, stage,
+        builder, kernel, static_cast<int>(stage),
         {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
     func::ReturnOp::create(builder);
-    functions.push_back(name);
   }
   return success();
 }
 
-static LogicalResult lowerToLLVMDialect(ModuleOp module) {
-  RewritePatternSet patterns(module.getContext());
+// Lowers the modules inside of `all`, in parallel.
+static LogicalResult lowerToLLVMDialect(ModuleOp all) {
+  MLIRContext *context = all.getContext();
+  RewritePatternSet set(context);
   // Not the AVX2 forms: their approximate reciprocal square root differs between levels.
-  populateMathPolynomialApproximationPatterns(patterns, MathPolynomialApproximationOptions{});
-  if (failed(applyPatternsGreedily(module, std::move(patterns))))
-    return emitError(module.getLoc()) << "could not expand the mathematical functions";
-  PassManager manager(module.getContext());
+  populateMathPolynomialApproximationPatterns(set, MathPolynomialApproximationOptions{});
+  FrozenRewritePatternSet patterns(std::move(set));
+  SmallVector<ModuleOp> modules(all.getOps<ModuleOp>());
+  if (failed(failableParallelForEach(context, modules, [&](ModuleOp module) {
+        return applyPatternsGreedily(module, patterns);
+      })))
+    return emitError(all.getLoc()) << "could not expand the mathematical functions";
+  PassManager outer(context);
+  OpPassManager &manager = outer.nest<ModuleOp>();
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());
@@ -98,29 +114,95 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createConvertControlFlowToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
-  return manager.run(module);
+  return outer.run(all);
 }
 
-FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts &level) {
-  Location location = planModule.getLoc();
-  loadDialects(planModule.getContext());
+// What decides the code of a kernel, besides the compiler: its body, by hash, what was planned for
+// it, and the level.
+static std::string keyOf(plan::KernelOp kernel, const CpuFacts &level) {
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  stream << level.name << " " << level.tuneFor << " " << level.llvmFeatures() << "\n";
+  for (NamedAttribute attribute : kernel->getAttrDictionary())
+    if (attribute.getName() != kernel.getSymNameAttrName() &&
+        kernel->getInherentAttr(attribute.getName()))
+      stream << attribute.getName().getValue() << "=" << attribute.getValue() << "\n";
+  return key;
+}
 
-  OwningOpRef<ModuleOp> kernels = ModuleOp::create(location);
-  SmallVector<std::string> functions;
-  for (auto kernel : planModule.getOps<plan::KernelOp>())
-    if (failed(emitKernel(kernel, *kernels, functions)))
-      return failure();
-  if (failed(lowerToLLVMDialect(*kernels)))
-    return failure();
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*kernels, llvmContext, "kernels");
+static FailureOr<CodeImage> compileKernel(plan::KernelOp kernel, ModuleOp lowered,
+                                          const CpuFacts &level) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(lowered, context, "kernel");
   if (!module)
-    return emitError(location) << "could not translate the kernels to LLVM IR";
-  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, level, location);
+    return kernel.emitOpError("could not be translated to LLVM IR");
+  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, level, kernel.getLoc());
   if (failed(object))
     return failure();
-  FailureOr<CodeImage> image = linkObject(*object, functions, location);
-  if (succeeded(image))
-    image->isaLevel = level.name.str();
+  return linkObject(*object, functionsOf(kernel), kernel.getLoc());
+}
+
+// Fills the images that are not there yet.
+static LogicalResult compileKernels(ModuleOp plan, MutableArrayRef<plan::KernelOp> kernels,
+                                    const CpuFacts &level,
+                                    SmallVectorImpl<std::optional<CodeImage>> &images) {
+  OwningOpRef<ModuleOp> all = ModuleOp::create(plan.getLoc());
+  SmallVector<std::pair<size_t, ModuleOp>> missing;
+  OpBuilder builder = OpBuilder::atBlockEnd(all->getBody());
+  for (size_t i = 0; i < kernels.size(); ++i)
+    if (!images[i])
+      missing.push_back({i, ModuleOp::create(builder, kernels[i].getLoc())});
+  MLIRContext *context = plan.getContext();
+  if (failed(failableParallelForEach(context, missing,
+                                     [&](const std::pair<size_t, ModuleOp> &one) {
+                                       return emitKernel(kernels[one.first], one.second);
+                                     })) ||
+      failed(lowerToLLVMDialect(*all)))
+    return failure();
+  return failableParallelForEach(context, missing, [&](const std::pair<size_t, ModuleOp> &one) {
+    FailureOr<CodeImage> image = compileKernel(kernels[one.first], one.second, level);
+    if (succeeded(image))
+      images[one.first] = std::move(*image);
+    return LogicalResult(image);
+  });
+}
+
+FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts &level,
+                                            const KernelCache *cache) {
+  loadDialects(planModule.getContext());
+  SmallVector<plan::KernelOp> kernels(planModule.getOps<plan::KernelOp>());
+  SmallVector<std::string> keys(kernels.size());
+  SmallVector<std::optional<CodeImage>> images(kernels.size());
+  SmallVector<bool> known(kernels.size(), false);
+  if (cache)
+    for (auto [i, kernel] : llvm::enumerate(kernels)) {
+      keys[i] = keyOf(kernel, level);
+      images[i] = cache->load(keys[i]);
+      known[i] = images[i].has_value();
+    }
+  if (failed(compileKernels(planModule, kernels, level, images)))
+    return failure();
+
+  CodeImage image;
+  image.isaLevel = level.name.str();
+  for (auto [i, kernel] : llvm::enumerate(kernels)) {
+    if (cache && !known[i])
+      cache->store(keys[i], *images[i]);
+    constexpr size_t kAlignment = 64;
+    size_t begin = llvm::alignTo(image.bytes.size(), kAlignment);
+    image.bytes.resize(begin, 0xCC); // int3 between kernels
+    llvm::append_range(image.bytes, images[i]->bytes);
+    for (size_t stage = 0; stage < kernel.getItems().size(); ++stage) {
+      auto found = images[i]->offsets.find(functionOf(stage));
+      if (found == images[i]->offsets.end())
+        return kernel.emitOpError("has no code of stage ") << stage;
+      std::string name = kernel.getSymName().str();
+      if (stage > 0)
+        name += "_s" + std::to_string(stage);
+      image.offsets[name] = begin + found->second;
+    }
+  }
+  if (cache && llvm::is_contained(known, false))
+    cache->trim();
   return image;
 }

@@ -14,7 +14,8 @@ namespace mlir::hydra {
 
 // Optimises `module` for `level` and writes an x86-64 ELF object that uses the features of the
 // level and no others. No function of any library is recognised or called. Fails with a diagnostic
-// at `location` if this LLVM lacks the back end.
+// at `location` if this LLVM lacks the back end. Threads may call it for modules of different
+// contexts.
 FailureOr<SmallVector<char, 0>> compileToObject(llvm::Module &module, const CpuFacts &level,
                                                 Location location);
 

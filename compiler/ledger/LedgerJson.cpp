@@ -32,6 +32,36 @@ static json::Value toJson(Attribute attribute) {
   return cast<IntegerAttr>(attribute).getInt();
 }
 
+static int64_t bytesOf(plan::KernelOp kernel) {
+  auto bytes = kernel->getAttrOfType<IntegerAttr>(kKernelBytesAttrName);
+  return bytes ? bytes.getInt() : 0;
+}
+
+// Kernel commands of every entry, and what is read and written outside of matmuls: by kernels,
+// copies and fills.
+static json::Array entriesOf(ModuleOp plan) {
+  SymbolTable symbols(plan);
+  json::Array entries;
+  for (auto entry : plan.getOps<plan::EntryOp>()) {
+    int64_t kernels = 0, bytes = 0;
+    entry.walk([&](Operation *op) {
+      if (auto launch = dyn_cast<plan::LaunchOp>(op)) {
+        ++kernels;
+        // A launch of all stages moves that once.
+        if (launch.getStage() == 0)
+          bytes += bytesOf(symbols.lookup<plan::KernelOp>(launch.getKernel()));
+      } else if (auto copy = dyn_cast<plan::CopyOp>(op)) {
+        bytes += 2 * copy.getTarget().getBytes();
+      } else if (auto fill = dyn_cast<plan::FillOp>(op)) {
+        bytes += fill.getTarget().getBytes();
+      }
+    });
+    entries.push_back(json::Object{
+        {"name", entry.getSymName()}, {"kernels", kernels}, {"bytes_outside_matmuls", bytes}});
+  }
+  return entries;
+}
+
 static json::Array kernelsOf(ModuleOp plan) {
   llvm::StringMap<int64_t> launches;
   plan.walk([&](plan::LaunchOp launch) { ++launches[launch.getKernel()]; });
@@ -41,6 +71,7 @@ static json::Array kernelsOf(ModuleOp plan) {
     object["name"] = kernel.getSymName();
     object["kind"] = stringifyFusionKind(kernel.getKind());
     object["launches"] = launches.lookup(kernel.getSymName());
+    object["bytes"] = bytesOf(kernel);
     auto ops = kernel->getAttrOfType<ArrayAttr>(kKernelOpsAttrName);
     object["ops"] = ops ? toJson(ops) : json::Value(json::Array());
     kernels.push_back(std::move(object));
@@ -54,6 +85,7 @@ std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
   auto ledger = plan->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
   auto level = ledger ? ledger.getAs<StringAttr>("level") : StringAttr();
   root["level"] = level ? level.getValue() : StringRef();
+  root["entries"] = entriesOf(plan);
   root["kernels"] = kernelsOf(plan);
   auto decisions = ledger ? ledger.getAs<ArrayAttr>("decisions") : ArrayAttr();
   root["decisions"] = decisions ? toJson(decisions) : json::Value(json::Array());

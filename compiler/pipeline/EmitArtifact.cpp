@@ -2,11 +2,13 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
+#include "compiler/codegen/KernelCache.h"
 #include "compiler/ledger/LedgerJson.h"
 #include "compiler/pipeline/CompileSettings.h"
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/target/Architecture.h"
 #include "runtime/base/cpu_level.h"
+#include "runtime/io/cache_directory.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 
@@ -74,8 +76,7 @@ static LogicalResult checkPrecision(Location location, const CompileOptions &opt
 }
 
 LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
-                                        StringRef specText, StringRef buildId,
-                                        const std::string &path) {
+                                        const ArtifactOrigin &origin, const std::string &path) {
   llvm::Expected<SmallVector<const CpuFacts *>> levels =
       resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels)
@@ -83,15 +84,17 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
   if (failed(checkPrecision(plan.getLoc(), options, *levels)))
     return failure();
   std::vector<CodeSection> sections;
+  std::string kept = origin.cachesKernels ? ::hydra::CacheDirectory() : "";
+  KernelCache cache(kept + "/kernels", origin.buildId);
   for (const CpuFacts *level : *levels) {
-    FailureOr<CodeImage> image = generateCpuCode(plan, *level);
+    FailureOr<CodeImage> image = generateCpuCode(plan, *level, kept.empty() ? nullptr : &cache);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});
   }
   ArtifactMetadata metadata = describe(plan, options);
-  metadata.compilerBuild = buildId.str();
-  metadata.spec = specText.str();
+  metadata.compilerBuild = origin.buildId;
+  metadata.spec = origin.specText;
   metadata.settings = settingsJson(plan, options);
   metadata.ledger = ledgerJson(plan, options.target);
   return writeArtifactFile(plan, sections, metadata, path);

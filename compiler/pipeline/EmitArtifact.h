@@ -8,10 +8,16 @@
 
 namespace mlir::hydra {
 
+struct ArtifactOrigin {
+  std::string specText; // the model tier as text, kept in the artifact
+  std::string buildId;  // names the compiler
+  bool cachesKernels = true;
+};
+
 // Generates code for every requested level and writes the artifact; it appears complete or not at
-// all. `specText` is the model tier as text, kept in the artifact; `buildId` names the compiler.
-LogicalResult emitArtifact(ModuleOp plan, const CompileOptions &options, StringRef specText,
-                           StringRef buildId, const std::string &path);
+// all. Kernels that were compiled before are taken from $XDG_CACHE_HOME/hydra/kernels.
+LogicalResult emitArtifact(ModuleOp plan, const CompileOptions &options,
+                           const ArtifactOrigin &origin, const std::string &path);
 
 } // namespace mlir::hydra
 

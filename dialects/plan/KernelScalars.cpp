@@ -7,7 +7,7 @@ using namespace mlir;
 using namespace mlir::hydra;
 using namespace mlir::plan;
 
-static bool isKernelScalar(Operation *op, NamedAttribute attribute) {
+bool mlir::plan::isKernelScalar(Operation *op, NamedAttribute attribute) {
   // Discardable attributes are notes of other stages, whatever they hold.
   if (!op->getInherentAttr(attribute.getName()))
     return false;

@@ -13,6 +13,9 @@ struct KernelScalar {
   StringAttr attribute;
 };
 
+// Whether an attribute of a primitive is a scalar of its kernel.
+bool isKernelScalar(Operation *op, NamedAttribute attribute);
+
 // The scalars of a kernel body, in the order in which they appear in a launch: the rows.scalar ops
 // of a row program in block order; for primitives, ops in block order and within an op its own (not
 // discardable) FloatAttr attributes and AdamW's `index` by ascending attribute name.

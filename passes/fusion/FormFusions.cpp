@@ -3,7 +3,6 @@
 #include "passes/fusion/FusionRegion.h"
 #include "passes/fusion/Passes.h"
 
-#include "dialects/target/Architecture.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -34,6 +33,8 @@ public:
 
   void run() {
     cutViews();
+    // Siblings first: a chain that took a reader of a shared tensor may reach around the others.
+    mergeSiblings();
     mergeEdges();
     mergeSiblings();
     mergeEdges();
@@ -141,7 +142,9 @@ private:
 
   void consider(CandidateKind kind, Operation *first, Operation *second) {
     Group a = graph.groupOf(first), b = graph.groupOf(second);
-    if (a == b || !asked.insert({std::min(a, b), std::max(a, b)}).second)
+    // A group that grew is another candidate.
+    size_t grown = graph.members(a).size() + graph.members(b).size();
+    if (a == b || std::exchange(asked[{std::min(a, b), std::max(a, b)}], grown) == grown)
       return;
     SmallVector<Operation *> left(graph.members(a)), right(graph.members(b));
     SmallVector<Operation *> all = graph.united(a, b);
@@ -168,12 +171,6 @@ private:
     for (const std::string &reason : reasons[b])
       reasons[a].insert(reason);
     ++numMerged;
-    // A group that grew is another candidate.
-    llvm::DenseSet<std::pair<Group, Group>> still;
-    for (auto pair : asked)
-      if (pair.first != a && pair.second != a && pair.first != b && pair.second != b)
-        still.insert(pair);
-    asked = std::move(still);
   }
 
   // What could only run inside a call of the matmul library.
@@ -216,7 +213,8 @@ private:
       for (Operation *op : members)
         op->moveBefore(terminator);
       FusionKind kind = kindOf(members.front());
-      if (kind == FusionKind::matmul)
+      // No kernels: commands of the plan, or places in it.
+      if (kind == FusionKind::matmul || kind == FusionKind::place)
         continue;
       wrap(group, members, kind);
     }
@@ -257,7 +255,8 @@ private:
   FusionGraph graph;
   FusionPolicy &policy;
   FusionLedger &ledger;
-  llvm::DenseSet<std::pair<Group, Group>> asked;
+  // Pairs that were judged, with the number of ops they had.
+  llvm::DenseMap<std::pair<Group, Group>, size_t> asked;
   std::map<Group, std::set<std::string>> reasons;
   SmallVector<Operation *> dead;
 };
@@ -268,29 +267,27 @@ public:
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    const CpuFacts *facts = level.empty() ? &allCpuFacts().front() : findCpuFacts(level);
-    if (!facts) {
-      module.emitError("hydra-form-fusions: expected a level, one of ")
-          << cpuArchitectureNames() << ", found '" << level << "'";
+    FailureOr<FusionPolicy> policy = createFusionPolicy(module, level, enabled, noFuse);
+    if (failed(policy))
       return signalPassFailure();
-    }
-    FusionPolicy policy(*facts, {enabled, SmallVector<std::string>(noFuse.begin(), noFuse.end())});
     FusionLedger ledger(module);
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody()) {
         if (failed(checkCosts(block)))
           return signalPassFailure();
-        FunctionFuser fuser(block, policy, ledger);
+        FunctionFuser fuser(block, *policy, ledger);
         fuser.run();
         numFusions += fuser.numFusions;
         numMerged += fuser.numMerged;
       }
-    for (const std::string &word : policy.unusedSwitches()) {
+    for (const std::string &word : policy->unusedSwitches()) {
+      if (ledger.isSwitchedOffBy(word))
+        continue;
       module.emitError("--no-fuse=") << word << " names nothing that would be fused; --explain "
                                      << "lists codes, scopes and locations";
       signalPassFailure();
     }
-    ledger.write(facts->name);
+    ledger.write(policy->machine().name);
   }
 
 private:

@@ -1,4 +1,6 @@
 // hydra-fuse-accumulate: adds become the accumulate operand of what they add.
+#include "passes/fusion/FusionLedger.h"
+#include "passes/fusion/FusionRegion.h"
 #include "passes/fusion/Passes.h"
 
 namespace mlir::hydra {
@@ -18,47 +20,93 @@ bool isDefinedBefore(Value value, Operation *op) {
          (definition->getBlock() == op->getBlock() && definition->isBeforeInBlock(op));
 }
 
-// A matmul or scatter_rows that can take one more operand.
-template <typename OpT> OpT getAccumulating(Value product, BinaryOp add) {
-  auto op = product.getDefiningOp<OpT>();
-  if (!op || !product.hasOneUse() || op.getAccumulator() || op->hasAttr(kProbeAttrName))
-    return nullptr;
-  // Rows that bound the result of the product bound the sum as well, and the add's must be the
-  // same.
-  bool boundsResult = std::is_same_v<OpT, MatmulOp> && !op->hasAttr("transpose_a");
-  Value rows = boundsResult ? op.getRows() : Value();
-  return add.getRows() == rows ? op : nullptr;
+// A matmul or scatter_rows without an accumulator yet.
+Operation *getProduct(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto matmul = dyn_cast_if_present<MatmulOp>(op))
+    return matmul.getAccumulator() ? nullptr : op;
+  if (auto scatter = dyn_cast_if_present<ScatterRowsOp>(op))
+    return scatter.getAccumulator() ? nullptr : op;
+  return nullptr;
 }
 
-class FuseAccumulatePass : public mlir::hydra::impl::FuseAccumulatePassBase<FuseAccumulatePass> {
-  void runOnOperation() override {
-    SmallVector<BinaryOp> adds;
-    getOperation().walk([&](BinaryOp op) {
-      if (op.getKind() == BinaryKind::add && op.getA().getType() == op.getB().getType())
-        adds.push_back(op);
-    });
+// Why `product` cannot form the sum; empty if it can.
+StringRef refusal(BinaryOp add, Value accumulator, Operation *product) {
+  if (!product->hasOneUse())
+    return "SHARED";
+  if (product->hasAttr(kProbeAttrName))
+    return "PROBED";
+  // Rows that bound the result of the product bound the sum as well, and the add's must be the
+  // same.
+  auto matmul = dyn_cast<MatmulOp>(product);
+  Value rows = matmul && !matmul.getTransposeA() ? matmul.getRows() : Value();
+  if (add.getRows() != rows)
+    return "ROWS_DIFFER";
+  return isDefinedBefore(accumulator, product) ? "" : "ORDER";
+}
+
+class BlockAccumulator {
+public:
+  BlockAccumulator(Block &block, FusionPolicy &policy, FusionLedger &ledger)
+      : block(block), graph(block), policy(policy), ledger(ledger) {}
+
+  int64_t run() {
+    int64_t fused = 0;
+    SmallVector<BinaryOp> adds(block.getOps<BinaryOp>());
     for (BinaryOp add : adds)
-      if (tryFuse(add, add.getA(), add.getB()) || tryFuse(add, add.getB(), add.getA()))
-        ++numFused;
+      if (add.getKind() == BinaryKind::add && add.getA().getType() == add.getB().getType())
+        fused += consider(add, add.getA(), add.getB()) || consider(add, add.getB(), add.getA());
+    return fused;
   }
 
-  static bool tryFuse(BinaryOp add, Value accumulator, Value product) {
-    if (auto matmul = getAccumulating<MatmulOp>(product, add))
-      return fuse(add, accumulator, matmul);
-    if (auto scatter = getAccumulating<ScatterRowsOp>(product, add))
-      return fuse(add, accumulator, scatter);
-    return false;
-  }
-
-  template <typename OpT> static bool fuse(BinaryOp add, Value accumulator, OpT op) {
-    if (!isDefinedBefore(accumulator, op))
+private:
+  bool consider(BinaryOp add, Value accumulator, Value value) {
+    Operation *product = getProduct(value);
+    if (!product)
       return false;
-    op.getAccumulatorMutable().assign(accumulator);
+    Verdict verdict;
+    verdict.code = refusal(add, accumulator, product).str();
+    if (verdict.code.empty()) {
+      OwningOpRef<FusionOp> alone = detachedRegion(graph, add.getOperation());
+      verdict = policy.judgeAccumulate(*alone, add, product);
+    }
+    ledger.note(CandidateKind::accumulate, product, add.getOperation(), verdict);
+    if (verdict.accepted)
+      fuse(add, accumulator, product);
+    return verdict.accepted;
+  }
+
+  static void fuse(BinaryOp add, Value accumulator, Operation *product) {
+    if (auto matmul = dyn_cast<MatmulOp>(product))
+      matmul.getAccumulatorMutable().assign(accumulator);
+    else
+      cast<ScatterRowsOp>(product).getAccumulatorMutable().assign(accumulator);
     if (Attribute probe = add->getAttr(kProbeAttrName))
-      op->setAttr(kProbeAttrName, probe);
-    add.replaceAllUsesWith(op.getResult());
+      product->setAttr(kProbeAttrName, probe);
+    add.replaceAllUsesWith(product->getResult(0));
     add.erase();
-    return true;
+  }
+
+  Block &block;
+  FusionGraph graph;
+  FusionPolicy &policy;
+  FusionLedger &ledger;
+};
+
+class FuseAccumulatePass : public mlir::hydra::impl::FuseAccumulatePassBase<FuseAccumulatePass> {
+public:
+  using FuseAccumulatePassBase::FuseAccumulatePassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    FailureOr<FusionPolicy> policy = createFusionPolicy(module, level, enabled, noFuse);
+    if (failed(policy))
+      return signalPassFailure();
+    FusionLedger ledger(module);
+    for (auto function : module.getOps<func::FuncOp>())
+      for (Block &block : function.getBody())
+        numFused += BlockAccumulator(block, *policy, ledger).run();
+    ledger.write(policy->machine().name);
   }
 };
 

@@ -30,6 +30,17 @@ Value FusionGraph::rootOf(Value value) const {
   return value;
 }
 
+void FusionGraph::producersOf(Value value, SmallVectorImpl<Operation *> &producers) const {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return;
+  if (!isAlias(op))
+    producers.push_back(op);
+  else
+    for (Value operand : op->getOperands())
+      producersOf(operand, producers);
+}
+
 Operation *FusionGraph::producerOf(Value value) const {
   Operation *op = rootOf(value).getDefiningOp();
   return op && !isAlias(op) ? op : nullptr;
@@ -52,31 +63,66 @@ SmallVector<Operation *> FusionGraph::usersOf(Value value) const {
   return users;
 }
 
-// Through at least one other group.
-bool FusionGraph::reaches(Group from, Group to) const {
+void FusionGraph::findEdges() const {
+  readers.assign(ops.size(), {});
+  for (auto [position, op] : llvm::enumerate(ops)) {
+    if (isAlias(op))
+      continue;
+    for (Value result : op->getResults())
+      for (Operation *user : usersOf(result))
+        if (auto found = positions.find(user); found != positions.end())
+          readers[position].push_back(found->second);
+  }
+  edgesAreStale = false;
+  ranksAreStale = true;
+}
+
+void FusionGraph::rank() const {
+  groupAt.resize(ops.size());
+  for (auto [position, op] : llvm::enumerate(ops))
+    groupAt[position] = groups.lookup(op);
+  SmallVector<unsigned> waits(lists.size(), 0);
+  for (auto [position, list] : llvm::enumerate(readers))
+    for (unsigned reader : list)
+      waits[groupAt[reader]] += groupAt[reader] != groupAt[position];
+  SmallVector<Group> ready;
+  for (Group group = 0; group < lists.size(); ++group)
+    if (waits[group] == 0)
+      ready.push_back(group);
+  ranks.assign(lists.size(), 0);
+  for (unsigned next = 0; !ready.empty(); ++next) {
+    Group group = ready.pop_back_val();
+    ranks[group] = next;
+    for (Operation *member : lists[group])
+      for (unsigned reader : readers[positions.lookup(member)])
+        if (groupAt[reader] != group && --waits[groupAt[reader]] == 0)
+          ready.push_back(groupAt[reader]);
+  }
+  ranksAreStale = false;
+}
+
+bool FusionGraph::wouldCycle(Group a, Group b) const {
+  if (edgesAreStale)
+    findEdges();
+  if (ranksAreStale)
+    rank();
+  // Only upwards, and through at least one group between them.
+  Group from = ranks[a] < ranks[b] ? a : b, to = from == a ? b : a;
   SmallVector<Group> pending = {from};
   llvm::DenseSet<Group> seen;
   while (!pending.empty()) {
     Group group = pending.pop_back_val();
     for (Operation *member : lists[group])
-      for (Value result : member->getResults())
-        for (Operation *user : usersOf(result)) {
-          auto found = groups.find(user);
-          if (found == groups.end() || found->second == from)
-            continue;
-          if (found->second == to) {
-            if (group != from)
-              return true;
-            continue;
-          }
-          if (seen.insert(found->second).second)
-            pending.push_back(found->second);
-        }
+      for (unsigned reader : readers[positions.lookup(member)]) {
+        Group next = groupAt[reader];
+        if (next == to && group != from)
+          return true;
+        if (next != group && ranks[next] < ranks[to] && seen.insert(next).second)
+          pending.push_back(next);
+      }
   }
   return false;
 }
-
-bool FusionGraph::wouldCycle(Group a, Group b) const { return reaches(a, b) || reaches(b, a); }
 
 SmallVector<Operation *> FusionGraph::united(Group a, Group b) const {
   SmallVector<Operation *> all(lists[a]);
@@ -91,6 +137,7 @@ void FusionGraph::merge(Group a, Group b) {
   for (Operation *op : lists[b])
     groups[op] = a;
   lists[b].clear();
+  ranksAreStale = true;
 }
 
 SmallVector<FusionGraph::Group> FusionGraph::order() const {
@@ -100,12 +147,14 @@ SmallVector<FusionGraph::Group> FusionGraph::order() const {
     if (isAlias(op))
       continue;
     Group group = groupOf(op);
+    SmallVector<Operation *> producers;
     for (Value operand : op->getOperands())
-      if (Operation *producer = producerOf(operand))
-        if (Group other = groupOf(producer); other != group) {
-          waitsFor[group].insert(other);
-          readers[other].insert(group);
-        }
+      producersOf(operand, producers);
+    for (Operation *producer : producers)
+      if (Group other = groupOf(producer); other != group) {
+        waitsFor[group].insert(other);
+        readers[other].insert(group);
+      }
   }
   std::set<std::pair<unsigned, Group>> ready;
   auto place = [&](Group group) { return positions.lookup(lists[group].back()); };

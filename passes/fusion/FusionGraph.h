@@ -16,8 +16,14 @@ public:
   explicit FusionGraph(Block &block);
 
   // An op that only names columns or another shape of its operand: every reader gets a copy.
-  void makeAlias(Operation *op) { aliases.insert(op); }
-  void dropAlias(Operation *op) { aliases.erase(op); }
+  void makeAlias(Operation *op) {
+    aliases.insert(op);
+    edgesAreStale = true;
+  }
+  void dropAlias(Operation *op) {
+    aliases.erase(op);
+    edgesAreStale = true;
+  }
   bool isAlias(Operation *op) const;
   // The value whose elements `value` shares: looks through aliases.
   Value rootOf(Value value) const;
@@ -28,10 +34,13 @@ public:
   ArrayRef<Operation *> members(Group group) const { return lists[group]; }
   // The op that makes what `value` shares; null for arguments and constants.
   Operation *producerOf(Value value) const;
+  // All ops that have to run before `value` is there: of hydra.after both.
+  void producersOf(Value value, SmallVectorImpl<Operation *> &producers) const;
   // Ops that read it, through aliases too; the terminator is among them.
   SmallVector<Operation *> usersOf(Value value) const;
 
-  // Whether something between the two groups would have to run both before and after them.
+  // Whether something between the two groups, which are not one, would have to run both before and
+  // after them.
   bool wouldCycle(Group a, Group b) const;
   // The members of both in program order.
   SmallVector<Operation *> united(Group a, Group b) const;
@@ -42,13 +51,22 @@ public:
   SmallVector<Group> order() const;
 
 private:
-  bool reaches(Group from, Group to) const;
+  // Who reads whom, op by op; only while aliases stay as they are.
+  void findEdges() const;
+  // Gives groups numbers that ascend along all edges, which bounds every search.
+  void rank() const;
 
   SmallVector<Operation *> ops;
   DenseMap<Operation *, unsigned> positions;
   DenseMap<Operation *, Group> groups;
   SmallVector<SmallVector<Operation *>> lists; // by group; empty: merged into another
   llvm::DenseSet<Operation *> aliases;
+
+  // Made when asked for, from the above.
+  mutable bool edgesAreStale = true, ranksAreStale = true;
+  mutable SmallVector<SmallVector<unsigned, 4>> readers; // of an op: positions, through aliases
+  mutable SmallVector<Group> groupAt;                    // by position
+  mutable SmallVector<unsigned> ranks;                   // by group
 };
 
 } // namespace mlir::hydra

@@ -72,6 +72,22 @@ static void giveRemark(CandidateKind kind, Operation *op, Operation *with, const
            << remark::metric("allowed", verdict.allowed);
 }
 
+FusionLedger::FusionLedger(ModuleOp module) : module(module) {
+  auto earlier = module->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
+  if (!earlier)
+    return;
+  for (auto decision : earlier.getAs<ArrayAttr>("decisions").getAsRange<DictionaryAttr>())
+    records[decision] = {decision, decision.getAs<IntegerAttr>("instances").getInt()};
+}
+
+bool FusionLedger::isSwitchedOffBy(StringRef word) const {
+  return llvm::any_of(records, [&](const auto &entry) {
+    DictionaryAttr content = entry.second.content;
+    return content.getAs<StringAttr>("code") == "DISABLED" &&
+           content.getAs<StringAttr>("detail").getValue() == ("by --no-fuse=" + word).str();
+  });
+}
+
 void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
                         const Verdict &verdict) {
   Builder b(module.getContext());

@@ -18,11 +18,16 @@ namespace mlir::hydra {
 inline constexpr StringLiteral kLedgerAttrName = "plan.ledger";
 // On plan.kernel: the ops of its first launch, each as describeOp has it.
 inline constexpr StringLiteral kKernelOpsAttrName = "plan.ops";
+// On plan.kernel: the bytes that one launch reads and writes, i64, all stages together.
+inline constexpr StringLiteral kKernelBytesAttrName = "plan.bytes";
 
 class FusionLedger {
 public:
-  explicit FusionLedger(ModuleOp module) : module(module) {}
+  // Goes on with what an earlier pass left.
+  explicit FusionLedger(ModuleOp module);
 
+  // Whether something was refused because of this word of --no-fuse.
+  bool isSwitchedOffBy(StringRef word) const;
   // Notes a verdict about two sides and gives it out as a remark of category "fusion".
   void note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
             const Verdict &verdict);

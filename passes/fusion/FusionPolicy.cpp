@@ -1,5 +1,7 @@
 #include "passes/fusion/FusionPolicy.h"
 
+#include "dialects/plan/KernelScalars.h"
+#include "dialects/target/Architecture.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/GlobPattern.h"
 
@@ -14,6 +16,8 @@ StringRef mlir::hydra::nameOf(CandidateKind kind) {
     return "sibling";
   case CandidateKind::view:
     return "view";
+  case CandidateKind::accumulate:
+    return "accumulate";
   case CandidateKind::epilogue:
     return "epilogue";
   case CandidateKind::prologue:
@@ -28,6 +32,7 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"SIBLING", "readers of one tensor run together and read it once", true},
       {"COLUMN_SUM", "sums over rows run beside the kernel that has the rows", true},
       {"VIEW", "columns are read where they lie, not copied out", true},
+      {"ACCUMULATE", "a product adds to the other summand in its own call", true},
       {"ROW_ESCAPE", "another row of a value of the region is needed", false},
       {"COLUMN_ESCAPE", "another column of a value of the region is needed", false},
       {"MEMORY", "a value of the region is put together from windows", false},
@@ -36,6 +41,8 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"ROWS_DIFFER", "the row counts are different values", false},
       {"NO_BODY", "the op has an emitter of its own", false},
       {"LIBRARY", "the matmul library cannot do it on its fast path", false},
+      {"SHARED", "the product is needed without the sum", false},
+      {"ORDER", "the other summand is made after the product", false},
       {"CYCLE", "something in between needs the one and is needed by the other", false},
       {"REDUCTIONS", "too many reductions over a row", false},
       {"COLUMN_SUMS", "too many sums over rows", false},
@@ -161,8 +168,8 @@ SmallVector<std::string> FusionPolicy::unusedSwitches() const {
   return words;
 }
 
-// What decides what a region costs: ops, inherent attributes, types, and who reads whom. Pointers
-// of uniqued objects; a key is only ever looked up.
+// What decides what a region costs: ops, inherent attributes but scalars, types, and who reads
+// whom. Pointers of uniqued objects; a key is only ever looked up.
 static std::string structureOf(FusionOp region) {
   std::string key;
   auto add = [&](const void *pointer) {
@@ -178,7 +185,12 @@ static std::string structureOf(FusionOp region) {
   }
   for (Operation &op : region.getBody().front()) {
     add(op.getName().getAsOpaquePointer());
-    add(op.getPropertiesAsAttribute().getAsOpaquePointer());
+    if (auto properties = dyn_cast_if_present<DictionaryAttr>(op.getPropertiesAsAttribute()))
+      for (NamedAttribute property : properties) {
+        add(property.getName().getAsOpaquePointer());
+        if (!plan::isKernelScalar(&op, property))
+          add(property.getValue().getAsOpaquePointer());
+      }
     for (Value operand : op.getOperands())
       number(numbers.lookup(operand));
     for (Value result : op.getResults()) {
@@ -209,10 +221,10 @@ struct Limit {
   int64_t most;
 };
 // Where over-fusion begins: from compilers that had to put limits in after a regression.
+constexpr int64_t kMostTensors = 24;
 constexpr Limit kLimits[] = {
     {"REDUCTIONS", "reductions over a row", &RegionCost::reductions, 6},
     {"COLUMN_SUMS", "sums over rows", &RegionCost::columnSums, 6},
-    {"TENSORS", "operands and results", &RegionCost::tensors, 24},
     {"SWEEPS", "sweeps over a row", &RegionCost::sweeps, 4},
     {"BODY_SIZE", "ops", &RegionCost::ops, 400},
 };
@@ -224,6 +236,17 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
   SmallVector<Operation *> ops;
   for (Operation &op : merged.getBody().front().without_terminator())
     ops.push_back(&op);
+  auto refuse = [&](StringRef reason, StringRef limit, int64_t value, int64_t allowed) {
+    verdict.code = reason.str();
+    verdict.limit = limit.str();
+    verdict.value = value;
+    verdict.allowed = allowed;
+    return verdict;
+  };
+  // Before anything is built: regions of hundreds of ops are met again with every reader.
+  int64_t tensors = merged.getBody().getNumArguments() + merged.getNumResults();
+  if (tensors > kMostTensors)
+    return refuse("TENSORS", "operands and results", tensors, kMostTensors);
   const RegionEstimate &estimate = this->estimate(merged);
   if (!estimate.cost) {
     verdict.code = estimate.refusal.code.str();
@@ -236,33 +259,75 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
       before = before + *alone.cost;
   verdict.before = before;
   verdict.after = after;
-  auto refuse = [&](StringRef reason, StringRef limit = "", int64_t value = 0,
-                    int64_t allowed = 0) {
-    verdict.code = reason.str();
-    verdict.limit = limit.str();
-    verdict.value = value;
-    verdict.allowed = allowed;
+  if (isDisabled(code, ops, verdict))
     return verdict;
-  };
-  if (std::string word = disabledBy(code, ops); !word.empty()) {
-    verdict.detail = "by " + word;
-    return refuse("DISABLED");
-  }
   for (const Limit &limit : kLimits)
     if (after.*limit.value > limit.most)
       return refuse(limit.code, limit.name, after.*limit.value, limit.most);
   if (after.scratchBytes > facts.l1Bytes / 2 && after.scratchBytes > before.scratchBytes)
     return refuse("SCRATCH", "bytes of scratch", after.scratchBytes, facts.l1Bytes / 2);
+  compare(code, verdict);
+  return verdict;
+}
+
+Verdict FusionPolicy::judgeAccumulate(FusionOp alone, BinaryOp add, Operation *product) {
+  constexpr StringLiteral code = "ACCUMULATE";
+  Verdict verdict;
+  auto bytesOf = [](Value tensor) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  };
+  int64_t sum = bytesOf(add);
+  verdict.before = *estimate(alone).cost;
+  verdict.after = costOfTraffic(sum, sum, facts);
+  // Without an accumulator all rows of the result are written, with one those that there are.
+  if (auto scatter = dyn_cast<ScatterRowsOp>(product)) {
+    verdict.before = *verdict.before + costOfTraffic(sum, sum, facts);
+    verdict.after = costOfTraffic(2 * std::min(bytesOf(scatter.getX()), sum), sum, facts);
+  }
+  if (!isDisabled(code, {product, add}, verdict))
+    compare(code, verdict);
+  return verdict;
+}
+
+bool FusionPolicy::isDisabled(StringRef code, ArrayRef<Operation *> ops, Verdict &verdict) {
+  std::string word = disabledBy(code, ops);
+  if (word.empty())
+    return false;
+  verdict.code = "DISABLED";
+  verdict.detail = "by " + word;
+  return true;
+}
+
+void FusionPolicy::compare(StringRef code, Verdict &verdict) const {
+  const RegionCost &before = *verdict.before, &after = *verdict.after;
   // Worth the change: a quarter of a launch, or a hundredth of the time.
   int64_t least = std::max(kCpuLaunchPicoseconds / 4, before.picoseconds / 100);
   int64_t gain = before.picoseconds - after.picoseconds;
+  auto conclude = [&](StringRef reason, StringRef limit, int64_t value, int64_t allowed) {
+    verdict.code = reason.str();
+    verdict.limit = limit.str();
+    verdict.value = value;
+    verdict.allowed = allowed;
+  };
   if (gain >= least) {
     verdict.accepted = true;
-    return refuse(code);
+    verdict.code = code.str();
+  } else if (gain + after.spilling - before.spilling >= least) {
+    conclude("REGISTERS", "live vectors", after.live, facts.liveVectors);
+  } else if (gain < 0 && after.items < before.items) {
+    conclude("PARALLELISM", "work items", after.items, before.items);
+  } else {
+    conclude(gain < 0 ? "SLOWER" : "BELOW_THRESHOLD", "picoseconds gained", gain, least);
   }
-  if (gain + after.spilling - before.spilling >= least)
-    return refuse("REGISTERS", "live vectors", after.live, facts.liveVectors);
-  if (gain < 0 && after.items < before.items)
-    return refuse("PARALLELISM", "work items", after.items, before.items);
-  return refuse(gain < 0 ? "SLOWER" : "BELOW_THRESHOLD", "picoseconds gained", gain, least);
+}
+
+FailureOr<FusionPolicy> mlir::hydra::createFusionPolicy(ModuleOp module, StringRef level,
+                                                        bool enabled,
+                                                        ArrayRef<std::string> noFuse) {
+  const CpuFacts *facts = level.empty() ? &allCpuFacts().front() : findCpuFacts(level);
+  if (!facts)
+    return module.emitError("expected a level to judge fusions by, one of ")
+           << cpuArchitectureNames() << ", found '" << level << "'";
+  return FusionPolicy(*facts, {enabled, SmallVector<std::string>(noFuse.begin(), noFuse.end())});
 }

@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_FUSION_FUSIONPOLICY_H
 #define HYDRA_PASSES_FUSION_FUSIONPOLICY_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "passes/fusion/RegionCost.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -11,11 +12,12 @@ namespace mlir::hydra {
 
 // What may be merged.
 enum class CandidateKind {
-  edge,     // a producer and a reader of its result
-  sibling,  // two readers of one full-size tensor
-  view,     // a cut of columns, read where it lies instead of copied
-  epilogue, // a row program behind a matmul, in the library's call
-  prologue, // a row program before a matmul
+  edge,       // a producer and a reader of its result
+  sibling,    // two readers of one full-size tensor
+  view,       // a cut of columns, read where it lies instead of copied
+  accumulate, // a product and what is added to it, summed in the product's own call
+  epilogue,   // a row program behind a matmul, in the library's call
+  prologue,   // a row program before a matmul
 };
 StringRef nameOf(CandidateKind kind);
 
@@ -66,6 +68,9 @@ public:
   // Whether `parts` shall run as `merged`, which holds all of them. `code` is that of a taken
   // verdict.
   Verdict judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp merged);
+  // Whether `product`, which can, shall take the other summand of `add` as its accumulator. `alone`
+  // holds the add.
+  Verdict judgeAccumulate(FusionOp alone, BinaryOp add, Operation *product);
   // What switches it off: a word of the switches, or "" if nothing does.
   std::string disabledBy(StringRef code, ArrayRef<Operation *> ops);
   // Words that switched nothing off.
@@ -74,11 +79,20 @@ public:
   const CpuFacts &machine() const { return facts; }
 
 private:
+  bool isDisabled(StringRef code, ArrayRef<Operation *> ops, Verdict &verdict);
+  // What verdict.before and verdict.after decide.
+  void compare(StringRef code, Verdict &verdict) const;
+
   const CpuFacts &facts;
   FusionSwitches switches;
   SmallVector<bool> used;
   llvm::StringMap<RegionEstimate> known; // by structure
 };
+
+// The policy of a pass with the options of FusionJudge (Passes.td). Fails, with a diagnostic at
+// `module`, for a level that is none.
+FailureOr<FusionPolicy> createFusionPolicy(ModuleOp module, StringRef level, bool enabled,
+                                           ArrayRef<std::string> noFuse);
 
 } // namespace mlir::hydra
 

@@ -10,7 +10,7 @@ def ProbePass : Pass<"hydra-probe", "::mlir::ModuleOp"> {
     Every primitive with attribute `hydra.probe = "NAME"` whose name matches one of the glob patterns gives its
     first result to the caller as output `probe.NAME`. A name that occurs again in the same function gets
     `.2`, `.3`, ... appended. A pattern that matches nothing in the whole module is an error that lists names.
-    Runs before the other fusion passes, so that probed values are never optimised away.
+    Runs first in stage remat, so that probed values are kept and never optimised away.
   }];
   let options = [ListOption<"patterns", "probe", "std::string",
                             "Glob patterns of probe names; several: separated by commas">];
@@ -40,19 +40,29 @@ def FoldConstantsPass : Pass<"hydra-fold-constants", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::hydra::HydraDialect"];
 }
 
-def FuseAccumulatePass : Pass<"hydra-fuse-accumulate", "::mlir::func::FuncOp"> {
+// A pass that asks the policy (passes/fusion/FusionPolicy.h). All of a pipeline get the same options.
+class FusionJudge<string name> : Pass<name, "::mlir::ModuleOp"> {
+  let options = [
+    Option<"enabled", "enabled", "bool", /*default=*/"true", "Whether anything is merged at all">,
+    ListOption<"noFuse", "no-fuse", "std::string", "Codes, scopes (globs) or FILE:LINE not to merge">,
+    Option<"level", "level", "std::string", /*default=*/"",
+           "The instruction-set level by whose facts candidates are judged; default: the smallest">];
+  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::plan::PlanDialect", "::mlir::rows::RowsDialect"];
+}
+
+def FuseAccumulatePass : FusionJudge<"hydra-fuse-accumulate"> {
   let summary = "Adds become the accumulate operand of matmul and scatter_rows";
   let description = [{
     add(x, matmul(a, b)) becomes matmul(a, b) accumulate x, where the product has no other use, no accumulator
     yet and no probe, x is defined before the product and both have one type. The sum is then formed in the
     buffer of x when the plan can give it away: gradient accumulators are updated in place. With a row count that
-    bounds the result the add must have the same count.
+    bounds the result the add must have the same count. The policy judges every such pair, and the ledger
+    names those that were refused, too.
   }];
   let statistics = [Statistic<"numFused", "num-fused", "Number of adds removed">];
-  let dependentDialects = ["::mlir::hydra::HydraDialect"];
 }
 
-def FormFusionsPass : Pass<"hydra-form-fusions", "::mlir::ModuleOp"> {
+def FormFusionsPass : FusionJudge<"hydra-form-fusions"> {
   let summary = "Primitives become kernels, alone or together";
   let description = [{
     Every primitive that becomes a kernel gets a `hydra.fusion` around it. Candidates (cuts of columns that are read
@@ -61,25 +71,19 @@ def FormFusionsPass : Pass<"hydra-form-fusions", "::mlir::ModuleOp"> {
     is "single", or the codes of the verdicts that made it. All verdicts, and why the others were refused, are the module's
     attribute `plan.ledger` and remarks of category `fusion`.
 
-    Matmuls (done by a library) and aliases (constant, reshape, stop: no work) stay outside; aliases inside a group are
+    Matmuls (done by a library) and aliases (constant, reshape, stop, after, slice_rows: no work) stay outside; aliases inside a group are
     copied. Operands that occur twice become one argument. The scope of a fusion is what its primitives' scopes have in
     common; a single primitive's probe name moves to the fusion.
   }];
-  let options = [
-    Option<"enabled", "enabled", "bool", /*default=*/"true", "Whether anything is merged at all">,
-    ListOption<"noFuse", "no-fuse", "std::string", "Codes, scopes (globs) or FILE:LINE not to merge">,
-    Option<"level", "level", "std::string", /*default=*/"",
-           "The instruction-set level by whose facts candidates are judged; default: the smallest">];
   let statistics = [Statistic<"numFusions", "num-fusions", "Number of fusions formed">,
                     Statistic<"numMerged", "num-merged", "Number of candidates taken">];
-  let dependentDialects = ["::mlir::hydra::HydraDialect", "::mlir::plan::PlanDialect", "::mlir::rows::RowsDialect"];
 }
 
 def VerifyFusedPass : Pass<"hydra-verify-fused", "::mlir::func::FuncOp"> {
   let summary = "Checks the invariant of the fusion stage and names what is left over";
   let description = [{
     After fusion a function of one block holds hydra.fusion, hydra.matmul, hydra.constant, hydra.reshape,
-    hydra.stop and func.return only, on static shapes.
+    hydra.stop, hydra.after, hydra.slice_rows, hydra.concat_rows and func.return only, on static shapes.
   }];
 }
 

@@ -4,6 +4,7 @@
 #include "dialects/rows/Reductions.h"
 #include "dialects/rows/RowAnalysis.h"
 #include "dialects/rows/RowProgram.h"
+#include "dialects/rows/RowTraffic.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -21,7 +22,6 @@ RegionCost RegionCost::operator+(const RegionCost &other) const {
   sum.live = std::max(live, other.live);
   sum.reductions = reductions + other.reductions;
   sum.columnSums = columnSums + other.columnSums;
-  sum.tensors = tensors + other.tensors;
   sum.sweeps = sweeps + other.sweeps;
   sum.scratchBytes = std::max(scratchBytes, other.scratchBytes);
   sum.ops = ops + other.ops;
@@ -30,6 +30,15 @@ RegionCost RegionCost::operator+(const RegionCost &other) const {
 }
 
 namespace {
+
+// Picoseconds. A tensor comes from the smallest cache that holds it beside another.
+int64_t trafficTime(int64_t bytes, int64_t tensorBytes, const CpuFacts &facts) {
+  int64_t bandwidth = tensorBytes <= facts.l2Bytes / 2            ? facts.l2Bandwidth
+                      : tensorBytes <= facts.sharedCacheBytes / 2 ? facts.sharedCacheBandwidth
+                                                                  : facts.memoryBandwidth;
+  // Bandwidths are bytes per microsecond.
+  return bytes * 1000000 / bandwidth;
+}
 
 class CostReader {
 public:
@@ -53,8 +62,8 @@ public:
     cost.items = work.items.front();
     cost.launches = static_cast<int64_t>(work.items.size());
     cost.sweeps = schedule.getSweeps();
-    cost.tensors = program->getNumOperands() + program->getNumResults();
-    countTraffic(cost);
+    for (const rows::TensorTraffic &traffic : rows::trafficOf(program))
+      addTraffic(cost, traffic.bytes, traffic.tensorBytes);
     // Written by one stage, read by the next.
     addTraffic(cost, 2 * work.partialBytes, work.partialBytes);
     for (int64_t number = 0; number <= schedule.getSweeps(); ++number)
@@ -74,55 +83,9 @@ public:
   }
 
 private:
-  // A tensor comes from the smallest cache that holds it beside another.
   void addTraffic(RegionCost &cost, int64_t bytes, int64_t tensorBytes) {
-    int64_t bandwidth = tensorBytes <= facts.l2Bytes / 2            ? facts.l2Bandwidth
-                        : tensorBytes <= facts.sharedCacheBytes / 2 ? facts.sharedCacheBandwidth
-                                                                    : facts.memoryBandwidth;
     cost.bytes += bytes;
-    // Bandwidths are bytes per microsecond.
-    memoryTime += bytes * 1000000 / bandwidth;
-  }
-
-  static int64_t elementBytes(Value tensor) {
-    return cast<RankedTensorType>(tensor.getType()).getElementTypeBitWidth() / 8;
-  }
-  static int64_t bytesOf(Value tensor) {
-    return cast<RankedTensorType>(tensor.getType()).getNumElements() * elementBytes(tensor);
-  }
-
-  void countTraffic(RegionCost &cost) {
-    for (BlockArgument argument : program.getBody().getArguments()) {
-      int64_t bytes = 0;
-      llvm::DenseSet<std::pair<Attribute, Attribute>> seen;
-      for (Operation *user : argument.getUsers()) {
-        auto read = dyn_cast<ReadOp>(user);
-        if (!read)
-          continue;
-        // Another row by shift is this row of a neighbour.
-        RowMapKind kind = read.getRowMap().getKind();
-        Attribute row = kind == RowMapKind::shift ? Attribute() : Attribute(read.getRowMapAttr());
-        if (kind == RowMapKind::index || seen.insert({row, read.getColumnMapAttr()}).second)
-          bytes += (kind == RowMapKind::none ? 1 : rows) * columnsOf(read) * elementBytes(argument);
-      }
-      int64_t all = bytesOf(argument);
-      addTraffic(cost, std::min(bytes, all), all);
-    }
-    for (Value result : program.getResults())
-      addTraffic(cost, bytesOf(result), bytesOf(result));
-  }
-  int64_t columnsOf(ReadOp read) {
-    switch (read.getColumnMap().getKind()) {
-    case ColumnMapKind::none:
-    case ColumnMapKind::at:
-      return 1;
-    case ColumnMapKind::within:
-      return static_cast<int64_t>(program.getWidth());
-    case ColumnMapKind::segment:
-      return static_cast<int64_t>(program.getSegments());
-    default:
-      return std::min<int64_t>(static_cast<int64_t>(read.getExtent()), columns);
-    }
+    memoryTime += trafficTime(bytes, tensorBytes, facts);
   }
 
   // Tenths of a cycle.
@@ -218,6 +181,13 @@ private:
 RegionCost mlir::hydra::costOf(ProgramOp program, plan::RowScheduleAttr schedule,
                                const CpuFacts &facts) {
   return CostReader(program, schedule, facts).read();
+}
+
+RegionCost mlir::hydra::costOfTraffic(int64_t bytes, int64_t tensorBytes, const CpuFacts &facts) {
+  RegionCost cost;
+  cost.bytes = bytes;
+  cost.picoseconds = trafficTime(bytes, tensorBytes, facts) / cpuMatmulLibrary().workers;
+  return cost;
 }
 
 RegionEstimate mlir::hydra::estimateRegion(Block &primitives, const CpuFacts &facts) {

@@ -17,7 +17,7 @@ struct RegionCost {
   int64_t launches = 0;
   // What limits are about.
   int64_t live = 0; // vectors, at the widest point of a sweep
-  int64_t reductions = 0, columnSums = 0, tensors = 0, sweeps = 0, scratchBytes = 0, ops = 0;
+  int64_t reductions = 0, columnSums = 0, sweeps = 0, scratchBytes = 0, ops = 0;
   int64_t items = 0; // of the first stage
 
   // Of regions that run one after the other.
@@ -25,6 +25,9 @@ struct RegionCost {
 };
 
 RegionCost costOf(rows::ProgramOp program, plan::RowScheduleAttr schedule, const CpuFacts &facts);
+
+// What moving `bytes` of a tensor inside of another command costs: no launch.
+RegionCost costOfTraffic(int64_t bytes, int64_t tensorBytes, const CpuFacts &facts);
 
 // The cost of a region of primitives as one row program, or why it is none. The region is not
 // changed.

@@ -8,7 +8,7 @@ using namespace mlir::plan;
 bool mlir::plan::mayOverwrite(Operation *op, unsigned operand, unsigned result,
                               const KernelTable &kernels) {
   if (auto fusion = dyn_cast<hydra::FusionOp>(op))
-    return mayOverwrite(kernels.lookup(fusion).kernel, operand, result);
+    return kernels.mayOverwrite(fusion, operand, result);
   // The accumulator, unless it is a factor too.
   Value value = op->getOperand(operand);
   return value == accumulatorOf(op) && llvm::count(op->getOperands(), value) == 1 &&

@@ -2,7 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_KERNELTABLE_H
 #define HYDRA_PASSES_PLAN_KERNELTABLE_H
 
-#include "dialects/plan/KernelWork.h"
+#include "dialects/plan/OverwriteTable.h"
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -26,6 +26,11 @@ public:
   // The kernel of a fusion that was added.
   const KernelUse &lookup(hydra::FusionOp fusion) const { return uses.find(fusion)->second; }
 
+  // Of the kernel of a fusion that was added.
+  bool mayOverwrite(hydra::FusionOp fusion, unsigned operand, unsigned result) const {
+    return overwrites.mayOverwrite(lookup(fusion).kernel, operand, result);
+  }
+
   int64_t size() const { return static_cast<int64_t>(kernels.size()); }
   // Scratch bytes that one worker needs for any of the kernels.
   int64_t scratchBytes() const { return scratch; }
@@ -38,6 +43,7 @@ private:
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
   DenseMap<Operation *, KernelUse> uses; // of fusions
+  OverwriteTable overwrites;
   int64_t scratch = 0;
 };
 

@@ -262,7 +262,7 @@ LogicalResult CommandChecker::checkOverlaps(LaunchOp op, KernelOp kernel,
       if (other == written || !overlap(places[written], places[other]))
         continue;
       bool same = other < inputs && written < inputs + outputs && places[other] == places[written];
-      if (same && mayOverwrite(kernel, other, written - inputs))
+      if (same && overwrites.mayOverwrite(kernel, other, written - inputs))
         continue;
       InFlightDiagnostic error = op.emitOpError("argument ")
                                  << written << " is written at " << places[written];

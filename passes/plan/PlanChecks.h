@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_PLANCHECKS_H
 #define HYDRA_PASSES_PLAN_PLANCHECKS_H
 
+#include "dialects/plan/OverwriteTable.h"
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/ADT/DenseMap.h"
 #include <map>
@@ -56,6 +57,7 @@ private:
   RefAttr now(RefAttr place) const;
 
   SymbolTable symbols;
+  OverwriteTable overwrites;
   ArrayRef<int64_t> regionBytes;
   llvm::DenseSet<StringRef> used;
   int64_t iteration = -1; // of the innermost repeat; -1 outside

@@ -1,5 +1,7 @@
-// hydra-lower-precision: matmuls take bf16 operands.
+// hydra-lower-precision: matmuls take bf16 operands, and what stands between two of them is bf16.
 #include "passes/precision/Passes.h"
+
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_HYDRALOWERPRECISION
@@ -35,6 +37,16 @@ public:
       return known[{value, rows}] =
                  ReshapeOp::create(builder, reshape.getLoc(), source, reshape.getShapeAttr());
     }
+    // Rounding before elements are copied about is rounding them once.
+    if (auto unfold = value.getDefiningOp<UnfoldOp>(); unfold && !unfold.getHistory() && !rows) {
+      Value source = of(unfold.getX(), rows);
+      placeBehind(value, rows);
+      auto windows = UnfoldOp::create(builder, unfold.getLoc(), source, /*history=*/Value(),
+                                      /*position=*/Value(), unfold.getWidth());
+      if (Attribute scope = unfold->getAttr(kScopeAttrName))
+        windows->setAttr(kScopeAttrName, scope);
+      return known[{value, rows}] = windows;
+    }
     placeBehind(value, rows);
     auto cast =
         CastOp::create(builder, value.getLoc(), value, TypeAttr::get(builder.getBF16Type()), rows);
@@ -60,6 +72,72 @@ private:
   llvm::DenseMap<std::pair<Value, Value>, Value> known;
 };
 
+// Activations between products: ops that read results of products only and whose results only
+// products read. What they read and write is bf16; they compute in float32 as before.
+class Activations {
+public:
+  explicit Activations(func::FuncOp function) {
+    function.walk([&](Operation *op) {
+      if (isa<SwigluOp, SwigluGradOp>(op))
+        found.insert(op);
+    });
+    // An operand is bf16 for all of its readers or for none.
+    while (true) {
+      SmallVector<Operation *> unfit;
+      for (Operation *op : found)
+        if (!fits(op))
+          unfit.push_back(op);
+      if (unfit.empty())
+        return;
+      for (Operation *op : unfit)
+        found.remove(op);
+    }
+  }
+
+  // Returns how many there are.
+  int64_t lower() {
+    for (Operation *op : found) {
+      for (Value operand : op->getOperands())
+        if (auto product = operand.getDefiningOp<MatmulOp>()) {
+          product.removeElementTypeAttr();
+          round(product.getResult());
+        }
+      Value result = op->getResult(0);
+      round(result);
+      for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
+        user->getResult(0).replaceAllUsesWith(result);
+        user->erase();
+      }
+    }
+    return static_cast<int64_t>(found.size());
+  }
+
+private:
+  bool fits(Operation *op) const {
+    auto isRounded = [](Operation *user) {
+      auto cast = dyn_cast<CastOp>(user);
+      return cast && cast.getElementType().isBF16();
+    };
+    if (op->hasAttr(kProbeAttrName) || !llvm::all_of(op->getResult(0).getUsers(), isRounded))
+      return false;
+    return llvm::all_of(op->getOperands(), [&](Value operand) {
+      if (!isa<FloatType>(typeOf(operand).getElementType()))
+        return true; // the row count
+      auto product = operand.getDefiningOp<MatmulOp>();
+      return product && typeOf(product.getA()).getElementType().isBF16() &&
+             !product.getAccumulator() && !product->hasAttr(kProbeAttrName) &&
+             llvm::all_of(operand.getUsers(),
+                          [&](Operation *user) { return found.contains(user); });
+    });
+  }
+
+  static void round(Value value) {
+    value.setType(typeOf(value).clone(BFloat16Type::get(value.getContext())));
+  }
+
+  llvm::SetVector<Operation *> found;
+};
+
 class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPrecision> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
@@ -75,6 +153,7 @@ class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPr
         op.getBMutable().assign(copies.of(op.getB(), op.getTransposeA() ? rows : Value()));
         op.setElementType(typeOf(op.getResult()).getElementType());
       }
+      numActivations += Activations(function).lower();
       numMatmuls += matmuls.size();
       numCasts += copies.numCasts;
     }

@@ -9,12 +9,32 @@
 
 namespace hydra::app {
 
+namespace {
+
+// Losses of a model on the ids of another tokenizer mean nothing.
+absl::Status CheckTokenizer(const data::Dataset& dataset, const std::string& path,
+                            const train::Checkpoint& checkpoint) {
+  const std::string& name = checkpoint.run().tokenizer;
+  if (name.empty()) return absl::OkStatus();
+  HYDRA_ASSIGN_OR_RETURN(const std::string contents, checkpoint.TokenizerContents());
+  if (dataset.tokenizer() == name && dataset.tokenizer_contents() == contents) {
+    return absl::OkStatus();
+  }
+  return InputError(absl::StrCat(
+      path, ": expected ids of the tokenizer that ", checkpoint.path(), " was trained with (", name,
+      "), found those of ", dataset.tokenizer() == name ? "another " : "", dataset.tokenizer(),
+      "; make the data again with --tokenizer ",
+      contents.empty() ? name : absl::StrCat(checkpoint.path(), "/", name)));
+}
+
+}  // namespace
+
 absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
   const train::Settings& settings = request.model.settings;
   const int64_t batch = settings.Integer("batch"), seq = settings.Integer("seq");
   request.model.entries = {EntryRequest::Of("eval", batch, seq)};
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(request.data));
-  const data::TokenFile* tokens = request.train_split ? &dataset.train() : dataset.validation();
+  const data::TokenShards* tokens = request.train_split ? &dataset.train() : dataset.validation();
   if (tokens == nullptr) {
     return InputError(absl::StrCat(request.data,
                                    ": expected held-out tokens, found none; use --split train, or "
@@ -25,6 +45,9 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
     return InputError(absl::StrCat(tokens->path(), ": expected ids of a vocabulary of at most ",
                                    model.artifact->info().vocab_size, ", the model's, found ",
                                    tokens->vocab_size(), "; use data of the model's tokenizer"));
+  }
+  if (model.checkpoint) {
+    HYDRA_RETURN_IF_ERROR(CheckTokenizer(dataset, request.data, *model.checkpoint));
   }
   if (settings.given("seed") && (!request.weights.empty() || model.checkpoint)) {
     return UsageError(

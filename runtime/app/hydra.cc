@@ -14,7 +14,6 @@
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
 #include "runtime/exec/variant_choice.h"
-#include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint_store.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/phase_for_use.h"
@@ -106,11 +105,12 @@ absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
 }
 
 absl::Status LoadWeights(hydra_model& model, const char* path) {
-  HYDRA_ASSIGN_OR_RETURN(const hydra::SafetensorsFile file, hydra::SafetensorsFile::Open(path));
+  HYDRA_ASSIGN_OR_RETURN(const hydra::train::WeightsSource source,
+                         hydra::train::WeightsSource::Open(path));
   HYDRA_ASSIGN_OR_RETURN(
       const std::unique_ptr<hydra::train::ExecutorEngine> engine,
       hydra::train::ExecutorEngine::Create(model.session.executor(), {.training = false}));
-  return hydra::train::LoadWeights(file, *engine).status();
+  return hydra::train::LoadWeights(source, *engine).status();
 }
 
 absl::Status OpenLaunch(hydra_model& model, const char* entry, hydra_launch** launch) {

@@ -9,7 +9,6 @@
 #include "absl/strings/str_join.h"
 #include "runtime/app/artifact_facts.h"
 #include "runtime/io/posix_file.h"
-#include "runtime/io/safetensors.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/model_facts.h"
 #include "runtime/train/checkpoint_store.h"
@@ -235,8 +234,13 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
         absl::StrCat("no weights: the model starts from initial values of seed ", seed));
     return engine->InitializeParameters(seed);
   }
-  HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(file, *engine));
+  HYDRA_ASSIGN_OR_RETURN(const train::WeightsSource source, train::WeightsSource::Open(path));
+  HYDRA_ASSIGN_OR_RETURN(const int64_t converted, train::LoadWeights(source, *engine));
+  if (!source.left_out().empty()) {
+    model.notices.Note(absl::StrCat(path, ": ", source.left_out().size(),
+                                    " buffers of training are no weights and were left out: ",
+                                    absl::StrJoin(source.left_out(), ", ")));
+  }
   if (converted > 0) {
     model.notices.Note(absl::StrCat(path, ": ", converted, " tensors converted to F32"));
   }

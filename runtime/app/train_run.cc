@@ -162,6 +162,7 @@ absl::StatusOr<TrainRun::Result> TrainRun::Run(train::TrainObserver& observer,
   options.stop_at = request_.stop_at;
   options.interrupted = std::move(interrupted);
   HYDRA_ASSIGN_OR_RETURN(options.attachments, AttachmentsOf(model_));
+  options.attachments.tokenizer = dataset.tokenizer_contents();
   if (resumed()) {
     HYDRA_RETURN_IF_ERROR(CheckSameModel(options.attachments));
     if (!request_.weights.empty()) {

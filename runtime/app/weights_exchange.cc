@@ -1,13 +1,17 @@
 #include "runtime/app/weights_exchange.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "runtime/data/tokenizer.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/mapped_file.h"
 #include "runtime/io/output_guard.h"
+#include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/executor_engine.h"
@@ -17,15 +21,37 @@ namespace {
 
 constexpr uint64_t kPiece = 1 << 20;
 
-const DirectoryKind kCheckpointKind{"a checkpoint", train::IsCheckpointFile};
-const FileKind kSafetensorsKind{
-    "a safetensors file", [](const std::string& path) { return SafetensorsFile::Open(path).ok(); }};
+bool IsSafetensorsFile(const std::string& path) { return SafetensorsFile::Open(path).ok(); }
+
+// What lies in a directory of weights besides them; "" if it is no directory or has no such file.
+std::string Beside(const std::string& weights, const std::string& name) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(weights, ignored)) return "";
+  std::string path = (std::filesystem::path(weights) / name).string();
+  return PathExists(path) ? path : "";
+}
+
+// Model and tokenizer of a directory as other programs leave it, where none is named.
+absl::StatusOr<ImportRequest> Complete(ImportRequest request) {
+  if (request.model.empty()) request.model = Beside(request.weights, "config.json");
+  if (request.model.empty()) {
+    return UsageError(
+        absl::StrCat("expected --model MODEL, or a directory with a config.json as weights, found "
+                     "neither: ",
+                     request.weights));
+  }
+  for (const char* name : {data::kTokenizerJson, data::kTokenizerModel}) {
+    if (request.tokenizer.empty()) request.tokenizer = Beside(request.weights, name);
+  }
+  return request;
+}
 
 }  // namespace
 
 // The file inside the checkpoint already has the state-dict names; it was checked by Open.
 absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(request.output, kSafetensorsKind, request.force));
+  HYDRA_RETURN_IF_ERROR(CheckOutput(
+      request.output, hydra::FileKind{"a safetensors file", IsSafetensorsFile}, request.force));
   HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
                          OpenCheckpointWithWarnings(request.checkpoint, request.notices));
   HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
@@ -42,8 +68,10 @@ absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
       .checkpoint = checkpoint.path(), .step = checkpoint.run().step, .bytes = bytes};
 }
 
-absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& request) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(request.output, kCheckpointKind, request.force));
+absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& given) {
+  HYDRA_RETURN_IF_ERROR(CheckOutput(
+      given.output, DirectoryKind{"a checkpoint", train::IsCheckpointFile}, given.force));
+  HYDRA_ASSIGN_OR_RETURN(const ImportRequest request, Complete(given));
   ModelRequest model_request;
   model_request.command = "checkpoint import";
   model_request.notices = request.notices;
@@ -57,7 +85,13 @@ absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& request) {
   record.run_id = absl::StrCat("imported-", engine->facts().model);
   record.facts = engine->facts();
   record.settings = model_request.settings.RunValues();
-  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
+  HYDRA_ASSIGN_OR_RETURN(train::CheckpointAttachments attachments, AttachmentsOf(model));
+  if (!request.tokenizer.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<data::Tokenizer> tokenizer,
+                           data::MakeTokenizer(request.tokenizer));
+    record.tokenizer = std::string(tokenizer->name());
+    attachments.tokenizer = std::string(tokenizer->contents());
+  }
   HYDRA_RETURN_IF_ERROR(MakeDirectories(ParentDirectory(request.output)));
   HYDRA_RETURN_IF_ERROR(
       train::WriteCheckpoint(request.output, *engine, std::move(record), attachments));

@@ -25,10 +25,11 @@ struct ExportedWeights {
 absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request);
 
 struct ImportRequest {
-  std::string weights;  // safetensors file
-  std::string model;    // model spec or artifact
-  std::string output;   // the checkpoint's directory
-  bool force = false;   // replace a checkpoint
+  std::string weights;    // safetensors file, index of several, or a directory with either
+  std::string model;      // model spec or artifact; "": config.json of the directory
+  std::string tokenizer;  // "byte" or a file; "": the directory's, if it has one
+  std::string output;     // the checkpoint's directory
+  bool force = false;     // replace a checkpoint
   Notices notices = {};
 };
 struct ImportedWeights {

@@ -17,55 +17,99 @@ absl::Status CheckShape(int64_t batch, int64_t seq) {
 }
 
 // One row: the ids from `first`, and the ids that follow each.
-absl::Status ReadRow(const TokenFile& file, uint64_t first, absl::Span<int32_t> tokens,
+absl::Status ReadRow(const TokenShards& from, uint64_t first, absl::Span<int32_t> tokens,
                      absl::Span<int32_t> targets) {
-  HYDRA_RETURN_IF_ERROR(file.Read(first, tokens));
-  return file.Read(first + 1, targets);
+  HYDRA_RETURN_IF_ERROR(from.Read(first, tokens));
+  return from.Read(first + 1, targets);
 }
 
 }  // namespace
 
-absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenFile& file, int64_t batch,
-                                                        int64_t seq, uint64_t seed) {
+absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenShards& tokens, int64_t batch,
+                                                        int64_t seq, uint64_t seed,
+                                                        TrainingOptions options) {
   HYDRA_RETURN_IF_ERROR(CheckShape(batch, seq));
-  if (file.size() < static_cast<uint64_t>(seq) + 1) {
-    return InputError(absl::StrCat(file.path(), ": has ", file.size(), " tokens, a window of ", seq,
-                                   " tokens and their targets needs ", seq + 1,
+  if (tokens.size() < static_cast<uint64_t>(seq) + 1) {
+    return InputError(absl::StrCat(tokens.path(), ": has ", tokens.size(), " tokens, a window of ",
+                                   seq, " tokens and their targets needs ", seq + 1,
                                    "; use more text or a shorter --seq"));
   }
-  return TrainingBatches(file, batch, seq, seed);
+  return TrainingBatches(tokens, batch, seq, seed, options);
+}
+
+void TrainingBatches::StartAt(int64_t step, uint64_t windows) {
+  first_step_ = step;
+  first_window_ = windows;
+}
+
+// Window `number` of the run, whose epochs are permutations of all windows: a Feistel network over
+// the smallest square that holds them, repeated until it lands among them. It needs no memory.
+uint64_t TrainingBatches::ShuffledWindow(uint64_t number) const {
+  const uint64_t windows = (tokens_->size() - 1) / static_cast<uint64_t>(seq_);
+  const uint64_t epoch = number / windows;
+  int bits = 1;
+  while (uint64_t{1} << (2 * bits) < windows) ++bits;
+  const uint64_t mask = (uint64_t{1} << bits) - 1;
+  const Philox random(seed_, Hash64("data.epoch") + (epoch >> 32), static_cast<uint32_t>(epoch));
+  constexpr uint64_t kRounds = 6;
+  uint64_t window = number % windows;
+  do {
+    uint64_t left = window >> bits, right = window & mask;
+    for (uint64_t round = 0; round < kRounds; ++round) {
+      const uint64_t mixed =
+          Philox(random.Bits(round), right, static_cast<uint32_t>(epoch)).Bits(round);
+      const uint64_t next = left ^ (mixed & mask);
+      left = right;
+      right = next;
+    }
+    window = left << bits | right;
+  } while (window >= windows);
+  return window;
+}
+
+void TrainingBatches::Prefetch(int64_t step) const {
+  for (int64_t micro = 0; micro < options_.micro_batches; ++micro) {
+    for (int64_t row = 0; row < batch_; ++row) {
+      tokens_->Prefetch(WindowStart(step, micro, row), static_cast<uint64_t>(seq_) + 1);
+    }
+  }
 }
 
 uint64_t TrainingBatches::WindowStart(int64_t step, int64_t micro_batch, int64_t row) const {
+  if (options_.order == DataOrder::kEpochs) {
+    const int64_t before = (step - first_step_) * windows_per_step() + micro_batch * batch_ + row;
+    return ShuffledWindow(first_window_ + static_cast<uint64_t>(before)) *
+           static_cast<uint64_t>(seq_);
+  }
   // Steps beyond 2^32 move to another stream instead of repeating batches.
   const uint64_t position = static_cast<uint64_t>(step);
   const Philox random(seed_, Hash64("data") + (position >> 32), static_cast<uint32_t>(position));
-  const uint64_t starts = file_->size() - static_cast<uint64_t>(seq_);
+  const uint64_t starts = tokens_->size() - static_cast<uint64_t>(seq_);
   return random.Below(static_cast<uint64_t>(micro_batch * batch_ + row), starts);
 }
 
 absl::Status TrainingBatches::Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
                                    absl::Span<int32_t> targets) const {
   for (int64_t row = 0; row < batch_; ++row) {
-    HYDRA_RETURN_IF_ERROR(ReadRow(*file_, WindowStart(step, micro_batch, row),
+    HYDRA_RETURN_IF_ERROR(ReadRow(*tokens_, WindowStart(step, micro_batch, row),
                                   tokens.subspan(row * seq_, seq_),
                                   targets.subspan(row * seq_, seq_)));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<EvaluationBatches> EvaluationBatches::Create(const TokenFile& file, int64_t batch,
-                                                            int64_t seq) {
+absl::StatusOr<EvaluationBatches> EvaluationBatches::Create(const TokenShards& tokens,
+                                                            int64_t batch, int64_t seq) {
   HYDRA_RETURN_IF_ERROR(CheckShape(batch, seq));
-  if (file.size() < 2) {
-    return InputError(
-        absl::StrCat(file.path(), ": has ", file.size(), " tokens, evaluation needs at least 2"));
+  if (tokens.size() < 2) {
+    return InputError(absl::StrCat(tokens.path(), ": has ", tokens.size(),
+                                   " tokens, evaluation needs at least 2"));
   }
-  return EvaluationBatches(file, batch, seq);
+  return EvaluationBatches(tokens, batch, seq);
 }
 
 int64_t EvaluationBatches::count() const {
-  const int64_t predictions = static_cast<int64_t>(file_->size()) - 1;
+  const int64_t predictions = static_cast<int64_t>(tokens_->size()) - 1;
   const int64_t windows = (predictions + seq_ - 1) / seq_;
   return (windows + batch_ - 1) / batch_;
 }
@@ -74,13 +118,13 @@ absl::StatusOr<int64_t> EvaluationBatches::Fill(int64_t index, absl::Span<int32_
                                                 absl::Span<int32_t> targets) const {
   std::fill(tokens.begin(), tokens.end(), 0);
   std::fill(targets.begin(), targets.end(), kIgnoredTarget);
-  const int64_t predictions = static_cast<int64_t>(file_->size()) - 1;
+  const int64_t predictions = static_cast<int64_t>(tokens_->size()) - 1;
   int64_t counted = 0;
   for (int64_t row = 0; row < batch_; ++row) {
     const int64_t first = (index * batch_ + row) * seq_;
     const int64_t length = std::min(seq_, predictions - first);
     if (length <= 0) break;
-    HYDRA_RETURN_IF_ERROR(ReadRow(*file_, static_cast<uint64_t>(first),
+    HYDRA_RETURN_IF_ERROR(ReadRow(*tokens_, static_cast<uint64_t>(first),
                                   tokens.subspan(row * seq_, length),
                                   targets.subspan(row * seq_, length)));
     counted += length;

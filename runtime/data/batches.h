@@ -1,7 +1,7 @@
 // Batches of tokens and targets, shape [batch, seq], row-major; target t is token t + 1.
 //
-// Nothing here has state: a batch is a function of its place in the run, so that a resumed run
-// needs only its step.
+// A batch is a function of its place in the run: of its step, or, in epochs, of how many windows
+// came before it. Neither depends on how the data are cut into files.
 #ifndef HYDRA_RUNTIME_DATA_BATCHES_H_
 #define HYDRA_RUNTIME_DATA_BATCHES_H_
 
@@ -9,23 +9,42 @@
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
-#include "runtime/data/token_file.h"
+#include "runtime/data/token_shards.h"
 
 namespace hydra::data {
 
 // The target that marks a position that does not count (model.md 10).
 inline constexpr int32_t kIgnoredTarget = -100;
 
-// Random windows for training. Keeps a reference to the file. Thread-safe.
+// Which windows a run sees.
+enum class DataOrder {
+  kRandom,  // drawn with replacement, at any token
+  kEpochs,  // windows that do not overlap, each once per epoch, shuffled over all files
+};
+
+struct TrainingOptions {
+  DataOrder order = DataOrder::kRandom;
+  int64_t micro_batches = 1;  // of a step
+};
+
+// Windows for training. Keeps a reference to the tokens. Thread-safe, StartAt aside.
 class TrainingBatches {
  public:
-  // kInput if the file has fewer than seq + 1 tokens.
-  static absl::StatusOr<TrainingBatches> Create(const TokenFile& file, int64_t batch, int64_t seq,
-                                                uint64_t seed);
+  // kInput if there are fewer than seq + 1 tokens.
+  static absl::StatusOr<TrainingBatches> Create(const TokenShards& tokens, int64_t batch,
+                                                int64_t seq, uint64_t seed,
+                                                TrainingOptions options = {});
 
-  // Where the window of a row starts: uniform over all starts, keyed by seed, step, micro-batch,
-  // row.
+  // In epochs, step `step` begins with window number `windows`; 0 and 0 unless it is said.
+  void StartAt(int64_t step, uint64_t windows);
+  int64_t windows_per_step() const { return batch_ * options_.micro_batches; }
+
+  // Where the window of a row starts. Random: uniform over all starts, keyed by seed, step,
+  // micro-batch, row. Epochs: a permutation of the windows, keyed by seed and epoch.
   uint64_t WindowStart(int64_t step, int64_t micro_batch, int64_t row) const;
+
+  // Tells the system which tokens a step will read.
+  void Prefetch(int64_t step) const;
 
   // Fills both spans of batch * seq ids. Errors are those of TokenFile::Read.
   absl::Status Fill(int64_t step, int64_t micro_batch, absl::Span<int32_t> tokens,
@@ -36,12 +55,18 @@ class TrainingBatches {
   int64_t seq() const { return seq_; }
 
  private:
-  TrainingBatches(const TokenFile& file, int64_t batch, int64_t seq, uint64_t seed)
-      : file_(&file), batch_(batch), seq_(seq), seed_(seed) {}
-  const TokenFile* file_;
+  TrainingBatches(const TokenShards& tokens, int64_t batch, int64_t seq, uint64_t seed,
+                  TrainingOptions options)
+      : tokens_(&tokens), batch_(batch), seq_(seq), seed_(seed), options_(options) {}
+  uint64_t ShuffledWindow(uint64_t number) const;
+
+  const TokenShards* tokens_;
   int64_t batch_;
   int64_t seq_;
   uint64_t seed_;
+  TrainingOptions options_;
+  int64_t first_step_ = 0;
+  uint64_t first_window_ = 0;
 };
 
 // Consecutive windows that do not overlap: window w predicts tokens w * seq + 1 .. (w + 1) * seq.
@@ -49,7 +74,7 @@ class TrainingBatches {
 class EvaluationBatches {
  public:
   // kInput if the file has fewer than 2 tokens.
-  static absl::StatusOr<EvaluationBatches> Create(const TokenFile& file, int64_t batch,
+  static absl::StatusOr<EvaluationBatches> Create(const TokenShards& tokens, int64_t batch,
                                                   int64_t seq);
 
   // Batches that cover the file; rows of the last one may be all ignored.
@@ -60,9 +85,9 @@ class EvaluationBatches {
                                absl::Span<int32_t> targets) const;
 
  private:
-  EvaluationBatches(const TokenFile& file, int64_t batch, int64_t seq)
-      : file_(&file), batch_(batch), seq_(seq) {}
-  const TokenFile* file_;
+  EvaluationBatches(const TokenShards& tokens, int64_t batch, int64_t seq)
+      : tokens_(&tokens), batch_(batch), seq_(seq) {}
+  const TokenShards* tokens_;
   int64_t batch_;
   int64_t seq_;
 };

@@ -1,4 +1,6 @@
-// A data directory: train.tokens, validation.tokens and data.json, made by `hydra-run data text`.
+// A data directory, made by `hydra-run data text` or `data jsonl`: shards train.tokens,
+// train-00001.tokens, ..., the same of validation, the tokenizer's file, and data.json, which says
+// what each shard holds, where it comes from, and its hash.
 #ifndef HYDRA_RUNTIME_DATA_DATASET_H_
 #define HYDRA_RUNTIME_DATA_DATASET_H_
 
@@ -8,9 +10,12 @@
 #include <vector>
 
 #include "runtime/base/status.h"
-#include "runtime/data/token_file.h"
+#include "runtime/data/token_shards.h"
 
 namespace hydra::data {
+
+inline constexpr char kDataFormat[] = "hydra-data-2";
+inline constexpr char kDataDescription[] = "data.json";
 
 // An opened data directory. Immutable; thread-safe.
 class Dataset {
@@ -20,41 +25,55 @@ class Dataset {
   // what is missing or damaged.
   static absl::StatusOr<Dataset> Open(const std::string& directory);
 
+  // Its name, and the bytes of its file, which lies in the directory; none for "byte".
   const std::string& tokenizer() const { return tokenizer_; }
+  const std::string& tokenizer_contents() const { return tokenizer_contents_; }
   int64_t vocab_size() const { return train_.vocab_size(); }
-  const TokenFile& train() const { return train_; }
+  const TokenShards& train() const { return train_; }
   // nullptr if nothing was held out.
-  const TokenFile* validation() const { return validation_ ? &*validation_ : nullptr; }
+  const TokenShards* validation() const { return validation_ ? &*validation_ : nullptr; }
   // Names the contents: equal for equal tokens, wherever the directory lies.
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
-  Dataset(std::string tokenizer, TokenFile train, std::optional<TokenFile> validation);
+  Dataset(std::string tokenizer, std::string tokenizer_contents, TokenShards train,
+          std::optional<TokenShards> validation);
 
   std::string tokenizer_;
-  TokenFile train_;
-  std::optional<TokenFile> validation_;
+  std::string tokenizer_contents_;
+  TokenShards train_;
+  std::optional<TokenShards> validation_;
   std::string fingerprint_;
 };
 
+enum class TextFormat {
+  kText,   // a file is one text
+  kJsonl,  // a line is a JSON object with a document
+};
+
 struct TextOptions {
-  std::vector<std::string> files;  // joined in this order
-  std::string out;                 // made; appears whole or not at all
-  bool force = false;              // replaces a data directory that is there
-  std::string tokenizer = "byte";
-  double validation_fraction = 0.05;  // the last tokens; in [0, 1)
+  TextFormat format = TextFormat::kText;
+  std::vector<std::string> files;             // in this order; "-": standard input
+  std::string out;                            // made; appears whole or not at all
+  bool force = false;                         // replaces a data directory that is there
+  std::string tokenizer = "byte";             // or the path of its file
+  std::string field = "text";                 // of a document
+  double validation_fraction = 0.05;          // the last tokens; in [0, 1)
+  uint64_t shard_tokens = uint64_t{1} << 26;  // of a file; at least 1
 };
 
 struct TextSummary {
   uint64_t bytes = 0;
+  uint64_t documents = 0;  // files, or lines of JSON
   uint64_t train_tokens = 0;
   uint64_t validation_tokens = 0;
   std::string fingerprint;
 };
 
-// Tokenizes text files into a data directory. The same text gives the same bytes. kUsage for
-// options and for an `out` that would be overwritten, kInput for missing files and text that is too
-// short.
+// Tokenizes texts into a data directory, in bounded memory whatever their size. Each text is
+// tokenized by itself; documents of JSON end with the tokenizer's document_end. The same texts give
+// the same bytes. kUsage for options and for an `out` that would be overwritten, kInput for missing
+// files and text that is too short.
 absl::StatusOr<TextSummary> PrepareText(const TextOptions& options);
 
 }  // namespace hydra::data

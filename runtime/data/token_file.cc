@@ -90,34 +90,52 @@ absl::Status WriteTokenFile(const std::string& path, absl::Span<const int32_t> t
 
 absl::StatusOr<Hash128> WriteTokenFile(AtomicFile file, absl::Span<const int32_t> tokens,
                                        int64_t vocab_size) {
-  const std::string& path = file.path();
+  HYDRA_ASSIGN_OR_RETURN(TokenFileWriter writer,
+                         TokenFileWriter::Create(std::move(file), vocab_size));
+  HYDRA_RETURN_IF_ERROR(writer.Append(tokens));
+  return writer.Finish();
+}
+
+absl::StatusOr<TokenFileWriter> TokenFileWriter::Create(AtomicFile file, int64_t vocab_size) {
   if (vocab_size <= 0 || vocab_size > std::numeric_limits<int32_t>::max()) {
-    return UsageError(
-        absl::StrCat(path, ": vocabulary size ", vocab_size, " must lie in 1 to 2147483647"));
+    return UsageError(absl::StrCat(file.path(), ": vocabulary size ", vocab_size,
+                                   " must lie in 1 to 2147483647"));
   }
-  const uint32_t width = WidthFor(vocab_size);
-  std::vector<uint8_t> bytes(tokens.size() * width);
+  // The header's place; what it says is known at the end.
+  const Header header{};
+  HYDRA_RETURN_IF_ERROR(
+      file.Append(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&header), sizeof(header))));
+  return TokenFileWriter(std::move(file), vocab_size, WidthFor(vocab_size));
+}
+
+absl::Status TokenFileWriter::Append(absl::Span<const int32_t> tokens) {
+  bytes_.resize(tokens.size() * width_);
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] < 0 || tokens[i] >= vocab_size) {
-      return FailureError(absl::StrCat(path, ": token ", i, " has id ", tokens[i],
-                                       ", the vocabulary has ids 0 to ", vocab_size - 1));
+    if (tokens[i] < 0 || tokens[i] >= vocab_size_) {
+      return FailureError(absl::StrCat(file_.path(), ": token ", count_ + i, " has id ", tokens[i],
+                                       ", the vocabulary has ids 0 to ", vocab_size_ - 1));
     }
-    std::memcpy(bytes.data() + i * width, &tokens[i], width);
+    std::memcpy(bytes_.data() + i * width_, &tokens[i], width_);
   }
-  const Hash128 hash = HashBytes(bytes);
+  hasher_.Update(bytes_);
+  count_ += tokens.size();
+  return file_.Append(absl::MakeConstSpan(bytes_));
+}
+
+absl::StatusOr<Hash128> TokenFileWriter::Finish() {
+  const Hash128 hash = hasher_.Digest();
   Header header{};
   std::memcpy(header.magic, kMagic, sizeof(header.magic));
   header.version = kVersion;
-  header.width = width;
-  header.vocab_size = static_cast<uint64_t>(vocab_size);
-  header.count = tokens.size();
+  header.width = width_;
+  header.vocab_size = static_cast<uint64_t>(vocab_size_);
+  header.count = count_;
   header.hash_high = hash.high;
   header.hash_low = hash.low;
   header.header_hash = HashOfHeader(header);
-  HYDRA_RETURN_IF_ERROR(
-      file.Append(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&header), sizeof(header))));
-  HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(bytes)));
-  HYDRA_RETURN_IF_ERROR(file.Commit());
+  HYDRA_RETURN_IF_ERROR(file_.WriteAt(
+      0, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&header), sizeof(header))));
+  HYDRA_RETURN_IF_ERROR(file_.Commit());
   return hash;
 }
 
@@ -160,6 +178,12 @@ absl::Status TokenFile::Verify() const {
   }
   if (hasher.Digest() == hash_) return absl::OkStatus();
   return Damaged(path_, "the ids (from byte 64) are damaged: their hash does not match");
+}
+
+void TokenFile::Prefetch(uint64_t first, uint64_t count) const {
+  // What the system makes of advice is its affair.
+  ::posix_fadvise(file_.get(), static_cast<off_t>(kTokenFileHeaderBytes + first * width_),
+                  static_cast<off_t>(count * width_), POSIX_FADV_WILLNEED);
 }
 
 absl::Status TokenFile::Read(uint64_t first, absl::Span<int32_t> out) const {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "runtime/base/hash.h"
@@ -25,6 +26,28 @@
 namespace hydra::data {
 
 inline constexpr size_t kTokenFileHeaderBytes = 64;
+
+// A token file that is written piece by piece, with the narrowest width that holds the vocabulary.
+// Not thread-safe; movable.
+class TokenFileWriter {
+ public:
+  // kUsage for a vocabulary that ids of 31 bits do not hold.
+  static absl::StatusOr<TokenFileWriter> Create(AtomicFile file, int64_t vocab_size);
+  // A failure names the first id outside [0, vocab_size).
+  absl::Status Append(absl::Span<const int32_t> tokens);
+  // Writes the header, commits the file and returns the hash of the id bytes.
+  absl::StatusOr<Hash128> Finish();
+
+ private:
+  TokenFileWriter(AtomicFile file, int64_t vocab_size, uint32_t width)
+      : file_(std::move(file)), vocab_size_(vocab_size), width_(width) {}
+  AtomicFile file_;
+  int64_t vocab_size_;
+  uint32_t width_;
+  uint64_t count_ = 0;
+  Hasher hasher_;
+  std::vector<uint8_t> bytes_;
+};
 
 // Writes `tokens` with the narrowest width that holds the vocabulary, and commits the file; returns
 // the hash of the id bytes. kUsage names the first id outside [0, vocab_size).
@@ -52,6 +75,8 @@ class TokenFile {
   // Copies ids [first, first + out.size()), which must lie inside the file, without allocating.
   // kInput names the id that is outside the vocabulary, or says that the file was shortened.
   absl::Status Read(uint64_t first, absl::Span<int32_t> out) const;
+  // Tells the system that these ids, which lie inside the file, are read soon.
+  void Prefetch(uint64_t first, uint64_t count) const;
 
  private:
   TokenFile(std::string path, FileDescriptor file)

@@ -43,9 +43,9 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
       .interrupted = options.interrupted};
   const VerifyOptions verify{.target = options.target,
                              .precision = options.precision,
-                             .fusion = options.fusion,
                              .arch = options.arch,
                              .threads = options.threads,
+                             .settings = options.settings,
                              .work_directory = directory.path(),
                              .hydra_opt = [&](const std::vector<std::string>& arguments) {
                                return compiler.Run(arguments);

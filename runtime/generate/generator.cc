@@ -77,7 +77,7 @@ class Sequence {
     if (result_.tokens.empty()) first_token_ = Clock::now();
     if (options_.max_tokens == 0) return End(StopReason::kTokens);
     result_.tokens.push_back(token);
-    HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.Decode({token}));
+    HYDRA_ASSIGN_OR_RETURN(const std::string piece, tokenizer.DecodeNext(token));
     if (stream_.Append(piece)) return End(StopReason::kStopText);
     if (static_cast<int64_t>(result_.tokens.size()) == options_.max_tokens) {
       return End(StopReason::kTokens);

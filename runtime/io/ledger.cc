@@ -55,8 +55,20 @@ absl::StatusOr<LedgerKernel> ReadKernel(const JsonView& item) {
   HYDRA_ASSIGN_OR_RETURN(kernel.name, Text(item, "name"));
   HYDRA_ASSIGN_OR_RETURN(kernel.kind, Text(item, "kind"));
   HYDRA_ASSIGN_OR_RETURN(kernel.launches, Count(item, "launches"));
+  // Artifacts of earlier compilers have neither bytes nor entries.
+  if (const std::optional<JsonView> bytes = item.Find("bytes")) {
+    HYDRA_ASSIGN_OR_RETURN(kernel.bytes, bytes->Int());
+  }
   HYDRA_ASSIGN_OR_RETURN(kernel.ops, ReadOps(item));
   return kernel;
+}
+
+absl::StatusOr<LedgerEntry> ReadEntry(const JsonView& item) {
+  LedgerEntry entry;
+  HYDRA_ASSIGN_OR_RETURN(entry.name, Text(item, "name"));
+  HYDRA_ASSIGN_OR_RETURN(entry.kernels, Count(item, "kernels"));
+  HYDRA_ASSIGN_OR_RETURN(entry.bytes_outside_matmuls, Count(item, "bytes_outside_matmuls"));
+  return entry;
 }
 
 absl::StatusOr<LedgerDecision> ReadDecision(const JsonView& item) {
@@ -183,6 +195,13 @@ absl::StatusOr<Ledger> ParseLedger(absl::string_view json, absl::string_view sou
   Ledger ledger;
   HYDRA_ASSIGN_OR_RETURN(ledger.target, Text(root, "target"));
   HYDRA_ASSIGN_OR_RETURN(ledger.level, Text(root, "level"));
+  if (const std::optional<JsonView> entries = root.Find("entries")) {
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> entry_list, entries->Array());
+    for (const JsonView& item : entry_list) {
+      HYDRA_ASSIGN_OR_RETURN(LedgerEntry entry, ReadEntry(item));
+      ledger.entries.push_back(std::move(entry));
+    }
+  }
   HYDRA_ASSIGN_OR_RETURN(const JsonView kernels, root.Get("kernels"));
   HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> kernel_list, kernels.Array());
   for (const JsonView& item : kernel_list) {
@@ -205,9 +224,13 @@ std::string LedgerText(const Ledger& ledger) {
       "Fusion on %s, judged by the facts of %s. Bytes and times are predictions for one instance.\n"
       "\n%d kernels, %d launches in all entries\n",
       ledger.target, ledger.level, ledger.kernels.size(), launches);
+  for (const LedgerEntry& entry : ledger.entries) {
+    absl::StrAppendFormat(&text, "  %-32s %5d launches, %s outside of matmuls\n", entry.name,
+                          entry.kernels, Bytes(entry.bytes_outside_matmuls));
+  }
   for (const LedgerKernel& kernel : ledger.kernels) {
-    absl::StrAppendFormat(&text, "\n  %s  (%s, %d launches)\n", kernel.name, kernel.kind,
-                          kernel.launches);
+    absl::StrAppendFormat(&text, "\n  %s  (%s, %d launches, %s each)\n", kernel.name, kernel.kind,
+                          kernel.launches, Bytes(kernel.bytes));
     for (const LedgerOp& op : kernel.ops) {
       absl::StrAppendFormat(&text, "    %-24s %-34s %s\n", op.op, op.location, op.scope);
     }

@@ -23,7 +23,14 @@ struct LedgerOp {
 struct LedgerKernel {
   std::string name, kind;
   int64_t launches = 0;  // commands of all entries
+  int64_t bytes = 0;     // that one launch reads and writes, all stages together
   std::vector<LedgerOp> ops;
+};
+
+// One entry: its kernel commands, and the bytes that kernels, copies and fills read and write.
+struct LedgerEntry {
+  std::string name;
+  int64_t kernels = 0, bytes_outside_matmuls = 0;
 };
 
 struct LedgerCost {
@@ -48,6 +55,7 @@ struct LedgerDecision {
 struct Ledger {
   std::string target, level;
   std::string meanings;  // one line for each code
+  std::vector<LedgerEntry> entries;
   std::vector<LedgerKernel> kernels;
   std::vector<LedgerDecision> decisions;
 };

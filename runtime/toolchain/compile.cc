@@ -1,6 +1,5 @@
 #include "runtime/toolchain/compile.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "runtime/base/cpu_detection.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/atomic_file.h"
+#include "runtime/io/cache_directory.h"
 #include "runtime/io/file_digest.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/temporary.h"
@@ -21,30 +21,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::StatusOr<std::string> CacheDirectory() {
-  fs::path base;
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  // The XDG rules: a relative path counts as unset.
-  if (cache != nullptr && cache[0] == '/') {
-    base = cache;
-  } else if (home != nullptr && home[0] != '\0') {
-    base = fs::path(home) / ".cache";
-  } else {
+absl::StatusOr<std::string> MakeCacheDirectory() {
+  std::string directory = CacheDirectory();
+  if (directory.empty()) {
     return FailureError(
         "neither XDG_CACHE_HOME nor HOME is set, so there is no place for compiled models; set "
         "one, "
         "or compile with hydra-opt -o FILE and pass FILE");
   }
-  const fs::path directory = base / "hydra";
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return FailureError(absl::StrCat(
-        directory.string(), ": cannot make the cache of compiled models: ", error.message(),
-        "; set XDG_CACHE_HOME to a directory that can be written"));
+    return FailureError(
+        absl::StrCat(directory, ": cannot make the cache of compiled models: ", error.message(),
+                     "; set XDG_CACHE_HOME to a directory that can be written"));
   }
-  return directory.string();
+  return directory;
 }
 
 std::string HashFile(const std::string& artifact) { return absl::StrCat(artifact, ".hash"); }
@@ -115,7 +107,7 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   // What --arch=native stands for here.
   hasher.AddField(absl::StrJoin(RunnableLevels(HostCpu()), " "));
   const std::string key = hasher.Digest().ToHex();
-  HYDRA_ASSIGN_OR_RETURN(const std::string directory, CacheDirectory());
+  HYDRA_ASSIGN_OR_RETURN(const std::string directory, MakeCacheDirectory());
   const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");
   if (IsIntact(artifact)) return Compiled{.artifact = artifact, .cached = true};
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/io/atomic_file.h"
+#include "runtime/io/posix_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/manifest.h"
 #include "runtime/train/weights.h"
@@ -31,6 +32,13 @@ std::string Join(const std::string& directory, const std::string& file) {
 }
 
 constexpr absl::string_view kSpecFiles[] = {"model.mlir", "model.json"};
+constexpr absl::string_view kTokenizerFiles[] = {data::kTokenizerJson, data::kTokenizerModel};
+constexpr uint64_t kLargestTokenizer = uint64_t{1} << 28;
+
+bool HasTokenizerFile(const RunRecord& run) {
+  return std::find(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), run.tokenizer) !=
+         std::end(kTokenizerFiles);
+}
 
 // A file of the checkpoint under construction, and its line of the manifest.
 absl::Status WriteFile(const AtomicDirectory& directory, const std::string& name,
@@ -47,7 +55,7 @@ absl::Status Restore(const std::string& directory, const StateFile& what, TrainE
   HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file,
                          SafetensorsFile::Open(Join(directory, what.file)));
   return LoadTensors(
-      file, engine.state(what.kind),
+      WeightsSource::Exactly(file), engine.state(what.kind),
       [&](size_t index) {
         return what.kind == StateKind::kParameters ? engine.aliases(index)
                                                    : std::vector<std::string>();
@@ -64,6 +72,7 @@ absl::Status CheckPromised(const std::string& path, const RunRecord& run,
   std::vector<std::string> promised;
   if (run.has_artifact) promised.push_back(kArtifactFile);
   if (!run.spec_file.empty()) promised.push_back(run.spec_file);
+  if (HasTokenizerFile(run)) promised.push_back(run.tokenizer);
   for (const std::string& file : promised) {
     if (std::find(files.begin(), files.end(), file) != files.end()) continue;
     return InputError(
@@ -78,6 +87,9 @@ bool IsCheckpointFile(absl::string_view name) {
   if (name == kRunFile || name == kArtifactFile || name == kManifestFile) return true;
   for (const absl::string_view spec : kSpecFiles) {
     if (name == spec) return true;
+  }
+  for (const absl::string_view tokenizer : kTokenizerFiles) {
+    if (name == tokenizer) return true;
   }
   for (const StateFile& what : kStateFiles) {
     if (name == what.file) return true;
@@ -107,6 +119,9 @@ absl::Status WriteCheckpoint(const std::string& path, TrainEngine& engine, RunRe
     record.spec_file = absl::StrCat("model", attachments.spec_extension);
     HYDRA_RETURN_IF_ERROR(
         WriteFile(directory, record.spec_file, attachments.spec_contents, entries));
+  }
+  if (HasTokenizerFile(record)) {
+    HYDRA_RETURN_IF_ERROR(WriteFile(directory, record.tokenizer, attachments.tokenizer, entries));
   }
   HYDRA_RETURN_IF_ERROR(WriteFile(directory, kRunFile, RunRecordText(record), entries));
   HYDRA_RETURN_IF_ERROR(WriteManifest(directory, std::move(entries)));
@@ -147,6 +162,17 @@ std::string Checkpoint::artifact_path() const {
 
 std::string Checkpoint::spec_path() const {
   return run_.spec_file.empty() ? std::string() : Join(path_, run_.spec_file);
+}
+
+absl::StatusOr<std::string> Checkpoint::TokenizerContents() const {
+  if (!HasTokenizerFile(run_)) return std::string();
+  return ReadWholeFile(Join(path_, run_.tokenizer), kLargestTokenizer);
+}
+
+absl::StatusOr<std::unique_ptr<data::Tokenizer>> Checkpoint::OpenTokenizer() const {
+  if (run_.tokenizer.empty()) return nullptr;
+  HYDRA_ASSIGN_OR_RETURN(std::string contents, TokenizerContents());
+  return data::ParseTokenizer(run_.tokenizer, std::move(contents), Join(path_, run_.tokenizer));
 }
 
 absl::Status Checkpoint::RestoreAll(TrainEngine& engine) const {

@@ -6,15 +6,18 @@
 //   run.json                   settings, step, versions, host state (run_record.h)
 //   model.mlir or model.json   the model spec, if it is known
 //   model.hydra                the artifact, if it is known
+//   tokenizer.json or .model   the tokenizer, if it is one with a file
 //   manifest.json              sizes and hashes of all of these, and there is nothing else
 #ifndef HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
 #define HYDRA_RUNTIME_TRAIN_CHECKPOINT_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/data/tokenizer.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/run_record.h"
 
@@ -35,6 +38,7 @@ struct CheckpointAttachments {
   std::string artifact;        // the artifact's bytes; "" for none
   std::string spec_contents;   // the model spec
   std::string spec_extension;  // ".mlir" or ".json"; "" for no spec
+  std::string tokenizer = {};  // the file of the record's tokenizer; "" if it has none
 };
 
 // Writes a checkpoint to `path`, replacing one of that name. `record` need not name the
@@ -54,6 +58,10 @@ class Checkpoint {
   std::string weights_path() const;
   std::string artifact_path() const;  // "" if there is none
   std::string spec_path() const;      // "" if there is none
+  // The bytes of the tokenizer's file; "" if it has none.
+  absl::StatusOr<std::string> TokenizerContents() const;
+  // The tokenizer that the weights were trained with; nullptr if it is unknown.
+  absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer() const;
   const std::vector<std::string>& files() const { return files_; }
   // Why newer checkpoints of the run were passed over in favour of this one, one line each.
   const std::vector<std::string>& refused() const { return refused_; }

@@ -8,7 +8,7 @@
 
 namespace hydra::train {
 
-absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::TokenFile& file,
+absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::TokenShards& held_out,
                                           int64_t max_batches) {
   const int64_t batch = engine.eval_batch(), seq = engine.eval_seq();
   if (batch == 0) {
@@ -16,7 +16,7 @@ absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::Token
         "the artifact has no evaluation entry; compile the model with --entry=eval@BxS");
   }
   HYDRA_ASSIGN_OR_RETURN(const data::EvaluationBatches batches,
-                         data::EvaluationBatches::Create(file, batch, seq));
+                         data::EvaluationBatches::Create(held_out, batch, seq));
   const int64_t count = max_batches > 0 ? std::min(max_batches, batches.count()) : batches.count();
   std::vector<int32_t> tokens(batch * seq), targets(batch * seq);
   std::vector<float> losses(batch * seq);
@@ -33,7 +33,7 @@ absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::Token
   }
   result.loss = sum / static_cast<double>(result.tokens);
   if (!std::isfinite(result.loss)) {
-    return NumericalError(absl::StrCat(file.path(), ": the loss is ", result.loss,
+    return NumericalError(absl::StrCat(held_out.path(), ": the loss is ", result.loss,
                                        ", expected a finite number; the weights are damaged "
                                        "or training diverged"));
   }

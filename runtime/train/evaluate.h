@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "runtime/base/status.h"
-#include "runtime/data/token_file.h"
+#include "runtime/data/token_shards.h"
 #include "runtime/train/engine.h"
 
 namespace hydra::train {
@@ -17,7 +17,7 @@ struct Evaluation {
 
 // Mean loss over consecutive windows of the file, at most `max_batches` of them (0: all). Every
 // token weighs the same; sums are taken in order in float64. kOutOfRange if the loss is not finite.
-absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::TokenFile& file,
+absl::StatusOr<Evaluation> EvaluateTokens(TrainEngine& engine, const data::TokenShards& held_out,
                                           int64_t max_batches);
 
 }  // namespace hydra::train

@@ -88,6 +88,13 @@ absl::Status StepRecords::Restore(const JsonView& state, int64_t version) {
   return absl::OkStatus();
 }
 
+absl::Status DataPosition::Restore(const JsonView& state, int64_t version) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView windows, state.Get("windows"));
+  HYDRA_ASSIGN_OR_RETURN(const int64_t count, windows.Int(0));
+  windows_ = static_cast<uint64_t>(count);
+  return absl::OkStatus();
+}
+
 void LossAverages::Push(const StepRecord& record) {
   loss_ = Move(loss_, record.loss);
   ce_ = Move(ce_, record.ce);

@@ -55,6 +55,22 @@ class StepRecords final : public HostModule {
   std::vector<StepRecord> records_;  // oldest first
 };
 
+// How many windows of the data the steps so far have taken: where a run in epochs goes on, also
+// with other micro-batches than before.
+class DataPosition final : public HostModule {
+ public:
+  void Set(uint64_t windows) { windows_ = windows; }
+  uint64_t windows() const { return windows_; }
+
+  absl::string_view key() const override { return "data"; }
+  int64_t version() const override { return 1; }
+  JsonValue Save() const override { return {{"windows", windows_}}; }
+  absl::Status Restore(const JsonView& state, int64_t version) override;
+
+ private:
+  uint64_t windows_ = 0;
+};
+
 // Moving averages of the losses, with factor 0.05; 0: no step yet (training.md 19).
 class LossAverages final : public HostModule {
  public:

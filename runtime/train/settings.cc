@@ -41,6 +41,8 @@ constexpr SettingSpec kTable[] = {
      "tokens per sequence; auto: 256 or the model's longest, or the artifact's"},
     {"accum", kInt, kRun, "1", kMicroBatches, "micro-batches per optimizer step"},
     {"seed", kInt, kRun, "0", kCount, "seed of weights, batches and noise"},
+    {"data_order", kText, kRun, "random", kAny,
+     "random: windows drawn with replacement; epochs: every window once per epoch, shuffled"},
     {"variant", kText, kRun, "", kAny,
      "program variant of the training entry; empty: what the phase of the step asks for"},
     // Learning rate, model.md 13.
@@ -119,6 +121,7 @@ constexpr SettingSpec kTable[] = {
      "how depth routing selects without later tokens: prefix, threshold, predictor, dense, or "
      "recompute, which runs the whole text for each"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
+    {"memory_budget", kInt, kCompile, "", kPositive, "bytes of the arena; more is recomputed"},
 };
 
 constexpr absl::string_view kAutomatic = "auto";
@@ -288,6 +291,11 @@ absl::StatusOr<std::vector<std::string>> Settings::Restore(
 }
 
 absl::Status CheckSettings(const Settings& settings) {
+  if (const std::string order = settings.Text("data_order");
+      order != "random" && order != "epochs") {
+    return UsageError(absl::StrCat("setting 'data_order' expects random or epochs, found '", order,
+                                   "'", DidYouMean(order, {"random", "epochs"})));
+  }
   if (settings.Number("clip_min") > settings.Number("clip_max")) {
     return UsageError(absl::StrCat("setting 'clip_min' is ", settings.Text("clip_min"),
                                    ", above 'clip_max', ", settings.Text("clip_max"),

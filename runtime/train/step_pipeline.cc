@@ -97,6 +97,8 @@ absl::Status StepPipeline::Submit(int64_t step) {
   pending.submitted = Clock::now();
   HYDRA_ASSIGN_OR_RETURN(pending.number, engine_->SubmitStep());
   ++submitted_;
+  // The next step's tokens come from the disk while the device works.
+  batches_.Prefetch(step + 1);
   return absl::OkStatus();
 }
 

@@ -33,6 +33,9 @@ class StepPipeline {
 
   const Recipe& recipe() const { return recipe_; }
   int64_t lag() const { return lag_; }
+  // Where the data of a run that goes on are: step `step` begins with window number `windows`.
+  void StartDataAt(int64_t step, uint64_t windows) { batches_.StartAt(step, windows); }
+  const data::TrainingBatches& batches() const { return batches_; }
   // Steps that were submitted and not read, at most `lag`.
   int64_t pending() const { return submitted_ - read_; }
 

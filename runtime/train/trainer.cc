@@ -12,7 +12,6 @@
 #include "absl/strings/strip.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/file_digest.h"
-#include "runtime/io/safetensors.h"
 #include "runtime/train/weights.h"
 
 namespace hydra::train {
@@ -69,6 +68,18 @@ absl::Status SetControlState(TrainEngine& engine, absl::string_view name, double
   return absl::OkStatus();
 }
 
+// The content hash of a file; of several, the hash of their hashes.
+absl::StatusOr<std::string> HashOfFiles(const std::vector<std::string>& paths) {
+  Hasher hasher;
+  std::string last;
+  for (const std::string& path : paths) {
+    HYDRA_ASSIGN_OR_RETURN(const FileDigest digest, DigestOfFile(path));
+    last = digest.hash.ToHex();
+    hasher.AddField(last);
+  }
+  return paths.size() == 1 ? last : hasher.Digest().ToHex();
+}
+
 }  // namespace
 
 Trainer::Trainer(TrainEngine& engine, const data::Dataset& dataset, Settings settings,
@@ -105,9 +116,13 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
                                    engine.facts().model, " has no ", lacking));
   }
   HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
-  HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
-                         data::TrainingBatches::Create(dataset.train(), engine.batch(),
-                                                       engine.seq(), settings.Integer("seed")));
+  const data::DataOrder order =
+      settings.Text("data_order") == "epochs" ? data::DataOrder::kEpochs : data::DataOrder::kRandom;
+  HYDRA_ASSIGN_OR_RETURN(
+      data::TrainingBatches batches,
+      data::TrainingBatches::Create(dataset.train(), engine.batch(), engine.seq(),
+                                    settings.Integer("seed"),
+                                    {.order = order, .micro_batches = engine.micro_batches()}));
   const int64_t lag = RecordLag(settings, engine.facts().rules);
   HYDRA_ASSIGN_OR_RETURN(StepPipeline pipeline,
                          StepPipeline::Create(engine, std::move(recipe), batches, lag));
@@ -131,10 +146,9 @@ absl::Status Trainer::StartNew() {
   HYDRA_RETURN_IF_ERROR(
       SetControlState(engine_, "grad_norm_ema", pipeline_.recipe().initial_grad_norm()));
   if (!options_.weights.empty()) {
-    HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(options_.weights));
-    HYDRA_RETURN_IF_ERROR(LoadWeights(file, engine_).status());
-    HYDRA_ASSIGN_OR_RETURN(const FileDigest digest, DigestOfFile(options_.weights));
-    record_.initial_weights = digest.hash.ToHex();
+    HYDRA_ASSIGN_OR_RETURN(const WeightsSource source, WeightsSource::Open(options_.weights));
+    HYDRA_RETURN_IF_ERROR(LoadWeights(source, engine_).status());
+    HYDRA_ASSIGN_OR_RETURN(record_.initial_weights, HashOfFiles(source.files()));
   }
   record_.run_id = MakeRunId(engine_.facts(), settings_, dataset_, record_.initial_weights);
   return absl::OkStatus();
@@ -162,7 +176,10 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     HYDRA_RETURN_IF_ERROR(Annotate(checkpoint.RestoreAll(engine_), checkpoint.path()));
     // A run that halted goes on when it is resumed.
     HYDRA_RETURN_IF_ERROR(SetControlState(engine_, "halted", 0));
+    // Checkpoints that do not say it were written with the micro-batches of this run.
+    position_.Set(static_cast<uint64_t>(record_.step * pipeline_.batches().windows_per_step()));
     HYDRA_RETURN_IF_ERROR(RestoreModules(record_.host_state, modules(), checkpoint.path()));
+    pipeline_.StartDataAt(record_.step, position_.windows());
     saved_step_ = record_.step;
     last_checkpoint_ = checkpoint.path();
     HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> moved,
@@ -193,7 +210,7 @@ absl::Status Trainer::Step() {
 }
 
 std::vector<HostModule*> Trainer::modules() {
-  std::vector<HostModule*> all = {&records_, &averages_};
+  std::vector<HostModule*> all = {&records_, &averages_, &position_};
   const std::vector<HostModule*> more = policy().modules();
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -223,6 +240,8 @@ absl::Status Trainer::TakeRecord() {
     records_.Push(now);
     averages_.Push(now);
     record_.step = step + 1;
+    position_.Set(position_.windows() +
+                  static_cast<uint64_t>(pipeline_.batches().windows_per_step()));
     record_.total_tokens += report->tokens;
   }
   report->loss_ema = averages_.loss();

@@ -103,6 +103,7 @@ class Trainer {
   StepPipeline pipeline_;
   StepRecords records_;
   LossAverages averages_;
+  DataPosition position_;
   std::unique_ptr<RoutingCurriculum> curriculum_;  // unless the options have a policy
   RunRecord record_;
   // Once every step in flight was read, the device's state is that of record_.

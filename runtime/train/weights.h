@@ -11,6 +11,7 @@
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/train/engine.h"
+#include "runtime/train/weights_source.h"
 
 namespace hydra::train {
 
@@ -33,16 +34,16 @@ enum class ElementTypes {
 };
 
 // Hands every tensor of the list to `write`. A tensor is found by its name or one of its aliases;
-// under several of them, it must have the same values under each. kInput names the
-// first tensors that are missing, the first that has another type or shape, differs from its alias,
-// or is in the file but not in the list, and F64 values that F32 cannot hold; then nothing, or (for
-// such values) only part, was written.
-absl::Status LoadTensors(const SafetensorsFile& file, absl::Span<const StateTensor> tensors,
+// under several of them, it must have the same values under each. kInput names all
+// tensors that are missing and all that are in the file but not in the list, the first that has
+// another type or shape or differs from its alias, and F64 values that F32 cannot hold; then
+// nothing, or (for such values) only part, was written.
+absl::Status LoadTensors(const WeightsSource& source, absl::Span<const StateTensor> tensors,
                          const TensorAliases& aliases, ElementTypes types,
                          const WriteTensor& write);
 
-// The parameters of `engine` from a file of any float type; how many tensors were converted.
-absl::StatusOr<int64_t> LoadWeights(const SafetensorsFile& file, TrainEngine& engine);
+// The parameters of `engine` from tensors of any float type; how many were converted.
+absl::StatusOr<int64_t> LoadWeights(const WeightsSource& source, TrainEngine& engine);
 
 // The name of a parameter that holds an infinity or NaN, "" if all are finite.
 absl::StatusOr<std::string> FindNonFiniteParameter(TrainEngine& engine);

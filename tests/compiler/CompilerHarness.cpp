@@ -87,7 +87,9 @@ bool CompilerHarness::compile(const std::string& spec, const CompileOptions& opt
                               const std::string& artifact) {
   OwningOpRef<ModuleOp> plan = lower(spec, Stage::plan, options);
   if (!plan) return false;
-  if (succeeded(emitArtifact(*plan, resolveOptions(*plan, options), "", "test", artifact)))
+  if (succeeded(emitArtifact(*plan, resolveOptions(*plan, options),
+                             {.specText = "", .buildId = "test", .cachesKernels = false},
+                             artifact)))
     return true;
   ADD_FAILURE() << spec << " has no artifact";
   return false;

@@ -40,7 +40,11 @@ struct GeneratedProgram {
 // value stays within a few powers of ten, arguments of log, division and roots are positive, and
 // jumps (comparisons, rounding) apply to values without rounding errors only, so that a program
 // computes nearly the same with any correct order of summation.
-GeneratedProgram generateProgram(uint64_t seed);
+//
+// Chains are elementwise operations, norms and sums over values of few shapes, so that most of them
+// can run in one kernel.
+enum class ProgramKind { any, chains };
+GeneratedProgram generateProgram(uint64_t seed, ProgramKind kind = ProgramKind::any);
 
 }  // namespace mlir::hydra::testing
 

@@ -38,6 +38,8 @@ const std::vector<ProgramOperations::Member>& ProgramOperations::all() {
                                               &P::reshape,
                                               &P::split,
                                               &P::concat,
+                                              &P::sliceRows,
+                                              &P::concatRows,
                                               &P::stop,
                                               &P::matmul,
                                               &P::matmul,
@@ -64,8 +66,24 @@ const std::vector<ProgramOperations::Member>& ProgramOperations::all() {
   return members;
 }
 
-ProgramOperations::ProgramOperations(ProgramText& programText)
+const std::vector<ProgramOperations::Member>& ProgramOperations::ofChains() {
+  using P = ProgramOperations;
+  static const std::vector<Member> members = {
+      &P::unary,     &P::unary,   &P::unary,   &P::positiveUnary, &P::binary,  &P::binary,
+      &P::binary,    &P::binary,  &P::divide,  &P::select,        &P::rmsNorm, &P::rmsNorm,
+      &P::l2Norm,    &P::swiglu,  &P::headMix, &P::reduce,        &P::split,   &P::concat,
+      &P::embedding, &P::reshape, &P::matmul};
+  return members;
+}
+
+ProgramOperations::ProgramOperations(ProgramText& programText, ProgramKind kind)
     : text(programText), rowsProgram(programText.chance(0.6)) {
+  if (kind == ProgramKind::chains) {
+    widths = {text.oneOf<int64_t>({6, 16, 24, 40, 66, 130})};
+    int64_t positions = text.oneOf<int64_t>({7, 33, 64, 129});
+    leading = {{text.oneOf<int64_t>({1, 2}), positions}};
+    return;
+  }
   const std::vector<int64_t> all = {1, 2, 3, 5, 6, 8, 12, 15, 16, 17, 24, 31, 32, 33, 40, 66};
   for (int i = 0; i < 4; ++i) widths.push_back(text.oneOf(all));
   int64_t batch = text.oneOf<int64_t>({1, 1, 2, 3});

@@ -13,10 +13,12 @@ class ProgramOperations {
  public:
   using Member = void (ProgramOperations::*)();
 
-  explicit ProgramOperations(ProgramText& text);
+  ProgramOperations(ProgramText& text, ProgramKind kind);
 
   // All kinds. Each appends at least one operation.
   static const std::vector<Member>& all();
+  // Those of ProgramKind::chains.
+  static const std::vector<Member>& ofChains();
 
  private:
   // ElementwiseOperations.cpp
@@ -33,6 +35,8 @@ class ProgramOperations {
   void reshape();
   void split();
   void concat();
+  void sliceRows();
+  void concatRows();
   void stop();
 
   // RowOperations.cpp

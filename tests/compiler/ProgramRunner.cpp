@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
+#include "dialects/plan/PlanDialect.h"
 #include "gtest/gtest.h"
+#include "passes/fusion/FusionLedger.h"
 #include "tests/compiler/Comparison.h"
 
 namespace mlir::hydra::testing {
@@ -27,6 +30,24 @@ std::set<int64_t> rowCounts(const std::set<int64_t>& tiles, int64_t maximum) {
 }
 
 bool isGradient(const std::string& key) { return key.rfind("output/gradient.", 0) == 0; }
+
+// What kernels do, as planned.
+struct Moves {
+  int64_t launches = 0, bytes = 0;
+};
+Moves movesOf(ModuleOp plan) {
+  Moves moves;
+  SymbolTable symbols(plan);
+  plan.walk([&](plan::LaunchOp launch) {
+    ++moves.launches;
+    // All stages together move that much.
+    if (launch.getStage() == 0)
+      moves.bytes += symbols.lookup(launch.getKernel())
+                         ->getAttrOfType<IntegerAttr>(kKernelBytesAttrName)
+                         .getInt();
+  });
+  return moves;
+}
 
 }  // namespace
 
@@ -57,17 +78,62 @@ void ProgramRunner::run(CompilerHarness& compiler, const std::set<int64_t>& tile
     ASSERT_TRUE(device.ok()) << device.status();
     devices.push_back(*std::move(device));
   }
+  std::optional<CpuProgram> unfused;
+  std::string apart = directory + "/" + name_ + "_unfused.hydra";
+  if (comparesUnfused_) {
+    checkLaunches(compiler, statistics);
+    CompileOptions options;
+    options.fusion = "off";
+    if (!compiler.compile(path_, options, apart)) return;
+    absl::StatusOr<CpuProgram> device = CpuProgram::open(apart, 1, /*validate=*/true);
+    ASSERT_TRUE(device.ok()) << device.status();
+    unfused = *std::move(device);
+  }
   std::set<int64_t> counts = {0};
   if (program_.maximumRows > 0) counts = rowCounts(tiles, program_.maximumRows);
   for (int64_t count : counts) {
     SCOPED_TRACE("row count " + std::to_string(count));
-    runOnce(compiler, devices, count, statistics);
+    runOnce(compiler, devices, unfused ? &*unfused : nullptr, count, statistics);
   }
-  if (!::testing::Test::HasFailure()) std::remove(artifact.c_str());
+  if (::testing::Test::HasFailure()) return;
+  std::remove(artifact.c_str());
+  std::remove(apart.c_str());
+}
+
+void ProgramRunner::checkLaunches(CompilerHarness& compiler, ProgramStatistics& statistics) {
+  CompileOptions options;
+  OwningOpRef<ModuleOp> fused = compiler.lower(path_, Stage::plan, options);
+  options.fusion = "off";
+  OwningOpRef<ModuleOp> apart = compiler.lower(path_, Stage::plan, options);
+  ASSERT_TRUE(fused && apart);
+  Moves before = movesOf(*apart), after = movesOf(*fused), saved;
+  auto ledger = (*fused)->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
+  ASSERT_TRUE(ledger);
+  for (auto decision : ledger.getAs<ArrayAttr>("decisions").getAsRange<DictionaryAttr>()) {
+    if (!decision.getAs<BoolAttr>("accepted").getValue()) continue;
+    auto fall = [&](StringRef what) {
+      auto of = [&](StringRef side) {
+        return decision.getAs<DictionaryAttr>(side).getAs<IntegerAttr>(what).getInt();
+      };
+      // What a matmul reads of its accumulator no kernel reads.
+      auto first = cast<DictionaryAttr>(decision.getAs<ArrayAttr>("ops")[0]);
+      bool inProduct = what == "bytes" && first.getAs<StringAttr>("op") == "matmul";
+      return decision.getAs<IntegerAttr>("instances").getInt() *
+             (of("before") - (inProduct ? 0 : of("after")));
+    };
+    saved.launches += fall("launches");
+    saved.bytes += fall("bytes");
+  }
+  EXPECT_EQ(before.launches - after.launches, saved.launches)
+      << before.launches << " launches apart, " << after.launches << " fused";
+  EXPECT_EQ(before.bytes - after.bytes, saved.bytes)
+      << before.bytes << " bytes of kernels apart, " << after.bytes << " fused";
+  statistics.launchesApart += before.launches;
+  statistics.launches += after.launches;
 }
 
 void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices,
-                            int64_t count, ProgramStatistics& statistics) {
+                            CpuProgram* unfused, int64_t count, ProgramStatistics& statistics) {
   NamedTensors inputs = drawInputs(count);
   NamedTensors expected = compiler.interpret(function_, inputs, Precision::float32);
   absl::StatusOr<NamedTensors> actual = devices[0].run("program", 0, 0, inputs);
@@ -82,6 +148,11 @@ void ProgramRunner::runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& 
   ++statistics.runs;
   EXPECT_EQ(expected.size(), actual->size());
   compare(compiler, inputs, expected, *actual, statistics);
+  if (!unfused) return;
+  absl::StatusOr<NamedTensors> apart = unfused->run("program", 0, 0, inputs);
+  ASSERT_TRUE(apart.ok()) << apart.status();
+  SCOPED_TRACE("fused against --fusion=off");
+  compare(compiler, inputs, *actual, *apart, statistics);
 }
 
 void ProgramRunner::compare(CompilerHarness& compiler, const NamedTensors& inputs,

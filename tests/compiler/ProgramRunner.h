@@ -24,6 +24,8 @@ struct ProgramStatistics {
   int64_t elements = 0;
   // The largest deviation of a tensor, relative to its largest magnitude.
   double worst = 0;
+  // Kernel launches with --fusion=off and as fused.
+  int64_t launchesApart = 0, launches = 0;
   // By name; those with a row count in the second.
   std::map<std::string, int> operations, counted;
 };
@@ -48,10 +50,14 @@ class ProgramRunner {
   // Row counts: 0, 1, one less and one more than each of `tiles`, the tiles, and everything.
   void run(CompilerHarness& compiler, const std::set<int64_t>& tiles,
            ProgramStatistics& statistics);
+  // Beside all that: the program with --fusion=off is another device whose results are compared,
+  // and kernels are as many fewer as the ledger says.
+  void compareWithUnfused() { comparesUnfused_ = true; }
 
  private:
-  void runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices, int64_t count,
-               ProgramStatistics& statistics);
+  void checkLaunches(CompilerHarness& compiler, ProgramStatistics& statistics);
+  void runOnce(CompilerHarness& compiler, std::vector<CpuProgram>& devices, CpuProgram* unfused,
+               int64_t count, ProgramStatistics& statistics);
   void compare(CompilerHarness& compiler, const NamedTensors& inputs, const NamedTensors& expected,
                const NamedTensors& actual, ProgramStatistics& statistics);
   // How many rows of a value are defined; -1: all.
@@ -61,6 +67,7 @@ class ProgramRunner {
 
   std::string name_, path_;
   uint64_t seed_;
+  bool comparesUnfused_ = false;
   GeneratedProgram program_;
   std::mt19937_64 random_;
   OwningOpRef<ModuleOp> derivative_;

@@ -14,7 +14,7 @@ namespace mlir::hydra::testing {
 namespace {
 
 constexpr double kTolerance = kProgramTolerance;
-constexpr uint64_t kPrograms = 120;
+constexpr uint64_t kPrograms = 120, kChains = 180;
 // Rows of a tile of most kernels, and of large matrix products.
 const std::set<int64_t> kTiles = {8, 64};
 // Of every operation, at least.
@@ -63,6 +63,24 @@ TEST(RandomProgram, CpuEqualsInterpreter) {
        {"binary", "broadcast", "cast", "concat", "embedding", "gather_rows", "head_mix", "l2_norm",
         "matmul", "reduce", "rms_norm", "scatter_rows", "select", "split", "swiglu", "unary"})
     EXPECT_GE(statistics.counted[name], kUsesWithRowCount) << name << " with a row count";
+}
+
+// Fused, apart and interpreted, the same; kernels as many fewer as the ledger says.
+TEST(RandomProgram, FusedChainsEqualUnfused) {
+  CompilerHarness compiler;
+  ProgramStatistics statistics;
+  for (uint64_t seed = 1; seed <= kChains; ++seed) {
+    ProgramRunner runner("chain_" + std::to_string(seed),
+                         generateProgram(seed, ProgramKind::chains), seed);
+    runner.compareWithUnfused();
+    runner.run(compiler, kTiles, statistics);
+  }
+  std::printf("%d runs, %d outputs; largest deviation %.2g; %lld launches apart, %lld fused\n",
+              statistics.runs, statistics.outputs, statistics.worst,
+              static_cast<long long>(statistics.launchesApart),
+              static_cast<long long>(statistics.launches));
+  EXPECT_LE(statistics.illConditioned * 100, statistics.outputs);
+  EXPECT_LT(2 * statistics.launches, statistics.launchesApart);
 }
 
 // Whether some output of a program shows that one of its inputs is a little wrong.

@@ -13,17 +13,17 @@
 namespace hydra::data {
 namespace {
 
-TokenFile Counting(const TemporaryDirectory& directory, int count) {
+TokenShards Counting(const TemporaryDirectory& directory, int count) {
   std::vector<int32_t> tokens(count);
   std::iota(tokens.begin(), tokens.end(), 0);
   const std::string path = directory / "counting.tokens";
   EXPECT_TRUE(WriteTokenFile(path, tokens, 100000).ok());
-  return *TokenFile::Open(path);
+  return TokenShards::Of(*TokenFile::Open(path));
 }
 
 TEST(TrainingBatches, TargetsAreTheNextTokens) {
   TemporaryDirectory directory;
-  const TokenFile file = Counting(directory, 1000);
+  const TokenShards file = Counting(directory, 1000);
   absl::StatusOr<TrainingBatches> batches = TrainingBatches::Create(file, 3, 8, 1);
   ASSERT_TRUE(batches.ok()) << batches.status();
   std::vector<int32_t> tokens(24), targets(24);
@@ -37,7 +37,7 @@ TEST(TrainingBatches, TargetsAreTheNextTokens) {
 
 TEST(TrainingBatches, DependOnEveryKeyAndNothingElse) {
   TemporaryDirectory directory;
-  const TokenFile file = Counting(directory, 50000);
+  const TokenShards file = Counting(directory, 50000);
   const TrainingBatches a = *TrainingBatches::Create(file, 4, 8, 1);
   const TrainingBatches b = *TrainingBatches::Create(file, 4, 8, 2);
   std::set<uint64_t> starts;
@@ -56,7 +56,7 @@ TEST(TrainingBatches, DependOnEveryKeyAndNothingElse) {
 
 TEST(TrainingBatches, EveryWindowIsReachable) {
   TemporaryDirectory directory;
-  const TokenFile file = Counting(directory, 12);
+  const TokenShards file = Counting(directory, 12);
   const TrainingBatches batches = *TrainingBatches::Create(file, 1, 8, 3);
   std::set<uint64_t> starts;
   for (int step = 0; step < 200; ++step) starts.insert(batches.WindowStart(step, 0, 0));
@@ -65,7 +65,7 @@ TEST(TrainingBatches, EveryWindowIsReachable) {
 
 TEST(TrainingBatches, RefusesShortFiles) {
   TemporaryDirectory directory;
-  const TokenFile file = Counting(directory, 8);
+  const TokenShards file = Counting(directory, 8);
   EXPECT_EQ(KindOf(TrainingBatches::Create(file, 1, 8, 0).status()), ErrorKind::kInput);
   EXPECT_TRUE(TrainingBatches::Create(file, 1, 7, 0).ok());
   EXPECT_EQ(KindOf(TrainingBatches::Create(file, 0, 7, 0).status()), ErrorKind::kUsage);
@@ -74,7 +74,7 @@ TEST(TrainingBatches, RefusesShortFiles) {
 TEST(EvaluationBatches, PredictEveryTokenOnce) {
   TemporaryDirectory directory;
   for (const int count : {2, 8, 9, 10, 17, 40, 41}) {
-    const TokenFile file = Counting(directory, count);
+    const TokenShards file = Counting(directory, count);
     const EvaluationBatches batches = *EvaluationBatches::Create(file, 2, 4);
     std::vector<int32_t> seen;
     int64_t counted = 0;
@@ -98,7 +98,7 @@ TEST(EvaluationBatches, PredictEveryTokenOnce) {
 
 TEST(EvaluationBatches, RefusesASingleToken) {
   TemporaryDirectory directory;
-  const TokenFile file = Counting(directory, 1);
+  const TokenShards file = Counting(directory, 1);
   EXPECT_EQ(KindOf(EvaluationBatches::Create(file, 2, 4).status()), ErrorKind::kInput);
 }
 

@@ -112,7 +112,7 @@ TEST(Dataset, RefusesDamagedDirectories) {
   WriteFile(out + "/data.json", good.substr(0, good.size() / 2));
   EXPECT_EQ(ExitCodeFor(Dataset::Open(out).status()), 3);
   WriteFile(out + "/data.json", "{\"format\": \"hydra-data-9\"}");
-  EXPECT_THAT(std::string(Dataset::Open(out).status().message()), HasSubstr("hydra-data-1"));
+  EXPECT_THAT(std::string(Dataset::Open(out).status().message()), HasSubstr("hydra-data-2"));
   WriteFile(out + "/data.json", good);
   ASSERT_TRUE(Dataset::Open(out).ok());
 

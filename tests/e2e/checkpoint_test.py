@@ -45,6 +45,55 @@ class CheckpointTest(support.EndToEndTest):
         self.assertEqual(shapes["norm.weight"], [16])
         self.assertEqual({dtype for dtype, _, _ in file.tensors.values()}, {"F32"})
 
+    def pytorch_files(self):
+        """The run's weights as an older PyTorch program wrote them: wrapped, in parts, in two files with an index."""
+        exported = self.path("p.safetensors")
+        if not os.path.exists(exported):
+            self.run_ok("checkpoint", "export", self.path("run"), "-o", exported)
+        tensors = {}
+        for name, (dtype, shape, data) in support.Safetensors.load(exported).tensors.items():
+            name = f"_orig_mod.module.{name}"
+            if name.endswith("qkv_proj.weight"):
+                row, begin = len(data) // shape[0], 0
+                for part, rows in (("q_down", shape[0] // 2), ("k_down", shape[0] // 4), ("v_down", shape[0] // 4)):
+                    tensors[name.replace("qkv_proj", part)] = (
+                        dtype, [rows, *shape[1:]], data[begin:begin + rows * row])
+                    begin += rows * row
+            else:
+                tensors[name.replace("q_conv.conv", "q_conv").replace("k_conv.conv", "k_conv")] = (dtype, shape, data)
+        tensors["loss_baseline._ema"] = ("F32", [1], bytes(4))
+        folder = self.path("pytorch")
+        os.makedirs(folder, exist_ok=True)
+        names, index = sorted(tensors), {}
+        for number, part in enumerate((names[::2], names[1::2]), 1):
+            file = f"model-{number:05d}-of-00002.safetensors"
+            support.Safetensors({"format": "pt"}, {name: tensors[name] for name in part}).save(os.path.join(folder, file))
+            index.update({name: file for name in part})
+        with open(os.path.join(folder, "model.safetensors.index.json"), "w", encoding="utf-8") as file:
+            json.dump({"metadata": {}, "weight_map": index}, file)
+        return folder, exported
+
+    def test_state_dicts_of_pytorch_are_taken(self):
+        folder, exported = self.pytorch_files()
+        for source in (folder, os.path.join(folder, "model.safetensors.index.json")):
+            result = self.run_ok("checkpoint", "import", source, "--model", self.artifact, "-o", self.path("taken"),
+                                 "--force", "--tokenizer", "byte")
+            self.assertIn("loss_baseline._ema", result.err)
+            self.run_ok("checkpoint", "export", self.path("taken"), "-o", self.path("taken.safetensors"), "--force")
+            self.assertEqual(support.read(self.path("taken.safetensors")), support.read(exported))
+        self.assertEqual(self.run_ok("inspect", self.path("taken"), "--json").json()["tokenizer"], "byte")
+        self.fails(2, "checkpoint", "import", folder, "-o", self.path("none"), says=["--model", "config.json"])
+
+    def test_all_that_is_missing_and_too_much_is_named(self):
+        exported = self.pytorch_files()[1]
+        file = support.Safetensors.load(exported)
+        wrong = {name.replace("layers.", "blocks."): value for name, value in file.tensors.items()}
+        support.Safetensors({}, wrong).save(self.path("wrong.safetensors"))
+        changed = [name for name in file.tensors if "layers." in name]
+        self.assertGreater(len(changed), 3)
+        self.fails(3, "checkpoint", "import", self.path("wrong.safetensors"), "--model", self.artifact, "-o",
+                   self.path("none"), says=changed + [name.replace("layers.", "blocks.") for name in changed])
+
     def test_foreign_files_in_any_order_are_taken(self):
         # Written by another program: other metadata, other tensor order.
         self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("o.safetensors"))

@@ -198,7 +198,7 @@ class DamageTest(support.EndToEndTest):
         path = os.path.join(self.data, "data.json")
         good = support.read(path)
         for was, becomes in ((b'"byte"', b'"bytd"'), (b'"vocab_size": 256', b'"vocab_size": 257'),
-                             (b"hydra-data-1", b"hydra-data-2"), (b'"tokens": ', b'"tokens": 1')):
+                             (b"hydra-data-2", b"hydra-data-3"), (b'"tokens": ', b'"tokens": 1')):
             self.assertIn(was, good)
             copy = self.path("data-altered")
             shutil.rmtree(copy, ignore_errors=True)

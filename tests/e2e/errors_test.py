@@ -36,7 +36,7 @@ class ErrorsTest(support.EndToEndTest):
             ("misspelt command", 2, ["trian", "x"], ["'trian'", "did you mean 'train'"]),
             ("misspelt subcommand with flags behind it", 2,
              ["data", "test", self.path("data.txt"), "--out", self.path("d")],
-             ["expected a command (text)", "found 'test'", "did you mean 'text'"]),
+             ["expected a command (text, jsonl, tokenizer)", "found 'test'", "did you mean 'text'"]),
             ("a subcommand is missing", 2, ["checkpoint"], ["export", "import", "found none"]),
             ("unknown flag", 2, self.train("--sede", "3"), ["'--sede'", "did you mean '--seed'"]),
             ("no model", 2, ["train", "--data", self.data, "--out", self.path("never")],

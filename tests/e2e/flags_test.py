@@ -80,6 +80,7 @@ class FlagsTest(support.EndToEndTest):
             "seq": lambda: self.refused("seq=5", "x5"),
             "accum": lambda: self.weights_differ("accum", 1, 2),
             "seed": lambda: self.weights_differ("seed", 0, 1),
+            "data_order": lambda: self.weights_differ("data_order", "random", "epochs"),
             "variant": lambda: self.refused("variant=dense", "'dense'"),
             "size": lambda: self.weights_differ("size", "debug", "1B"),
             "lr": lambda: self.weights_differ("lr", 1e-3, 0),
@@ -133,6 +134,7 @@ class FlagsTest(support.EndToEndTest):
             "routing": lambda: self.refused("routing=fixed", "--routing=fixed"),
             "mod_rule": lambda: self.refused("mod_rule=dense", "--mod-rule=dense"),
             "cache": lambda: self.refused("cache=48", "--cache=48"),
+            "memory_budget": lambda: self.refused("memory_budget=48", "--memory-budget=48"),
         }
         self.assertEqual(sorted(rows), sorted(row["key"] for row in listed),
                          "a setting without a row, or a row without a setting")
@@ -196,7 +198,8 @@ class FlagsTest(support.EndToEndTest):
     def compile_flag(self, flag, bad):
         """A compile setting reaches the compiler, and is refused on what is compiled already."""
         def check(command, rest):
-            self.fails(2, command, self.artifact, *rest, flag, "1" if flag == "--cache" else "x",
+            self.fails(2, command, self.artifact, *rest, flag, 
+                       "1" if flag in ("--cache", "--memory-budget") else "x",
                        says="compile setting")
             if support.has_compiler():
                 spec = self.source("tests", "e2e", "tiny.mlir")
@@ -252,7 +255,7 @@ class FlagsTest(support.EndToEndTest):
             }
             for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
                               ("--precision", "fp7"), ("--routing", "maybe"),
-                              ("--mod-rule", "best"), ("--cache", "123456")):
+                              ("--mod-rule", "best"), ("--cache", "123456"), ("--memory-budget", "64")):
                 rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
                     f, b)(c, r)
         for command in ("generate", "eval", "bench"):
@@ -343,8 +346,46 @@ class FlagsTest(support.EndToEndTest):
             "--validation-fraction": lambda: self.assertIn(
                 ", 0 held out", self.run_ok(*text, "--out", fresh(), "--validation-fraction",
                                             "0").out),
+            "--shard-tokens": lambda: self.assertIn(
+                "train-00001.tokens", os.listdir(self.made([*text, "--shard-tokens", "500"], fresh()))),
             "--force": lambda: self.replaces(text, fresh(), "--out"),
             "--json": lambda: self.json_of(*text, "--out", fresh()),
+        }
+        with open(self.path("documents.jsonl"), "w", encoding="utf-8") as file:
+            file.writelines(f'{{"text": "document {n}", "body": "another {n}"}}\n' for n in range(200))
+        jsonl = ["data", "jsonl", self.path("documents.jsonl")]
+        rows["data jsonl"] = {
+            **rows["data text"],
+            "files": lambda: self.fails(3, "data", "jsonl", self.path("none.jsonl"), "--out", fresh(),
+                                        says="none.jsonl"),
+            "--field": lambda: self.assertNotEqual(
+                *[self.run_ok(*jsonl, "--out", fresh(), "--field", field, "--json").json()["fingerprint"]
+                  for field in ("text", "body")]),
+            "--out": lambda: self.assertIn("data.json", os.listdir(self.made(jsonl, fresh()))),
+            "--force": lambda: self.replaces(jsonl, fresh(), "--out"),
+            "--json": lambda: self.assertEqual(
+                self.run_ok(*jsonl, "--out", fresh(), "--json").json()["documents"], 200),
+            "--tokenizer": lambda: self.fails(2, *jsonl, "--out", fresh(), "--tokenizer", "bpe",
+                                              says="'bpe'"),
+            "--shard-tokens": lambda: self.assertIn(
+                "train-00001.tokens", os.listdir(self.made([*jsonl, "--shard-tokens", "500"], fresh()))),
+            "--validation-fraction": lambda: self.assertIn(
+                ", 0 held out", self.run_ok(*jsonl, "--out", fresh(), "--validation-fraction",
+                                            "0").out),
+        }
+        bpe = ["data", "tokenizer", self.path("data.txt")]
+        rows["data tokenizer"] = {
+            "files": lambda: self.fails(3, "data", "tokenizer", self.path("none.txt"), "-o", fresh(),
+                                        says="none.txt"),
+            "--output": lambda: self.run_ok(*text, "--out", fresh(), "--tokenizer",
+                                            self.made(bpe, fresh() + ".json", "-o")),
+            "--vocab-size": lambda: self.assertEqual(
+                self.run_ok(*bpe, "-o", fresh(), "--vocab-size", "256", "--json").json()["vocab_size"], 256),
+            "--special": lambda: self.assertEqual(
+                self.run_ok(*bpe, "-o", fresh(), "--vocab-size", "258", "--special", "<a>", "--special",
+                            "<b>", "--json").json()["merges"], 0),
+            "--force": lambda: self.replaces(bpe, fresh(), "-o"),
+            "--json": lambda: self.json_of(*bpe, "-o", fresh()),
         }
         rows["inspect"] = {
             "file": lambda: self.differs("inspect", [self.artifact], [self.data]),
@@ -391,6 +432,8 @@ class FlagsTest(support.EndToEndTest):
         rows["checkpoint import"] = {
             "file": lambda: self.fails(3, "checkpoint", "import", self.path("none"), "--model",
                                        self.artifact, "-o", fresh(), says="none"),
+            "--tokenizer": lambda: self.fails(2, *imported, "-o", fresh(), "--tokenizer", "bpe",
+                                              says="'bpe'"),
             "--model": lambda: self.fails(3, "checkpoint", "import", self.weights, "--model",
                                           self.path("none"), "-o", fresh(), says="none"),
             "--output": lambda: self.assertTrue(os.path.isdir(self.made(imported, fresh(), "-o"))),
@@ -416,9 +459,10 @@ class FlagsTest(support.EndToEndTest):
                                          says=["native", "'pentium'"]),
             "--threads": lambda: self.fails(2, "verify", golden, "--target", "interpreter",
                                             "--threads", "2", says="--threads has no effect"),
-            "--fusion": lambda: self.fails(2, "verify", golden, "--fusion", "some", says="'some'"),
             "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
                                          says="--dump"),
+            "--set": lambda: support.has_compiler() and self.fails(
+                2, "verify", golden, "--set", "no_such=1", says="no_such"),
             "--json": lambda: support.has_compiler() and self.json_of("verify", golden),
         }
         for command, flags in self.flags.items():

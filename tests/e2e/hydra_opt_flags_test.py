@@ -1,6 +1,9 @@
 """Every flag of hydra-opt acts or is refused; the lists come from the program's own registry."""
+import glob
 import json
+import os
 import re
+import unittest.mock
 
 import support
 
@@ -188,6 +191,31 @@ class FlagsTest(support.EndToEndTest):
         out = self.opt(self.functions, "--probe=in[n]er", "--stop-after=fusion").out
         self.assertIn('<output "probe.inner">', out)
 
+    def flag_loss_chunk(self):
+        train = [self.tiny, "--entry=train@3x8", "--stop-after=remat"]
+        whole = self.opt(*train).out
+        self.assertIn("-> tensor<3x8x256xf32>", whole)
+        chunked = self.opt(*train, "--loss-chunk=16").out
+        self.assertNotIn("x8x256xf32>", chunked)
+        self.assertIn("-> tensor<16x256xf32>", chunked)
+        self.assertIn("-> tensor<8x256xf32>", chunked)
+        # Logits that are asked for are put together.
+        self.assertIn("hydra.concat_rows", chunked)
+        self.assertIn("tensor<3x8x256xf32>", self.opt(*train, "--loss-chunk=16", "--probe=logits").out)
+        self.fails(2, *train, "--loss-chunk=0", program="hydra-opt", says=["at least 1", "'0'"])
+
+    def flag_memory_budget(self):
+        common = [self.tiny, "--entry=train@4x64"]
+        arena = lambda *flags: int(re.search(r"plan.region_size <arena> (\d+)",
+                                             self.opt(*common, *flags).out)[1])
+        whole = arena()
+        budget = whole * 8 // 10
+        self.assertLessEqual(arena(f"--memory-budget={budget}"), budget)
+        self.assertEqual(arena(f"--memory-budget={whole}"), whole)
+        self.fails(1, *common, "--memory-budget=64", program="hydra-opt",
+                   says=["expected at least", "found 64", "are held here", "tiny.mlir"])
+        self.fails(2, *common, "--memory-budget=none", program="hydra-opt", says=["'none'"])
+
     def flag_bucket_bytes(self):
         few = [self.tiny, "--entry=train@1x8", "--bucket-bytes=1000000000"]
         many = self.differ(few, few[:-1] + ["--bucket-bytes=64"]).out
@@ -209,8 +237,9 @@ class FlagsTest(support.EndToEndTest):
         outputs = [self.opt(self.tiny, "--stop-after=" + stage).out
                    for stage in ("model", "routing", "autodiff", "fusion", "plan")]
         self.assertEqual(len(set(outputs)), 5)
-        self.fails(2, self.tiny, "--stop-after=remat", program="hydra-opt",
-                   says=["which has no passes yet"])
+        self.opt(self.tiny, "--stop-after=remat")
+        self.fails(2, self.tiny, "--stop-after=remap", program="hydra-opt",
+                   says=["precision, remat, fusion", "found 'remap'"])
 
     def flag_interpret(self):
         # Without --stop-after: after the last stage that holds values.
@@ -227,6 +256,27 @@ class FlagsTest(support.EndToEndTest):
         path = self.path("wide.safetensors")
         self.opt(*common, path, "--interpret-as=f64")
         self.assertEqual(support.Safetensors.load(path).tensors["output/result0"][0], "F64")
+
+    def flag_kernel_cache(self):
+        cache = self.path("kernel-cache")
+        made = {name: self.path(name + ".hydra") for name in ("off", "cold", "warm", "damaged")}
+        common = [self.tiny, EVAL, "--arch=x86-64-v3", "-o"]
+        with unittest.mock.patch.dict(self.environment, XDG_CACHE_HOME=cache):
+            self.opt(*common, made["off"], "--kernel-cache=off")
+            self.assertFalse(os.path.exists(cache))
+            self.opt(*common, made["cold"])
+            kernels = glob.glob(cache + "/hydra/kernels/*.kernel")
+            self.assertTrue(kernels)
+            self.opt(*common, made["warm"], "--kernel-cache=on")
+            # What is damaged is compiled again; what is there is used.
+            for path in kernels[::2]:
+                support.write(path, support.read(path)[:-1])
+            self.opt(*common, made["damaged"])
+        for name in ("cold", "warm", "damaged"):
+            self.assertEqual(support.read(made["off"]), support.read(made[name]), name)
+        self.fails(2, self.tiny, EVAL, "--kernel-cache=maybe", "-o", made["off"], program="hydra-opt",
+                   says=["on or off", "'maybe'"])
+        self.fails(2, self.tiny, EVAL, "--kernel-cache=off", program="hydra-opt", says=["no effect"])
 
     def flag_facts(self):
         facts = json.loads(self.opt(self.tiny, "--facts").out)

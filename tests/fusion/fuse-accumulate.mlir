@@ -1,4 +1,19 @@
-// RUN: hydra-opt %s --pass-pipeline='builtin.module(func.func(hydra-fuse-accumulate))' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate)' | FileCheck %s
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate)' --remarks-filter=fusion -o %t 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate{no-fuse=ACCUMULATE})' | FileCheck %s --check-prefix=OFF
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate{enabled=false})' | FileCheck %s --check-prefix=OFF
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate{no-fuse=ACCUMULATE},hydra-form-fusions{no-fuse=ACCUMULATE})' -o %t
+// RUN: not hydra-opt %s --pass-pipeline='builtin.module(hydra-fuse-accumulate{no-fuse=elsewhere.*},hydra-form-fusions{no-fuse=elsewhere.*})' -o %t 2>&1 | FileCheck %s --check-prefix=UNUSED
+
+// The policy is asked, and the ledger has what it said, refused pairs too.
+// OFF: plan.ledger
+// OFF-SAME: code = "DISABLED"
+// OFF-NOT: accumulate %
+// UNUSED: --no-fuse=elsewhere.* names nothing
+// REMARK-DAG: ACCUMULATE{{.*}}accumulate of matmul and binary add{{.*}}bytes_after=24, bytes_before=72
+// REMARK-DAG: ACCUMULATE{{.*}}accumulate of scatter_rows and binary add
+// REMARK-DAG: SHARED{{.*}}accumulate of matmul and binary add
+// REMARK-DAG: ORDER{{.*}}accumulate of matmul and binary add
 
 // CHECK-LABEL: func.func @gradient
 // CHECK-SAME: %[[A:.*]]: tensor<4x3xf32>, %[[B:.*]]: tensor<4x2xf32>, %[[G:.*]]: tensor<3x2xf32>

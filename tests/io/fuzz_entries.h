@@ -12,6 +12,11 @@ namespace hydra {
 bool Fuzz_safetensors(const uint8_t* data, size_t size);
 bool Fuzz_json(const uint8_t* data, size_t size);
 bool Fuzz_artifact(const uint8_t* data, size_t size);  // tests/artifact
+// tests/data
+bool Fuzz_tokenizer_json(const uint8_t* data, size_t size);
+bool Fuzz_sentencepiece(const uint8_t* data, size_t size);
+bool Fuzz_tokens(const uint8_t* data, size_t size);
+bool Fuzz_jsonl(const uint8_t* data, size_t size);
 
 }  // namespace hydra
 

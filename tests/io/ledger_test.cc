@@ -12,7 +12,8 @@ using ::testing::Not;
 
 constexpr char kLedger[] = R"({
   "target": "cpu", "level": "some-level",
-  "kernels": [{"name": "add_1", "kind": "rows", "launches": 3,
+  "entries": [{"name": "train_1x8", "kernels": 3, "bytes_outside_matmuls": 12345}],
+  "kernels": [{"name": "add_1", "kind": "rows", "launches": 3, "bytes": 4321,
                "ops": [{"op": "binary add", "scope": "layers.0", "location": "m.mlir:3"}]}],
   "decisions": [
     {"kind": "edge", "code": "EDGE", "detail": "", "accepted": true, "instances": 4, "first": 1,
@@ -30,10 +31,10 @@ TEST(Ledger, TextShowsKernelsVerdictsNumbersAndLimits) {
   ASSERT_TRUE(ledger.ok()) << ledger.status();
   const std::string text = LedgerText(*ledger);
   for (const char* says :
-       {"some-level", "1 kernels, 3 launches", "m.mlir:3", "Taken: 4 candidates in 1 classes",
-        "edge of binary add and rms_norm", "2000.0 kB -> 1000.0 kB, 9.0 us -> 5.0 us",
-        "saving 4000.0 kB and 16.0 us", "Refused: 1 candidates", "live vectors: 40, allowed 26",
-        "unknown place"}) {
+       {"some-level", "1 kernels, 3 launches", "3 launches, 12.3 kB outside", "4321 B each",
+        "m.mlir:3", "Taken: 4 candidates in 1 classes", "edge of binary add and rms_norm",
+        "2000.0 kB -> 1000.0 kB, 9.0 us -> 5.0 us", "saving 4000.0 kB and 16.0 us",
+        "Refused: 1 candidates", "live vectors: 40, allowed 26", "unknown place"}) {
     EXPECT_THAT(text, HasSubstr(says));
   }
   const std::string page = LedgerHtml(*ledger);

@@ -42,3 +42,38 @@ func.func @router(%x: tensor<6x8xf32>, %w: tensor<1x8xf32>) -> tensor<6x1xf32> {
   %y = hydra.matmul %x, %w {full_precision, transpose_b} : (tensor<6x8xf32>, tensor<1x8xf32>) -> tensor<6x1xf32>
   return %y : tensor<6x1xf32>
 }
+
+// -----
+
+// Between two products everything is bf16, forward and backward.
+// CHECK-LABEL: func.func @activation
+// CHECK: %[[X:.*]] = hydra.matmul {{.*}} {transpose_b} : (tensor<4x8xbf16>, tensor<12x8xbf16>) -> tensor<4x12xbf16>
+// CHECK-NEXT: %[[Y:.*]] = hydra.swiglu %[[X]] : (tensor<4x12xbf16>) -> tensor<4x6xbf16>
+// CHECK: hydra.matmul %[[Y]], {{.*}} {element_type = f32, transpose_b}
+// CHECK: %[[DY:.*]] = hydra.matmul {{.*}} -> tensor<4x6xbf16>
+// CHECK: %[[DX:.*]] = hydra.swiglu_grad %[[DY]], %[[X]] : (tensor<4x6xbf16>, tensor<4x12xbf16>) -> tensor<4x12xbf16>
+// CHECK-NEXT: hydra.matmul %[[DX]], {{.*}} {element_type = f32}
+// CHECK-NEXT: hydra.matmul %[[DX]], {{.*}} {element_type = f32, transpose_a}
+func.func @activation(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6xf32>, %dz: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<12x8xf32>) {
+  %a = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %y = hydra.swiglu %a : (tensor<4x12xf32>) -> tensor<4x6xf32>
+  %z = hydra.matmul %y, %v {transpose_b} : (tensor<4x6xf32>, tensor<8x6xf32>) -> tensor<4x8xf32>
+  %dy = hydra.matmul %dz, %v : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+  %da = hydra.swiglu_grad %dy, %a : (tensor<4x6xf32>, tensor<4x12xf32>) -> tensor<4x12xf32>
+  %dx = hydra.matmul %da, %w : (tensor<4x12xf32>, tensor<12x8xf32>) -> tensor<4x8xf32>
+  %dw = hydra.matmul %da, %x {transpose_a} : (tensor<4x12xf32>, tensor<4x8xf32>) -> tensor<12x8xf32>
+  return %z, %dx, %dw : tensor<4x8xf32>, tensor<4x8xf32>, tensor<12x8xf32>
+}
+
+// -----
+
+// Somebody else reads the product: it stays float32, and so does what else reads it.
+// CHECK-LABEL: func.func @observed
+// CHECK: %[[A:.*]] = hydra.matmul {{.*}} -> tensor<4x12xf32>
+// CHECK: hydra.swiglu %[[A]] : (tensor<4x12xf32>) -> tensor<4x6xf32>
+func.func @observed(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6xf32>) -> (tensor<4x8xf32>, tensor<4x12xf32>) {
+  %a = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %y = hydra.swiglu %a : (tensor<4x12xf32>) -> tensor<4x6xf32>
+  %z = hydra.matmul %y, %v {transpose_b} : (tensor<4x6xf32>, tensor<8x6xf32>) -> tensor<4x8xf32>
+  return %z, %a : tensor<4x8xf32>, tensor<4x12xf32>
+}

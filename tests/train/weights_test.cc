@@ -31,10 +31,11 @@ class WeightsTest : public testing::Test {
     const std::string path = directory_ / "w.safetensors";
     EXPECT_TRUE(WriteSafetensors(path, {}, tensors).ok());
     const SafetensorsFile file = *SafetensorsFile::Open(path);
-    if (types == ElementTypes::kConvertible) return LoadWeights(file, engine_).status();
+    if (types == ElementTypes::kConvertible)
+      return LoadWeights(*WeightsSource::Of(file), engine_).status();
     return LoadTensors(
-        file, engine_.state(StateKind::kParameters), [&](size_t i) { return engine_.aliases(i); },
-        types,
+        WeightsSource::Exactly(file), engine_.state(StateKind::kParameters),
+        [&](size_t i) { return engine_.aliases(i); }, types,
         [&](size_t i, absl::Span<const uint8_t> b) {
           return engine_.WriteState(StateKind::kParameters, i, b);
         });

@@ -43,6 +43,9 @@ CommandLine::CommandLine()
       interpretAs(claim("interpret-as"),
                   cl::desc("f32 (default): every result is rounded to it; f64: none is"),
                   cl::value_desc("TYPE"), cl::init("f32"), cl::cat(resultCategory)),
+      kernelCache(claim("kernel-cache"),
+                  cl::desc("on (default): keep compiled kernels in $XDG_CACHE_HOME/hydra; off"),
+                  cl::value_desc("MODE"), cl::init("on"), cl::cat(resultCategory)),
       interpret(claim("interpret"),
                 cl::desc("run the program after --stop-after on --inputs; -o takes the results"),
                 cl::cat(resultCategory)),
@@ -51,8 +54,7 @@ CommandLine::CommandLine()
       inputFiles(cl::Positional, cl::value_desc("MODEL"), cl::cat(resultCategory)) {
   std::vector<StringRef> names;
   for (const StageInfo &info : allStages())
-    if (info.append)
-      names.push_back(info.name);
+    names.push_back(info.name);
   static std::string stages;
   stages = "last stage: " + join(names, ", ") + " (default)";
   stopAfter.setDescription(stages);
@@ -130,8 +132,9 @@ void CommandLine::printHelp(raw_ostream &stream) const {
   }
   print(set);
   stream << "\nWhat comes out:\n";
-  for (const cl::Option *flag : std::initializer_list<const cl::Option *>{
-           &outputFile, &stopAfter, &explain, &interpret, &inputs, &interpretAs, &facts})
+  for (const cl::Option *flag :
+       std::initializer_list<const cl::Option *>{&outputFile, &stopAfter, &explain, &interpret,
+                                                 &inputs, &interpretAs, &kernelCache, &facts})
     print(*flag);
   stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
             "  --version             the build id, which every artifact carries\n"
@@ -146,8 +149,9 @@ bool CommandLine::compiles() const {
   auto isGiven = [](const cl::Option &flag) { return flag.getNumOccurrences() > 0; };
   return llvm::any_of(settingFlags, [&](const auto &flag) { return isGiven(*flag); }) ||
          isGiven(set) || isGiven(stopAfter) || isGiven(explain) || isGiven(inputs) ||
-         isGiven(interpretAs) || isGiven(interpret) || isGiven(facts) || toArtifact() ||
-         StringRef(input()).ends_with(".json") || StringRef(input()).ends_with(".hydra");
+         isGiven(interpretAs) || isGiven(kernelCache) || isGiven(interpret) || isGiven(facts) ||
+         toArtifact() || StringRef(input()).ends_with(".json") ||
+         StringRef(input()).ends_with(".hydra");
 }
 
 bool CommandLine::toArtifact() const { return StringRef(outputFile).ends_with(".hydra"); }
@@ -246,6 +250,11 @@ Error CommandLine::checkEffects() const {
                                            : interpret ? "--interpret"
                                                        : "-o " + outputFile));
   }
+  if (kernelCache != "on" && kernelCache != "off")
+    return createStringError("--kernel-cache: expected on or off, found '" + kernelCache + "'");
+  if (kernelCache.getNumOccurrences() > 0 && !toArtifact())
+    return createStringError("--kernel-cache acts on generated code only and has no effect here; "
+                             "write an artifact (-o FILE.hydra), or drop the flag");
   if (interpretAs != "f32" && interpretAs != "f64")
     return createStringError("--interpret-as: expected f32 or f64, found '" + interpretAs + "'");
   Expected<Stage> last = lastStage();

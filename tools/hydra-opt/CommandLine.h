@@ -38,6 +38,8 @@ public:
   std::string explains() const {
     return explain.getNumOccurrences() == 0 ? "" : explain.empty() ? "text" : explain.getValue();
   }
+  // Whether kernels that were compiled before are used, and new ones kept.
+  bool cachesKernels() const { return kernelCache != "off"; }
   bool interprets() const { return interpret; }
   bool printsFacts() const { return facts; }
   const std::string &interpretInputs() const { return inputs; }
@@ -53,7 +55,7 @@ private:
   llvm::cl::OptionCategory settingsCategory, resultCategory;
   std::vector<std::unique_ptr<llvm::cl::list<std::string>>> settingFlags;
   llvm::cl::list<std::string> set;
-  llvm::cl::opt<std::string> outputFile, stopAfter, explain, inputs, interpretAs;
+  llvm::cl::opt<std::string> outputFile, stopAfter, explain, inputs, interpretAs, kernelCache;
   llvm::cl::opt<bool> interpret, facts;
   llvm::cl::list<std::string> inputFiles;
 };

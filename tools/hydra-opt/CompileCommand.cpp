@@ -236,7 +236,12 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   }
   if (!flags.toArtifact())
     return writeText(flags.output(), [&](auto &stream) { module->get().print(stream); });
-  return succeeded(emitArtifact(**module, resolved, specText, compilerBuildId(), flags.output()))
+  TimingScope code = root.nest("Machine code and artifact");
+  return succeeded(emitArtifact(**module, resolved,
+                                {.specText = specText,
+                                 .buildId = compilerBuildId(),
+                                 .cachesKernels = flags.cachesKernels()},
+                                flags.output()))
              ? kSuccess
              : kFailure;
 }

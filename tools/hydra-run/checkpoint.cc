@@ -46,8 +46,13 @@ void AddCheckpoint(CommandLine& line) {
   Command in = command.Subcommand("import", "A checkpoint from safetensors");
   auto imported = std::make_shared<app::ImportRequest>();
   imported->notices = ConsoleNotices();
-  in.Positional("file", imported->weights, "safetensors file under state-dict names");
-  in.RequiredText("--model", imported->model, "model spec or artifact");
+  in.Positional("file", imported->weights,
+                "weights under state-dict names: a safetensors file, the index of several, or a "
+                "directory with either");
+  in.Text("--model", imported->model,
+          "model spec or artifact; default: the directory's config.json");
+  in.Text("--tokenizer", imported->tokenizer,
+          "byte, or a file that the checkpoint takes along; default: the directory's, if any");
   in.RequiredText("-o,--output", imported->output, "checkpoint directory to write");
   in.Flag("--force", imported->force, "replace a checkpoint; never a directory with other files");
   in.Run([imported](bool json) { return Import(*imported, json); });

@@ -127,20 +127,28 @@ void PrintReport(const std::vector<std::string>& prompts,
              {"tokens_per_second", static_cast<double>(tokens) / seconds}});
 }
 
+// The one that was asked for, else the checkpoint's, else bytes.
+absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer(const GenerateFlags& flags,
+                                                               const Model& model) {
+  if (!flags.tokenizer.empty()) return data::MakeTokenizer(flags.tokenizer);
+  if (model.checkpoint) {
+    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<data::Tokenizer> own, model.checkpoint->OpenTokenizer());
+    if (own != nullptr) return own;
+  }
+  return data::MakeTokenizer(data::kByteTokenizer);
+}
+
 absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> prompts, CollectPrompts(flags));
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   request.entries = DecodingEntries(request.settings, flags.rows);
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, static_cast<uint64_t>(flags.seed)));
-  std::string name = flags.tokenizer;
-  if (name.empty() && model.checkpoint) name = model.checkpoint->run().tokenizer;
-  if (name.empty()) name = "byte";
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<data::Tokenizer> tokenizer,
-                         data::MakeTokenizer(name));
+                         OpenTokenizer(flags, model));
   if (tokenizer->vocab_size() < model.artifact->info().vocab_size) {
     PrintWarning(absl::StrCat("the model has ", model.artifact->info().vocab_size,
-                              " tokens, the tokenizer ", name, " has text for ",
+                              " tokens, the tokenizer ", tokenizer->name(), " has text for ",
                               tokenizer->vocab_size(), " of them; the others are never chosen"));
   }
   HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
@@ -206,7 +214,10 @@ void AddGenerate(CommandLine& line) {
   command.Integer("--seed", flags->seed, {.least = 0}, "seed of the choices");
   DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
-  command.Text("--tokenizer", flags->tokenizer, "tokenizer; default: the checkpoint's, else byte");
+  command.Text(
+      "--tokenizer", flags->tokenizer,
+      "byte, or a file: tokenizer.json or a SentencePiece model; default: the checkpoint's, else "
+      "byte");
   command.Run([flags](bool json) { return Generate(*flags, json); });
 }
 

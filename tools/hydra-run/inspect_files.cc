@@ -61,7 +61,7 @@ absl::StatusOr<Inspection> InspectTokens(const std::string& path) {
 
 absl::StatusOr<Inspection> InspectData(const std::string& directory) {
   HYDRA_ASSIGN_OR_RETURN(const data::Dataset dataset, data::Dataset::Open(directory));
-  const data::TokenFile* held_out = dataset.validation();
+  const data::TokenShards* held_out = dataset.validation();
   const uint64_t validation = held_out == nullptr ? 0 : held_out->size();
   Inspection result;
   absl::StrAppend(&result.text, "data        ", directory, " (every file intact)\ntokenizer   ",

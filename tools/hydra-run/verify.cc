@@ -17,9 +17,9 @@ struct VerifyFlags {
   std::vector<std::string> files;
   std::string target = "cpu";
   std::string precision = "f32";
-  std::string fusion = "on";
   std::string arch = "native";
   std::string dump;
+  std::vector<std::string> settings;
   int64_t threads = 0;
 };
 
@@ -58,9 +58,9 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   Json list = Json::array();
   const VerifyFileOptions options{.target = flags.target,
                                   .precision = flags.precision,
-                                  .fusion = flags.fusion,
                                   .arch = flags.arch,
                                   .threads = static_cast<int>(flags.threads),
+                                  .settings = flags.settings,
                                   .dump = flags.dump,
                                   .messages = PrintMessages,
                                   .interrupted = [] { return CaughtSignal() != 0; }};
@@ -91,13 +91,13 @@ void AddVerify(CommandLine& line) {
   command.Text("--target", flags->target, "what computes", {"cpu", "interpreter"});
   command.Text("--precision", flags->precision,
                "element type of matmul operands; everything else is f32", {"f32", "bf16"});
-  command.Text("--fusion", flags->fusion, "off: every primitive is a kernel of its own",
-               {"on", "off"});
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
   command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
+  command.Texts("--set", flags->settings, "KEY=VALUE",
+                "a further compile setting, e.g. memory_budget=BYTES (repeatable)");
   command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");
   command.Run([flags](bool json) { return Verify(*flags, json); });
 }
