@@ -108,7 +108,8 @@ class InterpretedTrajectory {
         "-o",
         Path(n),
         absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
-    if (stage_ == "fusion") arguments.push_back("--fusion=" + options_.fusion);
+    if (stage_ == "fusion")
+      for (const std::string& setting : options_.settings) arguments.push_back("--set=" + setting);
     const std::string variant(run_.PhaseOf(run_.first_step() + n).variant);
     for (const std::string& flag : run_.CompileFlags(golden_.trajectory_steps())) {
       if (!absl::StartsWith(flag, "--variant=")) arguments.push_back(flag);

@@ -96,10 +96,8 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
                                           "-o",          results};
     arguments.insert(arguments.end(), entries.begin(), entries.end());
     if (is_rounded) arguments.push_back("--precision=bf16");
-    if (stage == "fusion") {
-      arguments.push_back("--fusion=" + options.fusion);
+    if (stage == "fusion")
       for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);
-    }
     if (run && !is_model) {
       const std::vector<std::string> flags = run->CompileFlags();
       arguments.insert(arguments.end(), flags.begin(), flags.end());

@@ -19,7 +19,6 @@ using RunHydraOpt = std::function<absl::Status(const std::vector<std::string>& a
 struct VerifyOptions {
   std::string target = "cpu";  // a device (cpu, sim), or "interpreter"
   std::string precision = "f32";
-  std::string fusion = "on";  // or off, as hydra-opt has it
   bool bf16() const { return precision == "bf16"; }
   std::string arch = "native";  // instruction-set level of a device's code
   int threads = 0;              // of the device; 0: all

@@ -251,8 +251,8 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   shipped_check.verdict.pass = plain_check.verdict.pass = true;
   for (const GoldenCase& item : golden.cases()) {
     std::vector<std::string> common = {spec, "--target=" + options.target,
-                                       "--precision=" + options.precision, "--arch=" + options.arch,
-                                       "--fusion=" + options.fusion};
+                                       "--precision=" + options.precision,
+                                       "--arch=" + options.arch};
     common.insert(common.end(), entries.begin(), entries.end());
     for (const std::string& setting : options.settings) common.push_back("--set=" + setting);
     if (run) {

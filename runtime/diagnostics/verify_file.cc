@@ -43,7 +43,6 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
       .interrupted = options.interrupted};
   const VerifyOptions verify{.target = options.target,
                              .precision = options.precision,
-                             .fusion = options.fusion,
                              .arch = options.arch,
                              .threads = options.threads,
                              .settings = options.settings,

@@ -15,7 +15,6 @@ namespace hydra {
 struct VerifyFileOptions {
   std::string target = "cpu";
   std::string precision = "f32";
-  std::string fusion = "on";  // or off, as hydra-opt has it
   std::string arch = "native";
   int threads = 0;
   std::vector<std::string> settings;  // further compile settings, KEY=VALUE

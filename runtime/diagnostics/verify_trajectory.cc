@@ -168,12 +168,8 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
   const GoldenCase& shape = golden.cases().front();
   const std::string path = options.work_directory + "/trajectory.hydra";
   std::vector<std::string> arguments = {
-      spec,
-      "--target=" + options.target,
-      "--precision=" + options.precision,
-      "--arch=" + options.arch,
-      "--fusion=" + options.fusion,
-      absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
+      spec, "--target=" + options.target, "--precision=" + options.precision,
+      "--arch=" + options.arch, absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
   const std::vector<std::string> flags = run.CompileFlags(golden.trajectory_steps());
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);

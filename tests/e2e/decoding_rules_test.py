@@ -18,13 +18,14 @@ class DecodingRulesTest(support.EndToEndTest):
         spec = cls.path("routed.json")
         with open(spec, "w") as file:
             json.dump({"model": MODEL}, file)
-        cls.data, cls.run = cls.make_data(), cls.path("run")
-        cls.run_ok("train", spec, "--data", cls.data, "--out", cls.run, "--steps", 12, "--batch", 2,
+        cls.data, cls.trained = cls.make_data(), cls.path("run")
+        cls.run_ok("train", spec, "--data", cls.data, "--out", cls.trained, "--steps", 12, "--batch", 2,
                    "--seq", 32, "--lr", 0.01, *(part for setting in (
                        "mod_warmup_steps=4", "mor_enable_step=6", "mor_rampup_steps=3")
                        for part in ("--set", setting)))
-        cls.evaluate = ["eval", cls.run, "--data", cls.data, "--batches", 4, "--json"]
-        cls.generate = ["generate", cls.run, "--prompt", "the quick", "--tokens", 24]
+        cls.evaluate = ["eval", cls.trained, "--data", cls.data, "--batches", 4, "--batch", 2,
+                        "--seq", 32, "--json"]
+        cls.generate = ["generate", cls.trained, "--prompt", "the quick", "--tokens", 24]
 
     def test_1_thresholds_are_asked_for(self):
         for command in (self.evaluate, self.generate):
@@ -32,7 +33,7 @@ class DecodingRulesTest(support.EndToEndTest):
 
     def test_2_calibration_is_kept_in_the_checkpoint(self):
         before = self.run_ok(*self.evaluate).json()["loss"]
-        result = self.run_ok("calibrate", self.run, "--data", self.data, "--json").json()
+        result = self.run_ok("calibrate", self.trained, "--data", self.data, "--json").json()
         self.assertEqual(result["variant"], "adaptive_mod")
         self.assertEqual(sorted(result["thresholds"]),
                          [f"mod_threshold.1.{call}" for call in range(3)])
@@ -70,10 +71,10 @@ class DecodingRulesTest(support.EndToEndTest):
 
     def test_5_training_on_drops_thresholds(self):
         out = self.path("further")
-        self.run_ok("train", self.run, "--data", self.data, "--out", out, "--steps", 1)
+        self.run_ok("train", self.trained, "--data", self.data, "--out", out, "--steps", 1)
         saved = json.loads(support.read(self.path("further", "checkpoints", "latest", "run.json")))
         self.assertNotIn("thresholds", saved)
-        self.fails(2, "train", self.run, "--data", self.data, "--out", self.path("no"), "--steps",
+        self.fails(2, "train", self.trained, "--data", self.data, "--out", self.path("no"), "--steps",
                    1, "--mod-rule", "dense", says=["compile setting"])
 
 

@@ -469,7 +469,6 @@ class FlagsTest(support.EndToEndTest):
                                          says=["native", "'pentium'"]),
             "--threads": lambda: self.fails(2, "verify", golden, "--target", "interpreter",
                                             "--threads", "2", says="--threads has no effect"),
-            "--fusion": lambda: self.fails(2, "verify", golden, "--fusion", "some", says="'some'"),
             "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
                                          says="--dump"),
             "--set": lambda: support.has_compiler() and self.fails(

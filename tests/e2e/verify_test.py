@@ -51,7 +51,7 @@ class VerifyTest(support.EndToEndTest):
         # Every kind of routing, and the optimizer.
         for target, files in (("cpu", FILES[4:] + [TRAJECTORY]), ("interpreter", FILES[6:8])):
             report = self.run_ok("verify", *map(self.golden, files), "--target", target,
-                                 "--fusion", "off", "--json").json()
+                                 "--set", "fusion=off", "--json").json()
             self.assertTrue(report["pass"], report)
 
     # The kernels for GPUs, forward, backward and update; the smallest files, for every thread is run.

@@ -17,7 +17,6 @@ struct VerifyFlags {
   std::vector<std::string> files;
   std::string target = "cpu";
   std::string precision = "f32";
-  std::string fusion = "on";
   std::string arch = "native";
   std::string dump;
   std::vector<std::string> settings;
@@ -59,7 +58,6 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   Json list = Json::array();
   const VerifyFileOptions options{.target = flags.target,
                                   .precision = flags.precision,
-                                  .fusion = flags.fusion,
                                   .arch = flags.arch,
                                   .threads = static_cast<int>(flags.threads),
                                   .settings = flags.settings,
@@ -93,8 +91,6 @@ void AddVerify(CommandLine& line) {
   command.Text("--target", flags->target, "what computes", {"cpu", "sim", "interpreter"});
   command.Text("--precision", flags->precision,
                "element type of matmul operands; everything else is f32", {"f32", "bf16"});
-  command.Text("--fusion", flags->fusion, "off: every primitive is a kernel of its own",
-               {"on", "off"});
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
