@@ -53,6 +53,12 @@ KERNELS = {
     "cross_entropy": function(
         "cross_entropy", [tensor(64, 50257), tensor(64, element="i32")], "", [SCALAR, tensor(64), tensor(64)]
     ),
+    "cross_entropy_grad": function(
+        "cross_entropy_grad",
+        [SCALAR, tensor(64, 50257), tensor(64, element="i32"), tensor(64)],
+        "",
+        [tensor(64, 50257)],
+    ),
     "adamw": function(
         "adamw",
         [FLAT] * 4 + [COUNTS] * 2 + [SCALAR] * 3,

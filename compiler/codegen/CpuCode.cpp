@@ -39,7 +39,6 @@ void hydra::registerKernelExternalModels(DialectRegistry &registry) {
     attachSelectionKernels(context);
     attachAttentionForwardKernels(context);
     attachAttentionBackwardKernels(context);
-    attachCrossEntropyKernels(context);
   });
 }
 

@@ -179,7 +179,6 @@ void attachMoveKernels(MLIRContext *context);
 void attachSelectionKernels(MLIRContext *context);
 void attachAttentionForwardKernels(MLIRContext *context);
 void attachAttentionBackwardKernels(MLIRContext *context);
-void attachCrossEntropyKernels(MLIRContext *context);
 
 // Shapes as rows and columns: all axes but the last flattened; a scalar is 1 x 1.
 struct Matrix {

@@ -50,8 +50,7 @@ static LogicalResult interpretCrossEntropyGrad(CrossEntropyGradOp op, Interprete
                     &lse = frame.get(op.getLse());
   TensorValue result = frame.zerosLike(op.getResult());
   int64_t vocabulary = logits.columns();
-  double factor =
-      frame.get(op.getDloss())[0] / static_cast<double>(std::max<int64_t>(1, countValid(targets)));
+  double factor = frame.get(op.getScale())[0];
   parallelFor(logits.rows(), 8, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       if (targets[row] == kIgnoredTarget)

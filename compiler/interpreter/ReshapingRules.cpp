@@ -10,6 +10,11 @@ static LogicalResult interpretStop(StopOp op, InterpreterFrame &frame) {
   return success();
 }
 
+static LogicalResult interpretAfter(AfterOp op, InterpreterFrame &frame) {
+  frame.alias(op.getResult(), op.getX());
+  return success();
+}
+
 static LogicalResult interpretReshape(ReshapeOp op, InterpreterFrame &frame) {
   TensorValue result = frame.get(op.getX());
   result.reshape(op.getShape());
@@ -45,6 +50,28 @@ static LogicalResult interpretConcat(ConcatOp op, InterpreterFrame &frame) {
   return success();
 }
 
+static LogicalResult interpretSliceRows(SliceRowsOp op, InterpreterFrame &frame) {
+  const TensorValue &x = frame.get(op.getX());
+  TensorValue result = frame.zerosLike(op.getResult());
+  int64_t entries = cast<RankedTensorType>(op.getX().getType()).getShape()[0];
+  auto first = static_cast<int64_t>(op.getFirst()) * (x.size() / entries);
+  std::copy_n(x.elements().begin() + first, result.size(), &result[0]);
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
+static LogicalResult interpretConcatRows(ConcatRowsOp op, InterpreterFrame &frame) {
+  TensorValue result = frame.zerosLike(op.getResult());
+  int64_t offset = 0;
+  for (Value input : op.getInputs()) {
+    const TensorValue &piece = frame.get(input);
+    std::copy_n(piece.elements().begin(), piece.size(), &result[offset]);
+    offset += piece.size();
+  }
+  frame.set(op.getResult(), std::move(result));
+  return success();
+}
+
 // The body runs in a frame of its own, which ends with it.
 static LogicalResult interpretFusion(FusionOp op, InterpreterFrame &frame) {
   Block &block = op.getBody().front();
@@ -61,8 +88,11 @@ static LogicalResult interpretFusion(FusionOp op, InterpreterFrame &frame) {
 
 void mlir::hydra::attachReshapingInterpretation(MLIRContext *context) {
   attachInterpretation<StopOp, interpretStop>(context);
+  attachInterpretation<AfterOp, interpretAfter>(context);
   attachInterpretation<ReshapeOp, interpretReshape>(context);
   attachInterpretation<SplitOp, interpretSplit>(context);
   attachInterpretation<ConcatOp, interpretConcat>(context);
+  attachInterpretation<SliceRowsOp, interpretSliceRows>(context);
+  attachInterpretation<ConcatRowsOp, interpretConcatRows>(context);
   attachInterpretation<FusionOp, interpretFusion>(context);
 }

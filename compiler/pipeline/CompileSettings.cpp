@@ -120,6 +120,20 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
       {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
        Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
+      {"loss_chunk", "ROWS", "rows of logits that exist at once in a loss (default: by cost)",
+       false, Stage::remat,
+       [](StringRef text, CompileOptions &options) {
+         return readPositive(text, "a number of rows", options.lossChunk);
+       },
+       [](const CompileOptions &options) { return json::Value(options.lossChunk); }},
+      {"memory_budget", "BYTES",
+       "of the arena, which every entry must fit in: what is too much is recomputed (default: "
+       "none)",
+       false, Stage::remat,
+       [](StringRef text, CompileOptions &options) {
+         return readPositive(text, "a number of bytes", options.memoryBudget);
+       },
+       [](const CompileOptions &options) { return json::Value(options.memoryBudget); }},
       {"probe", "GLOB", "named intermediates (block.0) and gradient.NAME become outputs",
        /*repeatable=*/true, Stage::autodiff,
        [](StringRef text, CompileOptions &options) {

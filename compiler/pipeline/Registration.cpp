@@ -14,6 +14,7 @@
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
 #include "passes/precision/Passes.h"
+#include "passes/remat/Passes.h"
 #include "passes/routing/Passes.h"
 
 void mlir::hydra::registerEverything(DialectRegistry &registry) {
@@ -30,6 +31,7 @@ void mlir::hydra::registerEverything(DialectRegistry &registry) {
   mlir::hydra::registerHydraRoutingPasses();
   mlir::hydra::registerHydraAutodiffPasses();
   mlir::hydra::registerHydraPrecisionPasses();
+  mlir::hydra::registerHydraRematPasses();
   mlir::hydra::registerHydraFusionPasses();
   mlir::plan::registerHydraPlanPasses();
   mlir::hydra::registerStagePipelines();

@@ -9,6 +9,7 @@
 #include "passes/lowering/Passes.h"
 #include "passes/plan/Passes.h"
 #include "passes/precision/Passes.h"
+#include "passes/remat/Passes.h"
 #include "passes/routing/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -82,12 +83,6 @@ template <typename PassOptions> static PassOptions judgedBy(const CompileOptions
 }
 
 static void appendFusion(OpPassManager &manager, const CompileOptions &options) {
-  // Before anything else, so that probed values are never optimised away.
-  if (!options.probes.empty()) {
-    ProbePassOptions probe;
-    probe.patterns.append(options.probes.begin(), options.probes.end());
-    manager.addPass(createProbePass(probe));
-  }
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createDecomposeCausalConvPass());
   functions.addPass(createFoldConstantsPass());
@@ -95,6 +90,25 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   simplify(manager.nest<func::FuncOp>());
   manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
   manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
+}
+
+static void appendRemat(OpPassManager &manager, const CompileOptions &options) {
+  // Before anything else, so that probed values are kept and never optimised away.
+  if (!options.probes.empty()) {
+    ProbePassOptions probe;
+    probe.patterns.append(options.probes.begin(), options.probes.end());
+    manager.addPass(createProbePass(probe));
+  }
+  ChunkCrossEntropyPassOptions chunking;
+  chunking.rows = options.lossChunk;
+  manager.addNestedPass<func::FuncOp>(createChunkCrossEntropyPass(chunking));
+  simplify(manager);
+  RematerialisePassOptions remat;
+  remat.memoryBudget = options.memoryBudget;
+  // The estimate is what the stages behind this one make of a copy.
+  manager.addPass(createRematerialisePass(
+      remat, [options](OpPassManager &copy) { appendFusion(copy, options); }));
+  simplify(manager);
 }
 
 static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
@@ -112,8 +126,7 @@ ArrayRef<StageInfo> mlir::hydra::allStages() {
       {Stage::autodiff, "autodiff", appendAutodiff},
       // float32 needs no passes.
       {Stage::precision, "precision", appendPrecision},
-      // Nothing is recomputed without a memory budget.
-      {Stage::remat, "remat", nullptr},
+      {Stage::remat, "remat", appendRemat},
       {Stage::fusion, "fusion", appendFusion},
       {Stage::plan, "plan", appendPlan},
   };
@@ -127,21 +140,16 @@ const StageInfo &mlir::hydra::stageInfo(Stage stage) {
 llvm::Expected<Stage> mlir::hydra::parseStage(StringRef name) {
   SmallVector<StringRef> names;
   for (const StageInfo &info : allStages()) {
-    if (info.append && info.name == name)
+    if (info.name == name)
       return info.stage;
-    if (info.append)
-      names.push_back(info.name);
+    names.push_back(info.name);
   }
-  bool empty = llvm::any_of(allStages(), [&](const StageInfo &info) { return info.name == name; });
   return llvm::createStringError("expected a stage, one of " + llvm::join(names, ", ") +
-                                 ", found '" + name + "'" +
-                                 (empty ? ", which has no passes yet" : ""));
+                                 ", found '" + name + "'");
 }
 
 void mlir::hydra::registerStagePipelines() {
   for (const StageInfo &info : allStages()) {
-    if (!info.append)
-      continue;
     registerPassPipeline(
         ("hydra-" + info.name + "-pipeline").str(), ("The passes of stage " + info.name).str(),
         [&info](OpPassManager &manager, StringRef options,
@@ -173,8 +181,7 @@ LogicalResult mlir::hydra::runStages(ModuleOp module, Stage last, const CompileO
                                      const ConfigurePassManager &configure) {
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
   for (const StageInfo &info : allStages()) {
-    if (info.append)
-      info.append(manager, options);
+    info.append(manager, options);
     if (info.stage == last)
       break;
   }

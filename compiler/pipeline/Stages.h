@@ -16,17 +16,17 @@ enum class Stage { model, routing, autodiff, precision, remat, fusion, plan };
 struct StageInfo {
   Stage stage;
   llvm::StringLiteral name;
-  // Appends the passes of the stage; null while it has none.
+  // Appends the passes of the stage.
   void (*append)(OpPassManager &manager, const CompileOptions &options);
 };
 
 // All stages in order.
 llvm::ArrayRef<StageInfo> allStages();
 const StageInfo &stageInfo(Stage stage);
-// The stage of that name. The error lists the names; a stage without passes is none.
+// The stage of that name. The error lists the names.
 llvm::Expected<Stage> parseStage(llvm::StringRef name);
 
-// Makes every stage that has passes a pipeline of that name: --hydra-fusion-pipeline.
+// Makes every stage a pipeline of that name: --hydra-fusion-pipeline.
 void registerStagePipelines();
 
 // Called before the pass manager runs, e.g. to apply command line instrumentation.

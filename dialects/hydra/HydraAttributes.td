@@ -40,9 +40,10 @@ def Hydra_ReduceAxesAttr : Hydra_EnumAttr<Hydra_ReduceAxes, "reduce_axes">;
 def Hydra_FusionKind : Hydra_Enum<"FusionKind", "who owns loops, tiling and reductions of a region", [
   I32EnumAttrCase<"rows", 0>, I32EnumAttrCase<"columns", 1>, I32EnumAttrCase<"window", 2>,
   I32EnumAttrCase<"move", 3>, I32EnumAttrCase<"attention_forward", 4>,
-  I32EnumAttrCase<"attention_backward", 5>, I32EnumAttrCase<"cross_entropy", 6>,
+  I32EnumAttrCase<"attention_backward", 5>,
   I32EnumAttrCase<"update", 7>, I32EnumAttrCase<"matmul", 8>, I32EnumAttrCase<"alias", 9>,
-  I32EnumAttrCase<"sample", 10>]>;
+  I32EnumAttrCase<"sample", 10>,
+  I32EnumAttrCase<"place", 11>]>;        // no kernel: operands lie at their places in the result
 def Hydra_FusionKindAttr : Hydra_EnumAttr<Hydra_FusionKind, "fusion_kind">;
 
 def Hydra_BindingKind : Hydra_Enum<"BindingKind", "what a function argument or result stands for", [

@@ -127,13 +127,15 @@ void mlir::hydra::registerCostExternalModels(DialectRegistry &registry) {
     attach<FusionKind::rows, 8, RmsNormGradOp, L2NormGradOp, SwigluGradOp>(context);
     attach<FusionKind::rows, 0, SplitOp, ConcatOp>(context);
     attach<FusionKind::columns, 4, RmsNormWeightGradOp>(context);
-    attach<FusionKind::alias, 0, ConstantOp, RopeTableOp, StopOp, ReshapeOp>(context);
+    attach<FusionKind::alias, 0, ConstantOp, RopeTableOp, StopOp, ReshapeOp, SliceRowsOp, AfterOp>(
+        context);
+    attach<FusionKind::place, 0, ConcatRowsOp>(context);
     attach<FusionKind::window, 0, ShiftOp, UnfoldOp, WindowTailOp>(context);
     attach<FusionKind::window, 1, FoldOp>(context);
     attach<FusionKind::move, 0, GatherRowsOp, CacheUpdateOp, CountingSortOp, NonzeroOp, TopKOp>(
         context);
     attach<FusionKind::move, 1, EmbeddingOp, ScatterRowsOp, MergeRowsOp>(context);
-    attach<FusionKind::cross_entropy, 4, CrossEntropyOp, CrossEntropyGradOp>(context);
+    attach<FusionKind::rows, 4, CrossEntropyOp, CrossEntropyGradOp>(context);
     attach<FusionKind::update, 16, AdamWOp>(context);
     ReduceOp::attachInterface<ReduceCost>(*context);
     MatmulOp::attachInterface<MatmulCost>(*context);

@@ -155,6 +155,52 @@ LogicalResult SplitOp::inferReturnTypes(MLIRContext *, OptionalLocation location
                  lastExtent(x), ", found ", sum);
 }
 
+LogicalResult AfterOp::inferReturnTypes(MLIRContext *, OptionalLocation, Adaptor adaptor,
+                                        SmallVectorImpl<Type> &types) {
+  types.push_back(adaptor.getX().getType());
+  return success();
+}
+
+LogicalResult SliceRowsOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  RankedTensorType x = tensorOf(adaptor.getX());
+  // slice_rows C1
+  if (x.getRank() == 0)
+    return emitOptionalError(location, "expected a first axis to slice, found a scalar");
+  auto first = static_cast<int64_t>(adaptor.getFirst());
+  auto count = static_cast<int64_t>(adaptor.getCount());
+  // slice_rows C2
+  if (first < 0 || count < 1 || first > x.getShape()[0] - count)
+    return emitOptionalError(location, "expected entries of the first axis of ", x, ", found ",
+                             count, " from ", first);
+  types.push_back(withFirstExtent(x, count));
+  return success();
+}
+
+LogicalResult ConcatRowsOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
+                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
+  // concat_rows C1
+  if (adaptor.getInputs().empty())
+    return emitOptionalError(location, "expected at least one input");
+  RankedTensorType first = tensorOf(adaptor.getInputs().front());
+  if (first.getRank() == 0)
+    return emitOptionalError(location, "expected a first axis to join, found a scalar");
+  int64_t sum = 0;
+  for (Value input : adaptor.getInputs()) {
+    RankedTensorType type = tensorOf(input);
+    // concat_rows C2
+    if (type.getRank() != first.getRank() ||
+        type.getShape().drop_front() != first.getShape().drop_front() ||
+        type.getElementType() != first.getElementType())
+      return emitOptionalError(location,
+                               "expected inputs that differ in the first extent only, found ",
+                               first, " and ", type);
+    sum += type.getShape()[0];
+  }
+  types.push_back(withFirstExtent(first, sum));
+  return success();
+}
+
 LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, OptionalLocation location, Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
   // concat C1

@@ -121,4 +121,36 @@ def Hydra_ConcatOp : Hydra_PrimitiveOp<"concat", [AttrSizedOperandSegments]> {
       "$inputs (`rows` $rows^)? attr-dict `:` functional-type(operands, results)";
 }
 
+def Hydra_AfterOp : Hydra_PrimitiveOp<"after", [NotDifferentiable]> {
+  let summary = "Identity in value; what reads it runs when another value is there";
+  let description = [{
+    Order as data flow: `x` shares its place, `event` is not read. Rematerialisation puts it in front of what it
+    computes again, so that nobody merges the clone with the original or runs it early.
+    Constraints: none; `event` may have any type.
+  }];
+  let arguments = (ins Hydra_Tensor:$x, Hydra_Tensor:$event);
+  let results = (outs Hydra_Tensor:$result);
+}
+
+def Hydra_SliceRowsOp : Hydra_PrimitiveOp<"slice_rows"> {
+  let summary = "Consecutive entries of the first axis; never moves data";
+  let description = [{
+    [N, ...] -> [count, ...], entries `first` .. `first` + `count` - 1: a place inside the operand's.
+    Constraints: C1 at least one axis; C2 `first` >= 0, `count` >= 1, `first` + `count` <= N.
+  }];
+  let arguments = (ins Hydra_Tensor:$x, I64Attr:$first, I64Attr:$count);
+  let results = (outs Hydra_Tensor:$result);
+}
+
+def Hydra_ConcatRowsOp : Hydra_PrimitiveOp<"concat_rows"> {
+  let summary = "Joins tensors along the first axis";
+  let description = [{
+    Inverse and adjoint of `hydra.slice_rows`. The plan lets whoever makes an input write it where it belongs in
+    the result; only what cannot be written there is copied.
+    Constraints: C1 at least one input of at least one axis; C2 trailing extents and element types agree.
+  }];
+  let arguments = (ins Variadic<Hydra_Tensor>:$inputs);
+  let results = (outs Hydra_Tensor:$result);
+}
+
 #endif // HYDRA_ELEMENTWISE_OPS_TD

@@ -33,9 +33,9 @@ LogicalResult CrossEntropyGradOp::inferReturnTypes(MLIRContext *, OptionalLocati
   if (adaptor.getLse().getType() != perToken)
     return emitOptionalError(location, "expected lse of type ", perToken, ", found ",
                              adaptor.getLse().getType());
-  if (tensorOf(adaptor.getDloss()).getRank() != 0)
-    return emitOptionalError(location, "expected a scalar dloss, found ",
-                             adaptor.getDloss().getType());
+  if (tensorOf(adaptor.getScale()).getRank() != 0)
+    return emitOptionalError(location, "expected a scalar scale, found ",
+                             adaptor.getScale().getType());
   types.push_back(logits);
   return success();
 }

@@ -18,9 +18,13 @@ def Hydra_CrossEntropyOp : Hydra_PrimitiveOp<"cross_entropy"> {
 }
 
 def Hydra_CrossEntropyGradOp : Hydra_PrimitiveOp<"cross_entropy_grad", [NotDifferentiable]> {
-  let summary = "dlogits = dloss / (number of valid targets) * (softmax(logits) - onehot(target))";
-  let description = [{ Constraints: C1 as cross_entropy C1; C2 lse has the targets' shape; C3 dloss is a scalar. }];
-  let arguments = (ins Hydra_FloatTensor:$dloss, Hydra_FloatTensor:$logits, Hydra_IntTensor:$targets,
+  let summary = "dlogits = scale * (softmax(logits) - onehot(target)), zero where the target is ignored";
+  let description = [{
+    `scale` is the gradient of the loss divided by the number of valid targets (at least 1), which need not be
+    those of this op: rows can be cut.
+    Constraints: C1 as cross_entropy C1; C2 lse has the targets' shape; C3 scale is a scalar.
+  }];
+  let arguments = (ins Hydra_FloatTensor:$scale, Hydra_FloatTensor:$logits, Hydra_IntTensor:$targets,
                        Hydra_FloatTensor:$lse);
   let results = (outs Hydra_FloatTensor:$result);
 }

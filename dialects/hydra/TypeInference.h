@@ -19,6 +19,13 @@ inline RankedTensorType withLastExtent(RankedTensorType type, int64_t extent) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
+// Shape of `type` with another first extent.
+inline RankedTensorType withFirstExtent(RankedTensorType type, int64_t extent) {
+  SmallVector<int64_t> shape(type.getShape());
+  shape.front() = extent;
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
 // Extents of all axes but the last, multiplied.
 inline int64_t flattenedRows(RankedTensorType type) {
   int64_t rows = 1;

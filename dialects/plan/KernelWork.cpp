@@ -166,10 +166,6 @@ FailureOr<RowScheduleAttr> mlir::plan::formRowProgram(Block &body) {
 static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
   Value value = op->getOperand(operand);
   return llvm::TypeSwitch<Operation *, bool>(op)
-      // Saves a second tensor of the size of the logits, the largest of most models.
-      .Case([&](CrossEntropyGradOp grad) {
-        return value == grad.getLogits() && value != grad.getLse() && value != grad.getDloss();
-      })
       // Each element starts from its own old value.
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();

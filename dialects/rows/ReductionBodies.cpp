@@ -66,9 +66,23 @@ void crossEntropyBody(CrossEntropyOp op, RowBuilder &r) {
   r.write(op.getLoss(), r.div(total, r.max(count, one)), ColumnMap::none());
 }
 
+RowDomain crossEntropyGradDomain(CrossEntropyGradOp op) { return domainOf(op.getLogits()); }
+void crossEntropyGradBody(CrossEntropyGradOp op, RowBuilder &r) {
+  Value target = r.readPerRow(op.getTargets());
+  Value valid = r.compare(arith::CmpIPredicate::ne, target, r.integer(kIgnoredTarget));
+  Value last = r.integer(r.domain().columns() - 1);
+  Value column = r.max(r.min(target, last), r.integer(0));
+  Value isHot = r.compare(arith::CmpIPredicate::eq, r.coordinate(Coordinate::column), column);
+  Value probability = r.exp(r.sub(r.read(op.getLogits()), r.readPerRow(op.getLse())));
+  Value hot = r.select(isHot, r.real(1.0), r.real(0.0));
+  Value gradient = r.mul(r.sub(probability, hot), r.readSingle(op.getScale()));
+  r.write(op.getResult(), r.select(valid, gradient, r.real(0.0)));
+}
+
 } // namespace
 
 void rows::attachReductionBodies(MLIRContext *context) {
   attachRowBody<hydra::ReduceOp, reduceDomain, reduceBody>(context);
   attachRowBody<CrossEntropyOp, crossEntropyDomain, crossEntropyBody>(context);
+  attachRowBody<CrossEntropyGradOp, crossEntropyGradDomain, crossEntropyGradBody>(context);
 }

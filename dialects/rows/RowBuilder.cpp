@@ -69,6 +69,11 @@ int64_t RowBuilder::pitchOf(Value tensor, bool whole) const {
 
 Value RowBuilder::readMade(Value operand, Value value, const RowMap &row, const ColumnMap &column) {
   bool oneRow = domainOf(operand).rows == 1, oneColumn = domainOf(operand).columns() == 1;
+  // A list is read as it was written, one value per row.
+  if (lists.contains(operand)) {
+    oneRow = false;
+    oneColumn = column.kind == ColumnMapKind::none;
+  }
   const char *code = nullptr, *what = nullptr;
   if (!value) {
     code = "MEMORY";
@@ -76,7 +81,7 @@ Value RowBuilder::readMade(Value operand, Value value, const RowMap &row, const 
   } else if (row.kind != RowMapKind::same && !(oneRow && row.kind == RowMapKind::none)) {
     code = "ROW_ESCAPE";
     what = ": another row is read";
-  } else if (column.kind != ColumnMapKind::same &&
+  } else if (!(column.kind == ColumnMapKind::same && !lists.contains(operand)) &&
              !(column.kind == ColumnMapKind::none && oneColumn)) {
     code = "COLUMN_ESCAPE";
     what = ": another column is read";
@@ -187,6 +192,8 @@ void RowBuilder::write(Value result, Value value, ColumnMap column, int64_t exte
   int64_t columns = opDomain.columns();
   bool whole = column.kind == ColumnMapKind::same || column.kind == ColumnMapKind::none;
   made[result] = whole && extent == 0 ? value : Value();
+  if (column.kind == ColumnMapKind::none && pitch == 1)
+    lists.insert(result);
   if (pitch == 0)
     pitch = pitchOf(result, column.kind == ColumnMapKind::same);
   if (extent == 0)

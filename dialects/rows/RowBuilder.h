@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
 #include <optional>
@@ -143,7 +144,8 @@ private:
   std::optional<RowRefusal> refusal;
   llvm::DenseMap<Value, Value> arguments; // tensors from outside the region: block arguments
   llvm::DenseMap<Value, Value>
-      made; // tensors of the region: their element; null if it needs memory
+      made;                    // tensors of the region: their element; null if it needs memory
+  llvm::DenseSet<Value> lists; // tensors of the region whose elements are one value per row each
   llvm::DenseMap<Value, SmallVector<int64_t>>
       results; // tensors that are results, with their numbers
   llvm::DenseMap<Value, View> views;

@@ -29,6 +29,10 @@ static void orderByUse(ProgramOp program) {
   for (WriteOp write : writes)
     visit(visit, write);
   llvm::append_range(order, writes);
+  // What only a result that nobody wants was made of.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (!seen.contains(&op))
+      op.erase();
   for (Operation *op : order)
     op->moveBefore(&block, block.end());
 }

@@ -12,8 +12,15 @@ int64_t hydra::leadingRows(RankedTensorType type) {
   return rows;
 }
 
+static constexpr llvm::StringLiteral kAdjoint = "adjoint";
+
 AdjointBuilder::AdjointBuilder(OpBuilder &builder, Operation *forward)
-    : AdjointBuilder(builder, NameLoc::get(builder.getStringAttr("adjoint"), forward->getLoc())) {}
+    : AdjointBuilder(builder, NameLoc::get(builder.getStringAttr(kAdjoint), forward->getLoc())) {}
+
+bool hydra::isAdjoint(Operation *op) {
+  auto name = dyn_cast<NameLoc>(op->getLoc());
+  return name && name.getName() == kAdjoint;
+}
 
 Value AdjointBuilder::scalar(double value, Type elementType) {
   auto type = RankedTensorType::get({}, elementType);
@@ -59,6 +66,16 @@ Value AdjointBuilder::cast(Value x, Type elementType, Value rows) {
 
 Value AdjointBuilder::reduce(ReduceKind kind, ReduceAxes axes, Value x, Value rows) {
   return ReduceOp::create(builder, location, kind, axes, x, rows);
+}
+
+Value AdjointBuilder::countValid(Value targets, Type elementType) {
+  auto type = RankedTensorType::get({}, builder.getI32Type());
+  Value mark = ConstantOp::create(
+      builder, location, DenseElementsAttr::get(type, static_cast<int32_t>(kIgnoredTarget)));
+  Value ignored = cast(binary(BinaryKind::eq, targets, mark), elementType),
+        one = scalar(1, elementType);
+  Value count = reduce(ReduceKind::sum, ReduceAxes::all, sub(one, ignored));
+  return binary(BinaryKind::max, count, one);
 }
 
 Value AdjointBuilder::scatter(Value x, ArrayRef<int32_t> index, int64_t size, Value accumulator,

@@ -11,6 +11,9 @@ inline RankedTensorType tensorType(Value value) { return cast<RankedTensorType>(
 /// Extents of all axes but the last, multiplied; 1 for a scalar.
 int64_t leadingRows(RankedTensorType type);
 
+/// Whether an op is part of an adjoint: what AdjointBuilder makes for a forward op.
+bool isAdjoint(Operation *op);
+
 /// Creates primitives at the insertion point of a builder, all with one location. `rows` may be
 /// null everywhere.
 class AdjointBuilder {
@@ -41,6 +44,9 @@ public:
   Value broadcast(Value x, ArrayRef<int64_t> shape, Value rows = {});
   Value cast(Value x, Type elementType, Value rows = {});
   Value reduce(ReduceKind kind, ReduceAxes axes, Value x, Value rows = {});
+
+  /// How many targets a cross-entropy does not ignore, at least 1.
+  Value countValid(Value targets, Type elementType);
 
   /// Adjoint of broadcasting a value of type `target` to the shape of `gradient`: sums over the
   /// repeated axes, in a fixed order. `rows` bounds the leading axes of `gradient`; the result is

@@ -177,6 +177,39 @@ struct ConcatDerivative : Derivative<ConcatDerivative, ConcatOp> {
   }
 };
 
+struct SliceRowsDerivative : Derivative<SliceRowsDerivative, SliceRowsOp> {
+  LogicalResult adjoint(SliceRowsOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool>,
+                        MutableArrayRef<Value> result) const {
+    RankedTensorType type = tensorType(op.getX());
+    SmallVector<Value> pieces;
+    auto addZeros = [&](int64_t count) {
+      SmallVector<int64_t> shape(type.getShape());
+      shape.front() = count;
+      if (count > 0)
+        pieces.push_back(b.zeros(RankedTensorType::get(shape, type.getElementType())));
+    };
+    auto first = static_cast<int64_t>(op.getFirst()), count = static_cast<int64_t>(op.getCount());
+    addZeros(first);
+    pieces.push_back(gradients[0]);
+    addZeros(type.getShape().front() - first - count);
+    result[0] = ConcatRowsOp::create(b.getBuilder(), b.getLoc(), pieces);
+    return success();
+  }
+};
+
+struct ConcatRowsDerivative : Derivative<ConcatRowsDerivative, ConcatRowsOp> {
+  LogicalResult adjoint(ConcatRowsOp op, AdjointBuilder &b, ValueRange gradients, ArrayRef<bool>,
+                        MutableArrayRef<Value> result) const {
+    int64_t first = 0;
+    for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+      int64_t count = tensorType(input).getShape().front();
+      result[index] = SliceRowsOp::create(b.getBuilder(), b.getLoc(), gradients[0], first, count);
+      first += count;
+    }
+    return success();
+  }
+};
+
 } // namespace
 
 void hydra::attachElementwiseDerivatives(MLIRContext *context) {
@@ -191,4 +224,6 @@ void hydra::attachElementwiseDerivatives(MLIRContext *context) {
   ReshapeOp::attachInterface<ReshapeDerivative>(*context);
   SplitOp::attachInterface<SplitDerivative>(*context);
   ConcatOp::attachInterface<ConcatDerivative>(*context);
+  SliceRowsOp::attachInterface<SliceRowsDerivative>(*context);
+  ConcatRowsOp::attachInterface<ConcatRowsDerivative>(*context);
 }

@@ -12,9 +12,11 @@ struct CrossEntropyDerivative : Derivative<CrossEntropyDerivative, CrossEntropyO
     if (gradients[2])
       return op.emitOpError("has no derivative of its log-sum-exp, but a gradient reaches it; put "
                             "hydra.stop behind it");
-    if (gradients[0])
-      result[0] = CrossEntropyGradOp::create(b.getBuilder(), b.getLoc(), gradients[0],
+    if (gradients[0]) {
+      Value count = b.countValid(op.getTargets(), tensorType(op.getLogits()).getElementType());
+      result[0] = CrossEntropyGradOp::create(b.getBuilder(), b.getLoc(), b.div(gradients[0], count),
                                              op.getLogits(), op.getTargets(), op.getLse());
+    }
     return success();
   }
 };

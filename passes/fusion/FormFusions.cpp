@@ -213,7 +213,8 @@ private:
       for (Operation *op : members)
         op->moveBefore(terminator);
       FusionKind kind = kindOf(members.front());
-      if (kind == FusionKind::matmul)
+      // No kernels: commands of the plan, or places in it.
+      if (kind == FusionKind::matmul || kind == FusionKind::place)
         continue;
       wrap(group, members, kind);
     }

@@ -30,6 +30,17 @@ Value FusionGraph::rootOf(Value value) const {
   return value;
 }
 
+void FusionGraph::producersOf(Value value, SmallVectorImpl<Operation *> &producers) const {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return;
+  if (!isAlias(op))
+    producers.push_back(op);
+  else
+    for (Value operand : op->getOperands())
+      producersOf(operand, producers);
+}
+
 Operation *FusionGraph::producerOf(Value value) const {
   Operation *op = rootOf(value).getDefiningOp();
   return op && !isAlias(op) ? op : nullptr;
@@ -136,12 +147,14 @@ SmallVector<FusionGraph::Group> FusionGraph::order() const {
     if (isAlias(op))
       continue;
     Group group = groupOf(op);
+    SmallVector<Operation *> producers;
     for (Value operand : op->getOperands())
-      if (Operation *producer = producerOf(operand))
-        if (Group other = groupOf(producer); other != group) {
-          waitsFor[group].insert(other);
-          readers[other].insert(group);
-        }
+      producersOf(operand, producers);
+    for (Operation *producer : producers)
+      if (Group other = groupOf(producer); other != group) {
+        waitsFor[group].insert(other);
+        readers[other].insert(group);
+      }
   }
   std::set<std::pair<unsigned, Group>> ready;
   auto place = [&](Group group) { return positions.lookup(lists[group].back()); };

@@ -34,6 +34,8 @@ public:
   ArrayRef<Operation *> members(Group group) const { return lists[group]; }
   // The op that makes what `value` shares; null for arguments and constants.
   Operation *producerOf(Value value) const;
+  // All ops that have to run before `value` is there: of hydra.after both.
+  void producersOf(Value value, SmallVectorImpl<Operation *> &producers) const;
   // Ops that read it, through aliases too; the terminator is among them.
   SmallVector<Operation *> usersOf(Value value) const;
 

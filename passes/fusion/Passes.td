@@ -10,7 +10,7 @@ def ProbePass : Pass<"hydra-probe", "::mlir::ModuleOp"> {
     Every primitive with attribute `hydra.probe = "NAME"` whose name matches one of the glob patterns gives its
     first result to the caller as output `probe.NAME`. A name that occurs again in the same function gets
     `.2`, `.3`, ... appended. A pattern that matches nothing in the whole module is an error that lists names.
-    Runs before the other fusion passes, so that probed values are never optimised away.
+    Runs first in stage remat, so that probed values are kept and never optimised away.
   }];
   let options = [ListOption<"patterns", "probe", "std::string",
                             "Glob patterns of probe names; several: separated by commas">];
@@ -71,7 +71,7 @@ def FormFusionsPass : FusionJudge<"hydra-form-fusions"> {
     is "single", or the codes of the verdicts that made it. All verdicts, and why the others were refused, are the module's
     attribute `plan.ledger` and remarks of category `fusion`.
 
-    Matmuls (done by a library) and aliases (constant, reshape, stop: no work) stay outside; aliases inside a group are
+    Matmuls (done by a library) and aliases (constant, reshape, stop, after, slice_rows: no work) stay outside; aliases inside a group are
     copied. Operands that occur twice become one argument. The scope of a fusion is what its primitives' scopes have in
     common; a single primitive's probe name moves to the fusion.
   }];
@@ -83,7 +83,7 @@ def VerifyFusedPass : Pass<"hydra-verify-fused", "::mlir::func::FuncOp"> {
   let summary = "Checks the invariant of the fusion stage and names what is left over";
   let description = [{
     After fusion a function of one block holds hydra.fusion, hydra.matmul, hydra.constant, hydra.reshape,
-    hydra.stop and func.return only, on static shapes.
+    hydra.stop, hydra.after, hydra.slice_rows, hydra.concat_rows and func.return only, on static shapes.
   }];
 }
 

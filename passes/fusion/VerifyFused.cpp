@@ -28,11 +28,12 @@ LogicalResult verifyOp(Operation &op) {
   if (isa<RopeTableOp>(op))
     return op.emitOpError("is known at compile time; hydra-fold-constants evaluates it");
   if (!isa<FusionOp, MatmulOp, GroupedMatmulOp, GroupedWeightGradOp, ConstantOp, ReshapeOp, StopOp,
-           func::ReturnOp>(op))
+           AfterOp, SliceRowsOp, ConcatRowsOp, func::ReturnOp>(op))
     return op.emitOpError(op.hasTrait<PrimitiveTier>()
                               ? "is outside of a fusion; hydra-form-fusions wraps it"
                               : "is not an op that the plan knows; expected hydra.fusion, "
-                                "hydra.matmul, hydra.constant, hydra.reshape or hydra.stop");
+                                "hydra.matmul, hydra.constant, hydra.reshape, hydra.stop, "
+                                "hydra.after, hydra.slice_rows or hydra.concat_rows");
   if (!hasStaticTypes(op.getOperandTypes()) || !hasStaticTypes(op.getResultTypes()))
     return op.emitOpError("has operands or results that are not tensors of static shape");
   return success();

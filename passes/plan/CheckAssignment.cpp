@@ -28,15 +28,17 @@ public:
   bool holds(RefAttr place, Value value) const {
     const auto &ranges = regions[static_cast<size_t>(place.getRegion())];
     int64_t position = place.getOffset(), end = position + place.getBytes();
-    if (position == end)
-      return true;
-    auto range = ranges.find(position);
-    for (; range != ranges.end() && range->first == position && position < end; ++range) {
-      if (range->second.value != value)
+    // The place may begin inside of what a value holds.
+    auto range = ranges.upper_bound(position);
+    if (range != ranges.begin())
+      --range;
+    for (; position < end; ++range) {
+      if (range == ranges.end() || range->first > position || range->second.end <= position ||
+          range->second.value != value)
         return false;
       position = range->second.end;
     }
-    return position >= end;
+    return true;
   }
 
   // The value that starts at `place`; null if there is none.
@@ -81,9 +83,9 @@ public:
         return failure();
     for (const FinalCopy &copy : assignment.getFinalCopies()) {
       Value value = copy.source ? copy.source : contents.at(copy.staged);
-      if (copy.source && !isConstant(value) && !contents.holds(assignment.placeOf(value), value))
-        return lost(function, "copied to a result");
-      contents.write(copy.target, value);
+      if (copy.source && failed(checkOperand(function, value)))
+        return failure();
+      contents.write(copy.target, copy.source ? rootOf(value) : value);
     }
     Operation *terminator = function.getBody().front().getTerminator();
     for (auto [value, target] : llvm::zip(terminator->getOperands(), assignment.getTargets()))
@@ -100,12 +102,27 @@ private:
 
   LogicalResult checkOperand(Operation *op, Value operand) {
     Value root = rootOf(operand);
-    if (isConstant(root) || contents.holds(assignment.placeOf(operand), root))
+    RefAttr place = assignment.placeOf(operand);
+    Value whole = assignment.joinedIn(root);
+    if (isConstant(root) || contents.holds(place, root) || (whole && contents.holds(place, whole)))
       return success();
     return lost(op, "read");
   }
 
+  // What is not in its place is copied there; inputs that are there stay.
+  LogicalResult checkConcat(hydra::ConcatRowsOp op) {
+    for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+      if (failed(checkOperand(op, input)))
+        return failure();
+      contents.write(assignment.placeInside(op, index), rootOf(input));
+    }
+    contents.write(assignment.placeOf(op.getResult()), op.getResult());
+    return success();
+  }
+
   LogicalResult checkStep(Operation *op) {
+    if (auto concat = dyn_cast<hydra::ConcatRowsOp>(op))
+      return checkConcat(concat);
     // Written while operands are still being read.
     if (RefAttr partial = assignment.partialOf(op))
       contents.write(partial, Value());

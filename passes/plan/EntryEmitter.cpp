@@ -74,6 +74,8 @@ public:
   void emitStep(Operation *op) {
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
       return emitFusion(fusion);
+    if (auto concat = dyn_cast<hydra::ConcatRowsOp>(op))
+      return copyMisplaced(concat);
     copyAccumulator(op);
     if (auto grouped = dyn_cast<hydra::GroupedMatmulOp>(op))
       emitGroupedMatmul(builder, grouped, storage, scopeOf(op).getValue());
@@ -99,7 +101,7 @@ public:
 private:
   // The 4-byte pattern of a returned constant whose elements are all the same.
   static std::optional<int32_t> fillPattern(const FinalCopy &copy) {
-    auto constant = copy.source ? copy.source.getDefiningOp<hydra::ConstantOp>() : nullptr;
+    auto constant = copy.source ? rootOf(copy.source).getDefiningOp<hydra::ConstantOp>() : nullptr;
     auto dense = constant ? dyn_cast<SplatElementsAttr>(constant.getValue()) : nullptr;
     if (!dense || dense.getRawData().size() != sizeof(int32_t))
       return std::nullopt;
@@ -122,6 +124,17 @@ private:
                        builder.getArrayAttr(args), use.scalars, items, use.kernel.getGrain()[stage],
                        scopeOf(fusion), GeometryAttr());
       ++counts.launches;
+    }
+  }
+
+  // Inputs that nobody wrote into the result.
+  void copyMisplaced(hydra::ConcatRowsOp concat) {
+    for (auto [index, input] : llvm::enumerate(concat.getInputs())) {
+      RefAttr source = storage.placeOf(input), target = storage.placeInside(concat, index);
+      if (source == target)
+        continue;
+      CopyOp::create(builder, concat.getLoc(), source, target, scopeOf(concat));
+      ++counts.copies;
     }
   }
 

@@ -90,8 +90,8 @@ private:
                                   "hydra-verify-fused accepts");
     for (Operation &op : function.getBody().front())
       if (!isProduct(&op) &&
-          !isa<hydra::FusionOp, hydra::ConstantOp, hydra::ReshapeOp, hydra::StopOp, func::ReturnOp>(
-              op))
+          !isa<hydra::FusionOp, hydra::ConstantOp, hydra::ReshapeOp, hydra::StopOp, hydra::AfterOp,
+               hydra::SliceRowsOp, hydra::ConcatRowsOp, func::ReturnOp>(op))
         return op.emitOpError("cannot be planned; run hydra-fusion-pipeline first");
     return success();
   }

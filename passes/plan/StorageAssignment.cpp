@@ -14,11 +14,34 @@ using hydra::BindingKind;
 
 Value mlir::plan::rootOf(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!isa<hydra::ReshapeOp, hydra::StopOp>(op))
+    if (!isa<hydra::ReshapeOp, hydra::StopOp, hydra::SliceRowsOp, hydra::AfterOp>(op))
       break;
     value = op->getOperand(0);
   }
   return value;
+}
+
+bool mlir::plan::isWhole(Value value) {
+  return bytesOf(value.getType()) == bytesOf(rootOf(value).getType());
+}
+
+// Bytes from the start of its root.
+static int64_t offsetOf(Value value) {
+  int64_t offset = 0;
+  for (Value root = rootOf(value); value != root;) {
+    Operation *op = value.getDefiningOp();
+    if (auto slice = dyn_cast<hydra::SliceRowsOp>(op))
+      offset += static_cast<int64_t>(slice.getFirst()) *
+                (bytesOf(slice.getType()) / static_cast<int64_t>(slice.getCount()));
+    value = op->getOperand(0);
+  }
+  return offset;
+}
+
+static RefAttr subPlace(RefAttr place, int64_t offset, int64_t bytes) {
+  if (offset == 0 && bytes == place.getBytes())
+    return place;
+  return RefAttr::get(place.getContext(), place.getRegion(), place.getOffset() + offset, bytes);
 }
 
 FailureOr<StorageAssignment>
@@ -26,6 +49,7 @@ StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
                           ConstantPool &constants, const KernelTable &kernels, RegionSizes &sizes) {
   StorageAssignment assignment(function, constants, kernels);
   assignment.findLastUses();
+  assignment.findParts();
   if (failed(assignment.placeArguments(shared)) || failed(assignment.placeTargets(shared)))
     return failure();
   assignment.assignSteps();
@@ -40,7 +64,7 @@ StorageAssignment::create(func::FuncOp function, const SharedLayout &shared,
 void StorageAssignment::findLastUses() {
   Block &block = function.getBody().front();
   for (Operation &op : block) {
-    if (!isa<hydra::FusionOp>(op) && !isProduct(&op))
+    if (!isa<hydra::FusionOp, hydra::ConcatRowsOp>(op) && !isProduct(&op))
       continue;
     for (Value operand : op.getOperands())
       lastUses[rootOf(operand)] = end();
@@ -48,6 +72,23 @@ void StorageAssignment::findLastUses() {
   }
   for (Value value : block.getTerminator()->getOperands())
     lastUses[rootOf(value)] = end();
+}
+
+// An input is written in place if a step makes it, for this result first of all.
+void StorageAssignment::findParts() {
+  for (Operation *op : steps) {
+    auto concat = dyn_cast<hydra::ConcatRowsOp>(op);
+    if (!concat)
+      continue;
+    int64_t offset = 0;
+    for (Value input : concat.getInputs()) {
+      Value root = rootOf(input);
+      Operation *maker = root.getDefiningOp();
+      if (isWhole(input) && maker && (isa<hydra::FusionOp>(maker) || isProduct(maker)))
+        parts.try_emplace(root, Part{concat, offset});
+      offset += bytesOf(input.getType());
+    }
+  }
 }
 
 int64_t StorageAssignment::lastUse(Value value, int64_t otherwise) const {
@@ -127,7 +168,8 @@ LogicalResult StorageAssignment::placeTargets(const SharedLayout &shared) {
       place = shared.lookup(binding);
     }
     targets.push_back(place);
-    targetOfRoot.insert({rootOf(value), index});
+    if (isWhole(value))
+      targetOfRoot.insert({rootOf(value), index});
   }
   return success();
 }
@@ -150,15 +192,20 @@ void StorageAssignment::assignSteps() {
       (void)storageOf(operand);
     taken.clear();
     for (auto [index, result] : llvm::enumerate(op->getResults())) {
-      std::optional<unsigned> storage = tryTarget(op, index, step);
+      std::optional<unsigned> storage = tryJoin(result, step);
+      if (!storage)
+        storage = tryTarget(op, index, step);
       if (!storage)
         storage = tryOperand(op, index, step);
       if (!storage)
         storage = addStorage({RefAttr(), bytesOf(result.getType()), static_cast<int64_t>(step),
                               lastUse(result, step), /*inArena=*/true, /*reusable=*/true});
       taken.insert(*storage);
+      // A result that was put together already has been counted by its parts.
+      bool isNew = !storageOfRoot.count(result);
       storageOfRoot[result] = *storage;
-      valueBytes += alignUp(bytesOf(result.getType()));
+      if (isNew)
+        valueBytes += alignUp(bytesOf(result.getType()));
     }
     if (auto fusion = dyn_cast<hydra::FusionOp>(op))
       if (auto bytes =
@@ -174,9 +221,38 @@ void StorageAssignment::assignSteps() {
 bool StorageAssignment::mayTake(Operation *op, unsigned result, unsigned storage) const {
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
     if (storageOfRoot.lookup(rootOf(operand)) == storage &&
-        !mayOverwrite(op, index, result, kernels))
+        !(isAll(operand) && mayOverwrite(op, index, result, kernels)))
       return false;
   return true;
+}
+
+// Whether a value is all of what its storage holds, so that what may overwrite it may take that.
+bool StorageAssignment::isAll(Value value) const {
+  return isWhole(value) && !parts.count(rootOf(value));
+}
+
+// The place inside the result of a concat_rows, which exists from its first part on.
+std::optional<unsigned> StorageAssignment::tryJoin(Value result, int64_t step) {
+  // Of the concat_rows itself, when its parts are there.
+  if (result.getDefiningOp<hydra::ConcatRowsOp>())
+    if (auto found = storageOfRoot.find(result); found != storageOfRoot.end())
+      return found->second;
+  auto part = parts.find(result);
+  if (part == parts.end())
+    return std::nullopt;
+  hydra::ConcatRowsOp whole = part->second.whole;
+  if (auto found = storageOfRoot.find(whole.getResult()); found != storageOfRoot.end())
+    return found->second;
+  int64_t last = lastUse(whole.getResult(), step);
+  for (Value input : whole.getInputs())
+    last = std::max(last, lastUse(rootOf(input), step));
+  // Where it is returned, if that holds nothing before.
+  Storage storage{RefAttr(), bytesOf(whole.getType()), step, last, /*inArena=*/true, true};
+  auto target = targetOfRoot.find(whole.getResult());
+  if (target != targetOfRoot.end() &&
+      !storageOfBinding.count(resultBinding(function, target->second)))
+    storage = {targets[target->second], storage.bytes, step, end(), /*inArena=*/false, false};
+  return storageOfRoot[whole.getResult()] = addStorage(storage);
 }
 
 // Writes a returned value where it belongs, if what is there is dead.
@@ -224,12 +300,12 @@ void StorageAssignment::planCopies() {
     Value root = rootOf(value);
     bool isConstant = root.getDefiningOp<hydra::ConstantOp>() != nullptr;
     RefAttr place = isConstant ? RefAttr() : storages[storageOf(root)].place;
-    if (place != targets[index])
-      late.push_back({root, RefAttr(), targets[index]});
+    if (place != targets[index] || !isAll(value))
+      late.push_back({value, RefAttr(), targets[index]});
   }
   // Old state that is kept elsewhere while it is replaced: save it before any copy overwrites it.
   for (auto [index, copy] : llvm::enumerate(late)) {
-    if (copy.source.getDefiningOp<hydra::ConstantOp>())
+    if (rootOf(copy.source).getDefiningOp<hydra::ConstantOp>())
       continue;
     RefAttr place = storages[storageOf(copy.source)].place;
     bool overwritten = place && llvm::any_of(late, [&](const FinalCopy &other) {
@@ -238,7 +314,8 @@ void StorageAssignment::planCopies() {
     if (!overwritten)
       continue;
     int64_t now = end();
-    unsigned stage = addStorage({RefAttr(), place.getBytes(), now, now, /*inArena=*/true, false});
+    int64_t bytes = bytesOf(copy.source.getType());
+    unsigned stage = addStorage({RefAttr(), bytes, now, now, /*inArena=*/true, false});
     staging.push_back({static_cast<unsigned>(index), stage});
   }
   size_t numStaged = staging.size();
@@ -272,7 +349,56 @@ void StorageAssignment::planArenaBlocks() {
 }
 
 RefAttr StorageAssignment::placeOf(Value value) const {
-  return storages[storageOfRoot.lookup(rootOf(value))].place;
+  Value root = rootOf(value);
+  int64_t offset = offsetOf(value);
+  if (auto part = parts.find(root); part != parts.end())
+    offset += part->second.offset;
+  return subPlace(storages[storageOfRoot.lookup(root)].place, offset, bytesOf(value.getType()));
+}
+
+RefAttr StorageAssignment::placeInside(hydra::ConcatRowsOp concat, unsigned index) const {
+  int64_t offset = 0;
+  for (Value input : concat.getInputs().take_front(index))
+    offset += bytesOf(input.getType());
+  return subPlace(placeOf(concat.getResult()), offset,
+                  bytesOf(concat.getInputs()[index].getType()));
+}
+
+Value StorageAssignment::joinedIn(Value root) const {
+  auto part = parts.find(root);
+  return part == parts.end() ? Value() : hydra::ConcatRowsOp(part->second.whole).getResult();
+}
+
+SmallVector<std::pair<Value, int64_t>> StorageAssignment::getLiveAtPeak() const {
+  std::vector<int64_t> change(static_cast<size_t>(end()) + 2);
+  for (const Storage &storage : storages)
+    if (storage.inArena) {
+      change[storage.first] += alignUp(storage.bytes);
+      change[storage.last + 1] -= alignUp(storage.bytes);
+    }
+  int64_t live = 0, most = 0, peak = 0;
+  for (int64_t step = 0; step <= end(); ++step)
+    if ((live += change[step]) > most) {
+      most = live;
+      peak = step;
+    }
+  // A storage holds one value after the other; in program order the last one begun counts.
+  DenseMap<unsigned, Value> holds;
+  for (int64_t step = 0; step <= std::min(peak, end() - 1); ++step)
+    for (Value result : steps[step]->getResults())
+      holds[storageOfRoot.lookup(result)] = result;
+  SmallVector<unsigned> alive;
+  for (auto [index, storage] : llvm::enumerate(storages))
+    if (storage.inArena && storage.first <= peak && storage.last >= peak &&
+        holds.count(static_cast<unsigned>(index)))
+      alive.push_back(static_cast<unsigned>(index));
+  llvm::sort(alive, [&](unsigned a, unsigned b) {
+    return storages[a].bytes != storages[b].bytes ? storages[a].bytes > storages[b].bytes : a < b;
+  });
+  SmallVector<std::pair<Value, int64_t>> values;
+  for (unsigned index : alive)
+    values.push_back({holds.lookup(index), storages[index].bytes});
+  return values;
 }
 
 RefAttr StorageAssignment::partialOf(Operation *fusion) const {

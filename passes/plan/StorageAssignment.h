@@ -26,7 +26,7 @@ struct FinalCopy {
 };
 
 // Gives every value of a function in fused form a place: see hydra-plan in Passes.td. Steps are the
-// fusions and matmuls of the function in order.
+// fusions, matmuls and concat_rows of the function in order.
 class StorageAssignment {
 public:
   // `function` satisfies hydra-verify-fused. Appends its inputs, outputs and record fields to
@@ -37,6 +37,10 @@ public:
                                              RegionSizes &sizes);
 
   RefAttr placeOf(Value value) const;
+  // Where input `index` of `concat` belongs in its result.
+  RefAttr placeInside(hydra::ConcatRowsOp concat, unsigned index) const;
+  // The result in whose place the step that makes `root` writes it; null if it has its own.
+  Value joinedIn(Value root) const;
   // The buffer that carries partial results between the stages of a fusion; null if it has one
   // stage.
   RefAttr partialOf(Operation *fusion) const;
@@ -55,6 +59,9 @@ public:
   int64_t getArenaBytes() const { return arenaBytes; }
   // Without any reuse.
   int64_t getValueBytes() const { return valueBytes; }
+  // What holds the arena at the step where most is alive: the values and their bytes, largest
+  // first.
+  SmallVector<std::pair<Value, int64_t>> getLiveAtPeak() const;
   int64_t getNumInPlace() const { return numInPlace; }
 
 private:
@@ -62,13 +69,16 @@ private:
       : function(function), constants(constants), kernels(kernels) {}
 
   void findLastUses();
+  void findParts();
   LogicalResult placeArguments(const SharedLayout &shared);
   LogicalResult placeTargets(const SharedLayout &shared);
   FailureOr<ReduceAttr> recordReduce(unsigned index);
   void assignSteps();
+  std::optional<unsigned> tryJoin(Value result, int64_t step);
   std::optional<unsigned> tryTarget(Operation *op, unsigned result, int64_t step);
   std::optional<unsigned> tryOperand(Operation *op, unsigned result, int64_t step);
   bool mayTake(Operation *op, unsigned result, unsigned storage) const;
+  bool isAll(Value value) const;
   void planCopies();
   void planArenaBlocks();
 
@@ -82,6 +92,11 @@ private:
   const KernelTable &kernels;
   SmallVector<Operation *> steps;
   DenseMap<Value, int64_t> lastUses; // of roots
+  struct Part {
+    hydra::ConcatRowsOp whole;
+    int64_t offset; // bytes from the start of the whole
+  };
+  DenseMap<Value, Part> parts; // results of steps that are written where a concat_rows wants them
   SmallVector<Storage> storages;
   DenseMap<Value, unsigned> storageOfRoot;
   DenseMap<Operation *, unsigned> partials;
@@ -96,8 +111,11 @@ private:
   int64_t arenaBytes = 0, valueBytes = 0, numInPlace = 0;
 };
 
-// The value whose bytes `value` shares: looks through reshape and stop.
+// The value whose bytes, or some of whose bytes, `value` shares: looks through reshape, stop,
+// after and slice_rows.
 Value rootOf(Value value);
+// Whether `value` is all of its root.
+bool isWhole(Value value);
 
 } // namespace mlir::plan
 

@@ -80,20 +80,24 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
   const std::string results = options.work_directory + "/results.safetensors";
   HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, inputs));
   VerifyReport report;
-  // Stages that have passes and leave values; hydra-opt refuses the others by name.
-  for (const char* stage : {"model", "routing", "autodiff", "precision", "fusion"}) {
-    const bool is_precision = absl::string_view(stage) == "precision";
+  // Stages that leave values.
+  bool is_rounded = false;
+  for (const absl::string_view stage :
+       {"model", "routing", "autodiff", "precision", "remat", "fusion"}) {
+    const bool is_precision = stage == "precision";
     // In float32 the stage has nothing to do.
     if (is_precision && !options.bf16()) continue;
-    const bool rounded = options.bf16() && (is_precision || absl::string_view(stage) == "fusion");
+    is_rounded = is_rounded || is_precision;
     // Before stage routing a model has no variants: it is interpreted at fixed depth.
-    const bool is_model = absl::string_view(stage) == "model";
+    const bool is_model = stage == "model";
     if (is_model && run && run->PhaseOf(run->first_step()).variant != "fixed") continue;
     std::vector<std::string> arguments = {spec,          absl::StrCat("--stop-after=", stage),
                                           "--interpret", "--inputs=" + inputs,
                                           "-o",          results};
     arguments.insert(arguments.end(), entries.begin(), entries.end());
-    if (rounded) arguments.push_back("--precision=bf16");
+    if (is_rounded) arguments.push_back("--precision=bf16");
+    if (stage == "fusion")
+      for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);
     if (run && !is_model) {
       const std::vector<std::string> flags = run->CompileFlags();
       arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -102,9 +106,9 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
         Annotate(options.hydra_opt(arguments), absl::StrCat("interpreting after stage ", stage)));
     HYDRA_ASSIGN_OR_RETURN(report.computed, ReadResults(golden, results));
     GoldenScope scope;
-    const bool before_autodiff = is_model || absl::string_view(stage) == "routing";
+    const bool before_autodiff = is_model || stage == "routing";
     scope.gradients = golden.training() && !before_autodiff;
-    scope.bf16 = rounded;
+    scope.bf16 = is_rounded;
     VerifyCheck check{absl::StrCat("interpreter after ", stage),
                       CompareWithGolden(golden, report.computed, scope)};
     report.pass = report.pass && check.verdict.pass;

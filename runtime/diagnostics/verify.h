@@ -22,7 +22,9 @@ struct VerifyOptions {
   bool bf16() const { return precision == "bf16"; }
   std::string arch = "native";  // instruction-set level of a device's code
   int threads = 0;              // of the device; 0: all
-  std::string work_directory;   // existing; receives intermediate files
+  // Further compile settings, KEY=VALUE; the interpreter's last stage has them.
+  std::vector<std::string> settings;
+  std::string work_directory;  // existing; receives intermediate files
   RunHydraOpt hydra_opt;
   // Opens an artifact; empty: on `target` with `threads`, every command checked (--validate).
   std::function<absl::StatusOr<Session>(const std::string& path)> open = nullptr;

@@ -254,6 +254,7 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
                                        "--precision=" + options.precision,
                                        "--arch=" + options.arch};
     common.insert(common.end(), entries.begin(), entries.end());
+    for (const std::string& setting : options.settings) common.push_back("--set=" + setting);
     if (run) {
       const std::vector<std::string> flags = run->CompileFlags();
       common.insert(common.end(), flags.begin(), flags.end());

@@ -45,6 +45,7 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
                              .precision = options.precision,
                              .arch = options.arch,
                              .threads = options.threads,
+                             .settings = options.settings,
                              .work_directory = directory.path(),
                              .hydra_opt = [&](const std::vector<std::string>& arguments) {
                                return compiler.Run(arguments);

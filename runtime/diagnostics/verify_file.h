@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "runtime/base/status.h"
@@ -16,6 +17,7 @@ struct VerifyFileOptions {
   std::string precision = "f32";
   std::string arch = "native";
   int threads = 0;
+  std::vector<std::string> settings;  // further compile settings, KEY=VALUE
   std::string dump;  // safetensors file for every computed tensor, under the golden's names; "": no
   std::function<void(absl::string_view)> messages = nullptr;  // of the compiler
   std::function<bool()> interrupted = nullptr;                // whether the user asked to stop

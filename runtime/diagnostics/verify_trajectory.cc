@@ -172,6 +172,7 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
       "--arch=" + options.arch, absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
   const std::vector<std::string> flags = run.CompileFlags(golden.trajectory_steps());
   arguments.insert(arguments.end(), flags.begin(), flags.end());
+  for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);
   arguments.insert(arguments.end(), {"-o", path});
   HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(arguments), "compiling"));
 

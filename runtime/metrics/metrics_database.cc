@@ -90,7 +90,7 @@ absl::StatusOr<MetricsDatabase> MetricsDatabase::Open(const std::string& path,
                                      "; use a newer hydra-run or another --out directory"));
     }
   }
-  HYDRA_RETURN_IF_ERROR(database.Execute(RoutingTables::kSchema));
+  HYDRA_RETURN_IF_ERROR(database.Execute(RoutingTables::Schema()));
   HYDRA_RETURN_IF_ERROR(database.Execute(kSchema));
   return MetricsDatabase(std::move(database));
 }

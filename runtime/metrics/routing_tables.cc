@@ -4,8 +4,10 @@
 
 namespace hydra::metrics {
 
+namespace {
+
 // `part` is a pass (mod: tokens whose MLP runs in it; mor: tokens that make it) or an expert.
-const char RoutingTables::kSchema[] = R"sql(
+constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS routing_mod(
   run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, model_id TEXT NOT NULL,
   layer INTEGER NOT NULL, selected_frac REAL, compute_savings_pct REAL, probs_mean REAL,
@@ -28,6 +30,10 @@ CREATE TABLE IF NOT EXISTS routing_work(
   run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, mlp_flops REAL,
   mlp_flops_fixed_depth REAL, PRIMARY KEY(run_id, step)) STRICT, WITHOUT ROWID;
 )sql";
+
+}  // namespace
+
+const char* RoutingTables::Schema() { return kSchema; }
 
 absl::StatusOr<RoutingTables> RoutingTables::Prepare(Database& database) {
   HYDRA_ASSIGN_OR_RETURN(

@@ -17,7 +17,8 @@ namespace hydra::metrics {
 // Statements that write; they must not outlive their database. Not thread-safe.
 class RoutingTables {
  public:
-  static const char kSchema[];
+  // SQL that makes the tables that are not there.
+  static const char* Schema();
 
   static absl::StatusOr<RoutingTables> Prepare(Database& database);
   // Gives rows of later steps to the run `aside`.

@@ -116,6 +116,7 @@ constexpr SettingSpec kTable[] = {
     {"precision", kText, kCompile, "", kAny, "f32, or bf16 for the operands of matmuls"},
     {"routing", kText, kCompile, "", kAny, "fixed, static or dynamic"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
+    {"memory_budget", kInt, kCompile, "", kPositive, "bytes of the arena; more is recomputed"},
 };
 
 constexpr absl::string_view kAutomatic = "auto";

@@ -48,8 +48,10 @@ func.func @train_2x3_fixed(
   %5 = hydra.matmul %4, %tok {transpose_b} : (tensor<2x3x4xf32>, tensor<8x4xf32>) -> tensor<2x3x8xf32>
   %loss, %token_loss, %lse = hydra.cross_entropy %5, %targets : (tensor<2x3x8xf32>, tensor<2x3xi32>) -> (tensor<f32>, tensor<2x3xf32>, tensor<2x3xf32>)
 
-  // The seed is the loss scale.
-  // CHECK: %[[DL:.*]] = hydra.cross_entropy_grad %[[SCALE]]
+  // The seed is the loss scale, shared out among the valid targets.
+  // CHECK: %[[COUNT:.*]] = hydra.binary <max> %{{.*}} : (tensor<f32>, tensor<f32>)
+  // CHECK: %[[FACTOR:.*]] = hydra.binary <div> %[[SCALE]], %[[COUNT]]
+  // CHECK: %[[DL:.*]] = hydra.cross_entropy_grad %[[FACTOR]]
   // The tied table: first through the head, then through the embedding.
   // CHECK: %[[TOK1:.*]] = hydra.matmul %[[DL]], %[[R]] accumulate %[[DTOK]] {transpose_a}
   // The weight that is used twice.

@@ -73,6 +73,12 @@ std::vector<GradientCase> elementwiseCases() {
   cases.push_back({"concat_rows",
                    oneOp("hydra.concat %0, %1 rows %2", {"6x2xf32", "6x5xf32", "i32"}, {"6x7xf32"}),
                    -1.5, 1.5, 0, kSixRows});
+  cases.push_back({"slice_rows", oneOp("hydra.slice_rows %0 {first = 1, count = 3}", {"6x2x3xf32"},
+                                       {"3x2x3xf32"})});
+  cases.push_back({"slice_rows_one_axis",
+                   oneOp("hydra.slice_rows %0 {first = 0, count = 4}", {"4xf32"}, {"4xf32"})});
+  cases.push_back({"join_rows", oneOp("hydra.concat_rows %0, %1, %2",
+                                      {"1x3xf32", "2x3xf32", "4x3xf32"}, {"7x3xf32"})});
   // A constant takes part in the value and not in the gradient.
   cases.push_back({"constant",
                    "func.func @f(%x: tensor<3xf32>) -> tensor<3xf32> attributes {hydra.vjp} {\n"

@@ -107,6 +107,15 @@ func.func @f(%x: XTYPE) -> (STYPE, tensor<f32>) {
   return %r#0, %r#1 : STYPE, tensor<f32>
 })";
 
+// Loss and gradient of one chunk: the log-sum-exp is a list, one value per row, read in the region.
+// As many rows as columns at c = 21.
+constexpr char kLossAndGradient[] = R"(
+func.func @f(%x: XTYPE, %t: tensor<3x7xi32>, %s: tensor<f32>) -> (tensor<3x7xf32>, XTYPE) {
+  %loss, %token_loss, %lse = hydra.cross_entropy %x, %t : (XTYPE, tensor<3x7xi32>) -> (tensor<f32>, tensor<3x7xf32>, tensor<3x7xf32>)
+  %d = hydra.cross_entropy_grad %s, %x, %t, %lse : (tensor<f32>, XTYPE, tensor<3x7xi32>, tensor<3x7xf32>) -> XTYPE
+  return %token_loss, %d : tensor<3x7xf32>, XTYPE
+})";
+
 }  // namespace
 
 std::vector<OpCase> fusedCases() {
@@ -148,6 +157,8 @@ std::vector<OpCase> fusedCases() {
     OpCase& heads = add("norm_rope", kNormRope);
     heads.inPlaceResult = heads.inPlaceOperand = 0;
     add("log_sum_exp", kLogSumExp).high = 30;
+    OpCase& loss = add("loss_and_gradient", kLossAndGradient);
+    loss.integers = {{-1, 12}};
     OpCase& sums = add("sums_added", kSumsAdded);
     sums.inPlaceResult = 0;
     sums.inPlaceOperand = 1;

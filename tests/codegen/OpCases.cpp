@@ -489,6 +489,7 @@ std::vector<OpCase> mlir::hydra::testing::lossCases() {
                function("cross_entropy_grad", {kScalar, logits, targets, rows}, "", {logits})));
       cases.back().integers = {range};
       cases.back().prepare = OpCase::Prepare::crossEntropy;
+      if (c == 1) continue;  // the only column is read as a value of the row
       cases.back().inPlaceResult = 0;
       cases.back().inPlaceOperand = 1;
     }

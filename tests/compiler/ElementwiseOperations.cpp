@@ -226,6 +226,48 @@ void ProgramOperations::concat() {
   text.emitOne("concat", with(parts, rows), "", withLast(at(first).shape, extent), facts, written);
 }
 
+void ProgramOperations::sliceRows() {
+  auto found = text.pick([](const GeneratedValue& v) { return v.rows < 0 && !v.shape.empty(); });
+  int x = found ? *found : ranked();
+  if (at(x).rows >= 0) return stop();
+  Shape shape = at(x).shape;
+  int64_t count = 1 + text.below(shape[0]), first = text.below(shape[0] - count + 1);
+  shape[0] = count;
+  text.emitOne("slice_rows", {x},
+               "{first = " + std::to_string(first) + ", count = " + std::to_string(count) + "}",
+               shape,
+               {.bound = at(x).bound,
+                .lowest = at(x).lowest,
+                .exact = at(x).exact,
+                .integer = at(x).integer});
+}
+
+// Of values made by kernels, which write into the result, and others, which are copied; of one
+// twice.
+void ProgramOperations::concatRows() {
+  auto found = text.pick(
+      [](const GeneratedValue& v) { return v.rows < 0 && !v.shape.empty() && !v.integer; });
+  int first = found ? *found : ranked();
+  if (at(first).rows >= 0) return stop();
+  Shape shape = at(first).shape;
+  std::vector<int> parts = {first};
+  ResultFacts facts{.bound = at(first).bound, .lowest = at(first).lowest, .exact = at(first).exact};
+  for (int64_t count = text.below(3); count > 0; --count) {
+    auto other = text.pick([&](const GeneratedValue& v) {
+      return !v.integer && v.rows < 0 && v.shape.size() == shape.size() &&
+             Shape(v.shape.begin() + 1, v.shape.end()) == Shape(shape.begin() + 1, shape.end());
+    });
+    int next = other ? *other : first;
+    parts.push_back(next);
+    shape[0] += at(next).shape[0];
+    facts.bound = std::max(facts.bound, at(next).bound);
+    facts.lowest = std::min(facts.lowest, at(next).lowest);
+    facts.exact = facts.exact && at(next).exact;
+  }
+  if (shape[0] > 100) return stop();
+  text.emitOne("concat_rows", parts, "", shape, facts);
+}
+
 void ProgramOperations::stop() {
   int x = any();
   text.emitOne(

@@ -38,6 +38,8 @@ const std::vector<ProgramOperations::Member>& ProgramOperations::all() {
                                               &P::reshape,
                                               &P::split,
                                               &P::concat,
+                                              &P::sliceRows,
+                                              &P::concatRows,
                                               &P::stop,
                                               &P::matmul,
                                               &P::matmul,

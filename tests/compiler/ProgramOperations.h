@@ -35,6 +35,8 @@ class ProgramOperations {
   void reshape();
   void split();
   void concat();
+  void sliceRows();
+  void concatRows();
   void stop();
 
   // RowOperations.cpp

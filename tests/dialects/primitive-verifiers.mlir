@@ -87,3 +87,66 @@ func.func @undeclared(%x: tensor<2x4xf32>) {
   %0 = hydra.unary <exp> %x {kynd = 1} : (tensor<2x4xf32>) -> tensor<2x4xf32>
   return
 }
+
+// -----
+
+func.func @slice_scalar(%x: tensor<f32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected a first axis to slice, found a scalar}}
+  %0 = hydra.slice_rows %x {first = 0 : i64, count = 1 : i64} : (tensor<f32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @slice_beyond(%x: tensor<4x2xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected entries of the first axis of 'tensor<4x2xf32>', found 2 from 3}}
+  %0 = hydra.slice_rows %x {first = 3 : i64, count = 2 : i64} : (tensor<4x2xf32>) -> tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @slice_nothing(%x: tensor<4x2xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected entries of the first axis of 'tensor<4x2xf32>', found 0 from 1}}
+  %0 = hydra.slice_rows %x {first = 1 : i64, count = 0 : i64} : (tensor<4x2xf32>) -> tensor<0x2xf32>
+  return
+}
+
+// -----
+
+func.func @join_nothing() {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected at least one input}}
+  %0 = hydra.concat_rows : () -> tensor<0x2xf32>
+  return
+}
+
+// -----
+
+func.func @join_scalars(%x: tensor<f32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected a first axis to join, found a scalar}}
+  %0 = hydra.concat_rows %x : (tensor<f32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @join_widths(%x: tensor<4x2xf32>, %y: tensor<4x3xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected inputs that differ in the first extent only, found 'tensor<4x2xf32>' and 'tensor<4x3xf32>'}}
+  %0 = hydra.concat_rows %x, %y : (tensor<4x2xf32>, tensor<4x3xf32>) -> tensor<8x2xf32>
+  return
+}
+
+// -----
+
+func.func @scale(%x: tensor<4x2xf32>, %t: tensor<4xi32>, %l: tensor<4xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected a scalar scale, found 'tensor<4xf32>'}}
+  %0 = hydra.cross_entropy_grad %l, %x, %t, %l : (tensor<4xf32>, tensor<4x2xf32>, tensor<4xi32>, tensor<4xf32>) -> tensor<4x2xf32>
+  return
+}

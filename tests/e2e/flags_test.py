@@ -132,6 +132,7 @@ class FlagsTest(support.EndToEndTest):
             "precision": lambda: self.refused("precision=f32", "--precision=f32"),
             "routing": lambda: self.refused("routing=fixed", "--routing=fixed"),
             "cache": lambda: self.refused("cache=48", "--cache=48"),
+            "memory_budget": lambda: self.refused("memory_budget=48", "--memory-budget=48"),
         }
         self.assertEqual(sorted(rows), sorted(row["key"] for row in listed),
                          "a setting without a row, or a row without a setting")
@@ -195,7 +196,8 @@ class FlagsTest(support.EndToEndTest):
     def compile_flag(self, flag, bad):
         """A compile setting reaches the compiler, and is refused on what is compiled already."""
         def check(command, rest):
-            self.fails(2, command, self.artifact, *rest, flag, "1" if flag == "--cache" else "x",
+            self.fails(2, command, self.artifact, *rest, flag, 
+                       "1" if flag in ("--cache", "--memory-budget") else "x",
                        says="compile setting")
             if support.has_compiler():
                 spec = self.source("tests", "e2e", "tiny.mlir")
@@ -251,7 +253,7 @@ class FlagsTest(support.EndToEndTest):
             }
             for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
                               ("--precision", "fp7"), ("--routing", "maybe"),
-                              ("--cache", "123456")):
+                              ("--cache", "123456"), ("--memory-budget", "64")):
                 rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
                     f, b)(c, r)
         for command in ("generate", "eval", "bench"):
@@ -442,6 +444,8 @@ class FlagsTest(support.EndToEndTest):
                                             "--threads", "2", says="--threads has no effect"),
             "--dump": lambda: self.fails(2, "verify", golden, golden, "--dump", fresh(),
                                          says="--dump"),
+            "--set": lambda: support.has_compiler() and self.fails(
+                2, "verify", golden, "--set", "no_such=1", says="no_such"),
             "--json": lambda: support.has_compiler() and self.json_of("verify", golden),
         }
         for command, flags in self.flags.items():

@@ -151,7 +151,7 @@ class ErrorsTest(support.EndToEndTest):
                 (2, [good, "--set", "lr=1e-3"], ["expected a compile setting, one of", "found 'lr'"]),
                 (2, [good, "--set", "cache"], ["expected KEY=VALUE, found 'cache'"]),
                 (2, [good, "--stop-after=modle"], ["expected a stage, one of model, routing", "found 'modle'"]),
-                (2, [good, "--stop-after=remat"], ["found 'remat', which has no passes yet"]),
+                (2, [good, "--stop-after=rematerialise"], ["found 'rematerialise'"]),
                 (2, [good, "--interpret"], ["expected --inputs=FILE.safetensors", "found none"]),
                 (2, [good, "--interpret", "--inputs=x"], ["expected -o FILE.safetensors"]),
                 (2, [good, "--interpret", "--inputs=x", "-o", "y", "--stop-after=plan"], ["found plan, which holds commands"]),

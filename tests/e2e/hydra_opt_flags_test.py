@@ -171,6 +171,31 @@ class FlagsTest(support.EndToEndTest):
         out = self.opt(self.functions, "--probe=in[n]er", "--stop-after=fusion").out
         self.assertIn('<output "probe.inner">', out)
 
+    def flag_loss_chunk(self):
+        train = [self.tiny, "--entry=train@3x8", "--stop-after=remat"]
+        whole = self.opt(*train).out
+        self.assertIn("-> tensor<3x8x256xf32>", whole)
+        chunked = self.opt(*train, "--loss-chunk=16").out
+        self.assertNotIn("x8x256xf32>", chunked)
+        self.assertIn("-> tensor<16x256xf32>", chunked)
+        self.assertIn("-> tensor<8x256xf32>", chunked)
+        # Logits that are asked for are put together.
+        self.assertIn("hydra.concat_rows", chunked)
+        self.assertIn("tensor<3x8x256xf32>", self.opt(*train, "--loss-chunk=16", "--probe=logits").out)
+        self.fails(2, *train, "--loss-chunk=0", program="hydra-opt", says=["at least 1", "'0'"])
+
+    def flag_memory_budget(self):
+        common = [self.tiny, "--entry=train@4x64"]
+        arena = lambda *flags: int(re.search(r"plan.region_size <arena> (\d+)",
+                                             self.opt(*common, *flags).out)[1])
+        whole = arena()
+        budget = whole * 8 // 10
+        self.assertLessEqual(arena(f"--memory-budget={budget}"), budget)
+        self.assertEqual(arena(f"--memory-budget={whole}"), whole)
+        self.fails(1, *common, "--memory-budget=64", program="hydra-opt",
+                   says=["expected at least", "found 64", "are held here", "tiny.mlir"])
+        self.fails(2, *common, "--memory-budget=none", program="hydra-opt", says=["'none'"])
+
     def flag_bucket_bytes(self):
         few = [self.tiny, "--entry=train@1x8", "--bucket-bytes=1000000000"]
         many = self.differ(few, few[:-1] + ["--bucket-bytes=64"]).out
@@ -192,8 +217,9 @@ class FlagsTest(support.EndToEndTest):
         outputs = [self.opt(self.tiny, "--stop-after=" + stage).out
                    for stage in ("model", "routing", "autodiff", "fusion", "plan")]
         self.assertEqual(len(set(outputs)), 5)
-        self.fails(2, self.tiny, "--stop-after=remat", program="hydra-opt",
-                   says=["which has no passes yet"])
+        self.opt(self.tiny, "--stop-after=remat")
+        self.fails(2, self.tiny, "--stop-after=remap", program="hydra-opt",
+                   says=["precision, remat, fusion", "found 'remap'"])
 
     def flag_interpret(self):
         # Without --stop-after: after the last stage that holds values.

@@ -1,6 +1,7 @@
 """verify: the golden files pass, and files with one wrong tensor fail and name it."""
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -47,11 +48,29 @@ class VerifyTest(support.EndToEndTest):
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
             stages = [check["name"] for check in entry["checks"]]
-            for stage in ("routing", "autodiff", "fusion"):
+            for stage in ("routing", "autodiff", "remat", "fusion"):
                 self.assertIn(f"interpreter after {stage}", stages, entry["file"])
             # Before stage routing there is fixed depth alone.
             at_fixed_depth = entry["file"] in map(self.golden, FILES[:4])
             self.assertEqual("interpreter after model" in stages, at_fixed_depth, entry["file"])
+
+    def test_goldens_pass_under_the_smallest_memory_budget(self):
+        for name in (TRAINING, "06_mor_adaptive_train", ROUTED):
+            with self.subTest(name):
+                budget, unlimited = 1, 0
+                # Every entry says what it needs; the largest need is met at last.
+                for _ in range(6):
+                    result = self.call("hydra-run", "verify", self.golden(name), "--set",
+                                       f"memory_budget={budget}")
+                    refused = re.search(r"expected at least (\d+) bytes.* it takes (\d+)", result.err)
+                    if not refused:
+                        break
+                    budget, unlimited = int(refused[1]), max(unlimited, int(refused[2]))
+                self.assertEqual(result.status, 0, result)
+                self.assertGreater(budget, 1)
+                self.assertLess(budget, unlimited)
+                self.run_ok("verify", self.golden(name), "--target", "interpreter", "--set",
+                            f"memory_budget={budget}")
 
     def test_the_optimizer_steps_pass_and_a_moved_one_fails(self):
         report = self.run_ok("verify", self.golden(TRAJECTORY), "--json").json()

@@ -206,6 +206,23 @@ TEST_P(ElementwiseTest, SplitAndConcatAreInverse) {
   expectNear(outputs["result0"], floats({2, 4}, {1, 2, 3, 4, kNan, kNan, kNan, kNan}), 0);
 }
 
+TEST_P(ElementwiseTest, AfterIsTheIdentity) {
+  TensorValue x = floats({3}, {1, 2, 3});
+  expectNear(runOp("hydra.after %0, %1", {x, ints({2}, {4, 5})}, {"tensor<3xf32>"})["result0"], x,
+             0);
+}
+
+TEST_P(ElementwiseTest, SliceRowsAndConcatRowsAreInverse) {
+  TensorValue x = floats({3, 1, 2}, {1, 2, 3, 4, 5, 6});
+  auto head = runOp("hydra.slice_rows %0 {first = 0, count = 1}", {x}, {"tensor<1x1x2xf32>"});
+  auto tail = runOp("hydra.slice_rows %0 {first = 1, count = 2}", {x}, {"tensor<2x1x2xf32>"});
+  expectNear(head["result0"], floats({1, 1, 2}, {1, 2}), 0);
+  expectNear(tail["result0"], floats({2, 1, 2}, {3, 4, 5, 6}), 0);
+  expectNear(runOp("hydra.concat_rows %0, %1", {head["result0"], tail["result0"]},
+                   {"tensor<3x1x2xf32>"})["result0"],
+             x, 0);
+}
+
 TEST_P(ElementwiseTest, ConstantsOfEveryKind) {
   auto outputs = run(R"(
 func.func @f() -> (tensor<2xf32>, tensor<3xi32>, tensor<2xbf16>, tensor<f64>) {

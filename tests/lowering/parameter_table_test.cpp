@@ -80,6 +80,7 @@ TEST_F(ParameterTableTest, CountsOfConstructorDefaultsAndExperts) {
 
 TEST_F(ParameterTableTest, CountsOfTheModels) {
   EXPECT_EQ(countValues(ofFile("hydra-100m.mlir")), 94562326);
+  EXPECT_EQ(countValues(ofFile("hydra-1b.mlir")), 855657530);
   EXPECT_EQ(countValues(ofFile("hydra-debug.mlir")), 32479236);
   EXPECT_EQ(countValues(ofFile("hydra-nano.mlir")), 1376842);
   EXPECT_EQ(countValues(ofFile("plain.mlir")), 1371844);

@@ -65,10 +65,38 @@ class RandomProgram {
            "\nhydra.yield %y : " + type + "\n}\n";
   }
 
+  // Rows of two values, worked on or not, joined; the part that was worked on may be read again.
+  void join(int number, int a, int b) {
+    std::string name = value(number);
+    const char* three = "tensor<3x8xf32>";
+    const char* five = "tensor<5x8xf32>";
+    out += name + "a = hydra.slice_rows " + value(a) + " {first = " + std::to_string(random() % 6) +
+           " : i64, count = 3 : i64} : (" + kType + ") -> " + three + "\n";
+    out += name + "b = hydra.slice_rows " + value(b) + " {first = " + std::to_string(random() % 4) +
+           " : i64, count = 5 : i64} : (" + kType + ") -> " + five + "\n";
+    auto work = [&](const std::string& from, const std::string& to, const std::string& type) {
+      out += to + " = hydra.fusion <rows> \"single\"(" + from + ") : (" + type + ") -> " + type +
+             " {\n^bb0(%x0: " + type + "):\n%y = hydra.unary <exp> %x0 : (" + type + ") -> " +
+             type + "\nhydra.yield %y : " + type + "\n}\n";
+    };
+    work(name + "a", name + "c", three);
+    bool both = random() % 2;
+    if (both) work(name + "b", name + "d", five);
+    std::string second = name + (both ? "d" : "b");
+    if (random() % 2) work(name + "c", name + "e", three);
+    out += name + " = hydra.concat_rows " + name + "c, " + second + " : (" + three + ", " + five +
+           ") -> " + kType + "\n";
+    if (random() % 2) work(name + "c", name + "f", three);
+  }
+
   void addOp() {
     const std::string type = kType;
     int a = pick(), b = pick(), c = pick(), number = count++;
-    switch (random() % 6) {
+    switch (random() % 8) {
+      case 6:
+      case 7:
+        join(number, a, b);
+        break;
       case 0:
         out +=
             fusion(number, "rows", {a}, type, "hydra.unary <exp> %x0 : (" + type + ") -> " + type);
@@ -112,7 +140,7 @@ TEST(StorageAssignment, RandomProgramsKeepEveryValue) {
   context
       .loadDialect<hydra::HydraDialect, rows::RowsDialect, plan::PlanDialect, func::FuncDialect>();
   int64_t inPlace = 0, copies = 0;
-  for (unsigned seed = 0; seed < 400; ++seed) {
+  for (unsigned seed = 0; seed < 600; ++seed) {
     std::string text = RandomProgram(seed).text();
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     ASSERT_TRUE(module) << text;

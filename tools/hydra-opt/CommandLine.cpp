@@ -54,8 +54,7 @@ CommandLine::CommandLine()
       inputFiles(cl::Positional, cl::value_desc("MODEL"), cl::cat(resultCategory)) {
   std::vector<StringRef> names;
   for (const StageInfo &info : allStages())
-    if (info.append)
-      names.push_back(info.name);
+    names.push_back(info.name);
   static std::string stages;
   stages = "last stage: " + join(names, ", ") + " (default)";
   stopAfter.setDescription(stages);

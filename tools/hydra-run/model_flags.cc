@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "tools/hydra-run/console.h"
 
 namespace hydra::tools {
@@ -27,7 +28,8 @@ std::string TypeOf(const train::SettingSpec& spec) {
 void ModelFlags::DeclareSetting(Command& command, const std::string& key) {
   const train::SettingSpec& spec = *train::FindSetting(key);
   const bool compile = spec.scope == train::SettingScope::kCompile;
-  command.Given("--" + key, TypeOf(spec), std::string(spec.initial),
+  command.Given("--" + absl::StrReplaceAll(key, {{"_", "-"}}), TypeOf(spec),
+                std::string(spec.initial),
                 absl::StrCat(spec.help, compile ? "; default: hydra-opt's" : ""),
                 [this, key](const std::string& value) { settings.emplace_back(key, value); });
 }

@@ -19,6 +19,7 @@ struct VerifyFlags {
   std::string precision = "f32";
   std::string arch = "native";
   std::string dump;
+  std::vector<std::string> settings;
   int64_t threads = 0;
 };
 
@@ -59,6 +60,7 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
                                   .precision = flags.precision,
                                   .arch = flags.arch,
                                   .threads = static_cast<int>(flags.threads),
+                                  .settings = flags.settings,
                                   .dump = flags.dump,
                                   .messages = PrintMessages,
                                   .interrupted = [] { return CaughtSignal() != 0; }};
@@ -94,6 +96,8 @@ void AddVerify(CommandLine& line) {
   command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
   command.Integer("--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
+  command.Texts("--set", flags->settings, "KEY=VALUE",
+                "a further compile setting, e.g. memory_budget=BYTES (repeatable)");
   command.Text("--dump", flags->dump, "write every computed tensor to this safetensors file");
   command.Run([flags](bool json) { return Verify(*flags, json); });
 }
