@@ -38,8 +38,9 @@ LogicalResult mlir::hydra::emitGpuItems(plan::KernelOp kernel, int stage, Module
   Value one = arith::ConstantOp::create(b, b.getI64IntegerAttr(1));
   gpu.forEachUnit(limit, [&](Value item) {
     Value next = arith::AddIOp::create(b, item, one);
-    FailureOr<KernelEmitter> emitter =
-        KernelEmitter::create(b, kernel, stage, {args, scalars, scratch, item, next});
+    // The smallest level: vectors, and no instruction that only some processors have.
+    FailureOr<KernelEmitter> emitter = KernelEmitter::create(
+        b, kernel, stage, allCpuFacts().front(), {args, scalars, scratch, item, next});
     auto kind = cast<KernelOpInterface>(kernel.getBody().front().front());
     result = failed(emitter) ? failure() : kind.emitKernel(*emitter);
   });
