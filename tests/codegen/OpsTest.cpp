@@ -97,9 +97,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, OpTest, ::testing::ValuesIn(allOpCases()),
 
 // Primitives that are commands, aliases or constants of the plan, or are decomposed before it.
 const std::set<std::string> kWithoutKernel = {
-    "hydra.constant",    "hydra.rope_table",     "hydra.stop",
-    "hydra.matmul",      "hydra.causal_conv",    "hydra.grouped_matmul",
-    "hydra.slice_rows",  "hydra.concat_rows",    "hydra.grouped_weight_grad",
+    "hydra.constant",   "hydra.rope_table",  "hydra.stop",
+    "hydra.matmul",     "hydra.causal_conv", "hydra.grouped_matmul",
+    "hydra.slice_rows", "hydra.concat_rows", "hydra.grouped_weight_grad",
     "hydra.after"};
 
 TEST(Emission, EveryPrimitiveHasARowBodyOrAnEmitterAndACase) {
