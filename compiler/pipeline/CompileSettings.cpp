@@ -136,9 +136,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        },
        [](const CompileOptions &options) { return json::Value(options.lossChunk); }},
       {"memory_budget", "BYTES",
-       "of the arena, which every entry must fit in: what is too much is recomputed (default: "
-       "none)",
-       false, Stage::remat,
+       "bound of the arena; what is too much is recomputed (default: none)", false, Stage::remat,
        [](StringRef text, CompileOptions &options) {
          return readPositive(text, "a number of bytes", options.memoryBudget);
        },

@@ -491,10 +491,13 @@ class FlagsTest(support.EndToEndTest):
             "--seed": lambda: self.fails(2, *bisect, "--seed", "-1", says="seed"),
             "--set": lambda: self.fails(2, *bisect, "--set", "no_such=1", says="no_such"),
             "--threads": lambda: self.fails(2, *bisect, "--threads", "-1", says="--threads"),
-            "--validate": lambda: self.bisected("--validate", "--as-compiled"),
+            "--validate": lambda: self.fails(2, *bisect, "--validate", says="--validate"),
             "--json": lambda: self.bisected(),
             **{flag: lambda f=flag: self.fails(2, "bisect", self.base, f, "1", says="compile")
-               for flag in ("--target", "--arch", "--precision", "--routing", "--cache")},
+               for flag in ("--target", "--arch", "--precision", "--routing", "--cache",
+                            "--memory-budget")},
+            "--mod-rule": lambda: support.has_compiler() and self.fails(
+                2, *bisect, "--mod-rule", "best", says="'best'"),
         }
         rows["report"] = {
             "runs": lambda: self.fails(3, "report", self.data, says="training.db"),
