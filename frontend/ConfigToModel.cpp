@@ -59,9 +59,10 @@ Value ModelBuilder::plainBlock(Value x) {
 Value ModelBuilder::routedMlp(Value x) {
   if (config.modCapacity <= 0)
     return mlp(x, "mlp");
-  auto routing = DepthRoutingOp::create(builder, location, stream, x, number(config.modCapacity),
-                                        number(config.auxLossWeight), integer(config.modMlpWarmup),
-                                        number(config.modLossAwareWeight));
+  auto routing =
+      DepthRoutingOp::create(builder, location, stream, x, number(config.modCapacity),
+                             number(config.auxLossWeight), integer(config.modMlpWarmup),
+                             number(config.modLossAwareWeight), number(config.modPredictorWeight));
   body(routing, [&](Value token) { return mlp(token, "mlp"); });
   return routing.getResult();
 }

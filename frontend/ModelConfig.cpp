@@ -88,7 +88,8 @@ static void refuseInapplicable(ConfigReader &reader, const ModelConfig &config) 
   Inapplicable(reader, base || config.modCapacity <= 0, "without depth routing (mod_capacity > 0)")
       .key("aux_loss_weight", config.auxLossWeight, initial.auxLossWeight)
       .key("mod_mlp_warmup", config.modMlpWarmup, initial.modMlpWarmup)
-      .key("mod_loss_aware_weight", config.modLossAwareWeight, initial.modLossAwareWeight);
+      .key("mod_loss_aware_weight", config.modLossAwareWeight, initial.modLossAwareWeight)
+      .key("mod_predictor_weight", config.modPredictorWeight, initial.modPredictorWeight);
   Inapplicable(reader, base || !config.adaptive, "without adaptive recursion (adaptive: true)")
       .key("mor_min_depth", config.morMinDepth, initial.morMinDepth)
       .key("mor_warmup", config.morWarmup, initial.morWarmup)
@@ -111,6 +112,7 @@ static void readRouting(ConfigReader &reader, ModelConfig &config) {
   reader.optionalNumber("aux_loss_weight", config.auxLossWeight, 0.0, kNoLimit);
   reader.integer("mod_mlp_warmup", config.modMlpWarmup, 0, kMaxSteps);
   reader.number("mod_loss_aware_weight", config.modLossAwareWeight, 0.0, kNoLimit);
+  reader.number("mod_predictor_weight", config.modPredictorWeight, 0.0, kNoLimit);
   reader.boolean("adaptive", config.adaptive);
   reader.integer("mor_min_depth", config.morMinDepth, 0, kMaxRepetition - 1);
   reader.check(config.morMinDepth < config.recursionsPerBlock, "mor_min_depth",

@@ -40,6 +40,7 @@ struct ModelConfig {
   std::optional<double> auxLossWeight; // absent: automatic
   int64_t modMlpWarmup = 100;
   double modLossAwareWeight = 0.0;
+  double modPredictorWeight = 0.0;
   // mixture of recursions
   bool adaptive = true;
   int64_t morMinDepth = 0;

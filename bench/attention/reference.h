@@ -33,6 +33,14 @@ void ForwardF32(const AttentionSizes& sizes, const float* q, const float* k, con
 void BackwardF32(const AttentionSizes& sizes, const float* dy, const float* q, const float* k,
                  const float* v, const float* y, const float* lse, const Gradients& gradients);
 
+// The same on AMX tiles, operands in bfloat16, results and sums in float32. The process must have
+// asked for tiles.
+void ForwardBf16(const AttentionSizes& sizes, const uint16_t* q, const uint16_t* k,
+                 const uint16_t* v, float* y, float* lse);
+void BackwardBf16(const AttentionSizes& sizes, const uint16_t* dy, const uint16_t* q,
+                  const uint16_t* k, const uint16_t* v, const float* y, const float* lse,
+                  const Gradients& gradients);
+
 // What one core reaches in independent fused multiply-adds of 16 floats, in GFLOP/s, measured now.
 double FmaPeak();
 // Processor seconds of this thread: what others do on the machine does not count.

@@ -51,10 +51,7 @@ HYDRA_INLINE void Softmax(const LaneGroup& group, int64_t block, ForwardState& s
 void ForwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64_t first_row,
                  const float* q, const float* k, const float* v, float* y, float* lse) {
   const int64_t rows = std::min(kTileRows, sizes.length - first_row);
-  std::vector<LaneGroup> groups;
-  for (int64_t lane = 0; lane < rows * sizes.group(); lane += kLanes) {
-    groups.emplace_back(sizes, b, kv_head, first_row, lane);
-  }
+  const std::vector<LaneGroup> groups = GroupsOf(sizes, b, kv_head, first_row);
   std::vector<ForwardState> states(groups.size());
   const Vector scale = _mm512_set1_ps(sizes.scale * kLog2E);
   for (size_t g = 0; g < groups.size(); ++g) {
@@ -146,10 +143,7 @@ void BackwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64
                   const float* dy, const float* q, const float* k, const float* v, const float* y,
                   const float* lse, const Gradients& gradients) {
   const int64_t rows = std::min(kTileRows, sizes.length - first_row);
-  std::vector<LaneGroup> groups;
-  for (int64_t lane = 0; lane < rows * sizes.group(); lane += kLanes) {
-    groups.emplace_back(sizes, b, kv_head, first_row, lane);
-  }
+  const std::vector<LaneGroup> groups = GroupsOf(sizes, b, kv_head, first_row);
   std::vector<BackwardState> states(groups.size());
   for (size_t g = 0; g < groups.size(); ++g) {
     PrepareBackward(sizes, groups[g], dy, q, y, lse, states[g]);
@@ -187,15 +181,6 @@ void BackwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64
     Transpose(columns);
     for (int64_t i = 0; i < groups[g].lanes; ++i) {
       _mm512_storeu_ps(gradients.dq + groups[g].query[i], columns[i]);
-    }
-  }
-}
-
-template <typename Tile>
-void ForEachTile(const AttentionSizes& sizes, Tile tile) {
-  for (int64_t b = 0; b < sizes.batch; ++b) {
-    for (int64_t head = 0; head < sizes.kv_heads; ++head) {
-      for (int64_t row = 0; row < sizes.length; row += kTileRows) tile(b, head, row);
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "bench/attention/reference.h"
 
@@ -129,6 +130,27 @@ struct LaneGroup {
                             _mm512_set1_epi32(static_cast<int32_t>(block)));
   }
 };
+
+// The lane groups of the tile that begins at `first_row`.
+inline std::vector<LaneGroup> GroupsOf(const AttentionSizes& sizes, int64_t b, int64_t kv_head,
+                                       int64_t first_row) {
+  const int64_t rows = std::min(kTileRows, sizes.length - first_row);
+  std::vector<LaneGroup> groups;
+  for (int64_t lane = 0; lane < rows * sizes.group(); lane += kLanes) {
+    groups.emplace_back(sizes, b, kv_head, first_row, lane);
+  }
+  return groups;
+}
+
+// tile(sequence, key head, first row) for all tiles.
+template <typename Tile>
+void ForEachTile(const AttentionSizes& sizes, Tile tile) {
+  for (int64_t b = 0; b < sizes.batch; ++b) {
+    for (int64_t head = 0; head < sizes.kv_heads; ++head) {
+      for (int64_t row = 0; row < sizes.length; row += kTileRows) tile(b, head, row);
+    }
+  }
+}
 
 HYDRA_INLINE __mmask16 Sees(__m512i limits, int64_t key) {
   return _mm512_cmpge_epi32_mask(limits, _mm512_set1_epi32(static_cast<int32_t>(key)));

@@ -1,99 +1,148 @@
 // Kind `attention_forward`. One item is a tile of query rows of all heads that share a key head:
-// the visible keys are packed once; then, for 8 rows at a time, all scores, their softmax, and the
-// weighted sum of the values. Scores stay in scratch. Nothing here runs in place.
-#include "compiler/codegen/AttentionTiles.h"
+// block by block the keys that it sees are packed once, and each lane group of the tile makes its
+// scores, moves its maximum, and adds the weighted values (online softmax). Nothing here runs in
+// place.
+#include "compiler/codegen/AttentionLanes.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 
 namespace {
 
-LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
-  AttentionShape shape = attentionShape(op.getQ(), op.getK(), static_cast<int64_t>(op.getHeads()),
-                                        static_cast<int64_t>(op.getKvHeads()));
-  int64_t keysPadded = llvm::alignTo(shape.keys, kLanes);
-  int64_t blockRows = std::min<int64_t>(plan::kAttentionBlock, shape.queries);
-  Value scale = e.splat(e.scalar(op, "scale"));
-  Value packed = e.scratch(), scores = e.address(packed, e.index(keysPadded * shape.width));
-  int64_t stride = keysPadded + kLanes; // rows of scores in different cache sets
-  Value lowest = e.splat(e.real(-std::numeric_limits<double>::infinity()));
+class Forward : AttentionLanes {
+public:
+  Forward(AttentionOp op, KernelEmitter &e, plan::AttentionTilingAttr tiling)
+      : AttentionLanes(e, op, tiling), op(op),
+        // Powers are of 2: the scores are scaled to that.
+        scale(e.mulf(e.splat(e.scalar(op, "scale")), e.splat(kLog2E))) {}
 
-  auto emitItem = [&](const AttentionItem &item) {
-    Value position = e.scalarOperand(op.getPosition(), shape.keys - shape.queries, item.batch);
-    // Keys that query row t sees.
-    auto visible = [&](Value t) {
-      Value last = e.min(e.max(e.add(position, t), e.index(0)), e.index(shape.keys - 1));
-      return e.add(last, 1);
-    };
-    HeadRows k = shape.head(e, op.getK(), item.batch, item.kvHead, shape.keys, shape.kvHeads);
-    HeadRows v = shape.head(e, op.getV(), item.batch, item.kvHead, shape.keys, shape.kvHeads);
-    packTransposed(e, k, shape.width, e.index(0), visible(item.last), e.index(shape.keys - 1),
-                   packed);
-    Value firstHead = e.mul(item.kvHead, shape.group());
-    e.loop(firstHead, e.add(firstHead, shape.group()), 1, [&](Value head) {
-      HeadRows q = shape.head(e, op.getQ(), item.batch, head, shape.queries, shape.heads);
-      e.loop(item.first, e.add(item.last, 1), blockRows, [&](Value blockFirst) {
-        // Rows beyond the tile repeat its last row, which is then written several times alike.
-        SmallVector<Value> rows, starts, limits, laneLimits, carried;
-        for (int64_t r = 0; r < blockRows; ++r) {
-          rows.push_back(e.min(e.add(blockFirst, r), item.last));
-          starts.push_back(q.row(e, rows[r]));
-          limits.push_back(visible(rows[r]));
-          laneLimits.push_back(e.splat(arith::TruncIOp::create(e.b, e.i32(), limits[r])));
-          carried.push_back(lowest);
-        }
-        Value keys = limits.back();
-        carried = e.fold(e.index(0), keys, kLanes, carried, [&](Value block, ValueRange maxima) {
-          SmallVector<Value> dots = dotBlock(e, q.pointer, starts, packed, block, shape.width);
-          Value lane = e.add(e.splat(arith::TruncIOp::create(e.b, e.i32(), block)), e.lanes());
-          SmallVector<Value> next;
-          for (int64_t r = 0; r < blockRows; ++r) {
-            Value seen = e.less(lane, laneLimits[r]);
-            Value score = e.select(seen, e.mulf(dots[r], scale), lowest);
-            e.store(score, scores, e.add(block, r * stride));
-            next.push_back(e.larger(score, maxima[r]));
-          }
-          return next;
-        });
-        SmallVector<Value> maxima, splats, sums(blockRows, e.splat(0.0));
-        for (Value lanes : carried) {
-          maxima.push_back(e.treeLarger(lanes));
-          splats.push_back(e.splat(maxima.back()));
-        }
-        sums = e.fold(e.index(0), keys, kLanes, sums, [&](Value block, ValueRange totals) {
-          SmallVector<Value> next;
-          for (int64_t r = 0; r < blockRows; ++r) {
-            Value at = e.add(block, r * stride);
-            Value weight = e.exp(e.subf(e.load(scores, at), splats[r]));
-            e.store(weight, scores, at);
-            next.push_back(e.addf(totals[r], weight));
-          }
-          return next;
-        });
-        WeightedSum output{scores,      stride, e.index(0),
-                           keys,        v,      e.index(0),
-                           shape.width, {},     e.pointer(op.getResult()),
-                           {}};
-        for (int64_t r = 0; r < blockRows; ++r) {
-          Value total = e.treeSum(sums[r]);
-          output.factors.push_back(e.divf(e.real(1.0), total));
-          output.targets.push_back(starts[r]);
-          Value row = e.add(e.mul(item.batch, shape.queries), rows[r]);
-          e.storeScalar(e.addf(maxima[r], e.log(total)), e.pointer(op.getLse()),
-                        e.add(e.mul(row, shape.heads), head));
-        }
-        emitWeightedSum(e, output);
+  void emit();
+
+private:
+  void tile(const AttentionTile &tile);
+  void prepare(const AttentionTile &tile, Value position, Value group);
+  void softmax(Value group, Value first);
+  void finish(const AttentionTile &tile, Value group);
+  // The last key that query row t sees.
+  Value lastKey(Value position, Value t) {
+    return e.min(e.max(e.add(position, t), e.index(0)), e.index(extents.keys - 1));
+  }
+
+  AttentionOp op;
+  Value scale;
+};
+
+void Forward::prepare(const AttentionTile &tile, Value position, Value group) {
+  LaneQueries lanes = queries(tile, group);
+  // bf16 queries are not rounded once more; their scores are scaled instead.
+  packLanes(
+      e.pointer(op.getQ()), lanes.words, ofGroup(group, at.q),
+      [&](Value words, int64_t, Value) { return extents.half ? words : e.mulf(words, scale); });
+  clearLanes(ofGroup(group, at.result));
+  e.store(e.splat(0.0), ofGroup(group, at.sums), e.index(0));
+  e.store(e.splat(-std::numeric_limits<double>::infinity()), ofGroup(group, at.maxima), e.index(0));
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    e.storeScalar(arith::TruncIOp::create(e.b, e.i32(), lastKey(position, lanes.rows[lane])),
+                  ofGroup(group, at.limits), e.index(lane));
+}
+
+// Scores become weights relative to the new maximum; sums and results so far are scaled to it.
+void Forward::softmax(Value group, Value first) {
+  constexpr int64_t kChains = 4;
+  Value scores = scratch(at.scores), zero = e.index(0);
+  maskScores(group, first, scores);
+  Value before = e.load(ofGroup(group, at.maxima), zero);
+  SmallVector<Value> maxima(kChains, before);
+  maxima = e.fold(zero, e.index(block), kChains, maxima, [&](Value j, ValueRange carried) {
+    SmallVector<Value> next;
+    for (int64_t chain = 0; chain < kChains; ++chain) {
+      Value score = e.load(scores, e.mul(e.add(j, chain), kLanes));
+      next.push_back(e.larger(extents.half ? e.mulf(score, scale) : score, carried[chain]));
+    }
+    return next;
+  });
+  Value maximum = e.larger(e.larger(maxima[0], maxima[1]), e.larger(maxima[2], maxima[3]));
+  Value factor = exp2(e.subf(before, maximum));
+  Value lowered = e.subf(e.splat(0.0), maximum);
+  auto weightAt = [&](Value place) {
+    Value score = e.load(scores, place);
+    return exp2(extents.half ? e.fma(score, scale, lowered) : e.subf(score, maximum));
+  };
+  SmallVector<Value> sum = {e.mulf(e.load(ofGroup(group, at.sums), zero), factor)};
+  sum = e.fold(zero, e.index(block), kChains, sum, [&](Value j, ValueRange carried) {
+    Value total = carried[0];
+    SmallVector<Value> weights;
+    for (int64_t chain = 0; chain < kChains; ++chain) {
+      Value place = e.mul(e.add(j, chain), kLanes);
+      weights.push_back(weightAt(place));
+      if (!extents.half)
+        e.store(weights.back(), scores, place);
+      total = e.addf(total, weights.back());
+    }
+    for (int64_t pair = 0; extents.half && pair < kChains; pair += 2)
+      e.store(products.interleave(products.roundBoth(weights[pair], weights[pair + 1])),
+              scratch(at.pairs), e.mul(e.add(j, pair), kLanes / 2));
+    return SmallVector<Value>{total};
+  });
+  e.store(maximum, ofGroup(group, at.maxima), zero);
+  e.store(sum[0], ofGroup(group, at.sums), zero);
+  Value result = ofGroup(group, at.result);
+  e.loop(zero, e.index(extents.width * kLanes), kLanes,
+         [&](Value place) { e.store(e.mulf(factor, e.load(result, place)), result, place); });
+}
+
+void Forward::finish(const AttentionTile &tile, Value group) {
+  LaneQueries lanes = queries(tile, group);
+  Value sum = e.load(ofGroup(group, at.sums), e.index(0));
+  unpackLanes(ofGroup(group, at.result), e.divf(e.splat(1.0), sum), e.pointer(op.getResult()),
+              lanes.starts);
+  Value maximum = e.load(ofGroup(group, at.maxima), e.index(0));
+  Value lse = e.fma(maximum, e.splat(kLn2), e.log(sum));
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    e.storeScalar(e.extract(lse, lane), e.pointer(op.getLse()), lanes.places[lane]);
+}
+
+void Forward::tile(const AttentionTile &tile) {
+  Value position = e.scalarOperand(op.getPosition(), extents.keys - extents.queries, tile.batch);
+  Value groups = groupCount(tile), keys = e.add(lastKey(position, tile.last), 1);
+  e.loop(e.index(0), groups, 1, [&](Value group) { prepare(tile, position, group); });
+  e.loop(e.index(0), keys, block, [&](Value first) {
+    Value count = e.min(e.sub(keys, first), e.index(block));
+    packKeys(op.getK(), tile, first, count, scratch(at.keys));
+    packKeys(op.getV(), tile, first, count, scratch(at.values));
+    if (extents.half)
+      packColumns(scratch(at.values), scratch(at.columns));
+    e.loop(e.index(0), groups, 1, [&](Value group) {
+      Value sees = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sle, first, lastLimit(group));
+      e.ifThen(sees, [&] {
+        score(scratch(at.keys), ofGroup(group, at.q), scratch(at.scores));
+        softmax(group, first);
+        sumColumns(scratch(extents.half ? at.columns : at.values),
+                   scratch(extents.half ? at.pairs : at.scores), ofGroup(group, at.result));
       });
     });
-  };
-  e.loop(e.begin(), e.end(), 1, [&](Value index) {
-    AttentionItem item = attentionItem(e, index, shape, shape.queries);
-    if (!op.getCount())
-      return emitItem(item);
-    Value count = e.scalarOperand(op.getCount(), 0, item.batch);
-    item.last = e.min(item.last, e.add(count, -1));
-    e.ifThen(e.less(item.first, count), [&] { emitItem(item); });
   });
+  e.loop(e.index(0), groups, 1, [&](Value group) { finish(tile, group); });
+}
+
+void Forward::emit() {
+  int64_t tiles = llvm::divideCeil(extents.queries, rows);
+  e.loop(e.begin(), e.end(), 1, [&](Value item) {
+    Value first = e.mul(e.rem(item, tiles), rows), head = e.div(item, tiles);
+    Value last = e.min(e.add(first, rows - 1), e.index(extents.queries - 1));
+    AttentionTile one{e.div(head, extents.kvHeads), e.rem(head, extents.kvHeads), first, last};
+    if (!op.getCount())
+      return tile(one);
+    Value count = e.scalarOperand(op.getCount(), 0, one.batch);
+    one.last = e.min(last, e.add(count, -1));
+    e.ifThen(e.less(first, count), [&] { tile(one); });
+  });
+}
+
+LogicalResult emitAttention(AttentionOp op, KernelEmitter &e) {
+  if (failed(requireBf16(op, op.getQ(), e.level())))
+    return failure();
+  Forward(op, e, e.kernel().getTilingAttr()).emit();
   return success();
 }
 

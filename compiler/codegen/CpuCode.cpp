@@ -63,7 +63,7 @@ static SmallVector<std::string> functionsOf(plan::KernelOp kernel) {
 }
 
 // One function per stage; see PlanOps.td for the convention.
-static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target) {
+static LogicalResult emitKernel(plan::KernelOp kernel, const CpuFacts &level, ModuleOp target) {
   CpuKernelEmitter emit = cpuEmitterFor(kernel);
   if (!emit)
     return failure();
@@ -84,7 +84,7 @@ static LogicalResult emitKernel(plan::KernelOp kernel, ModuleOp target) {
     };
     Value scalars = field(0), scratch = field(1);
     FailureOr<KernelEmitter> emitter = KernelEmitter::create(
-        builder, kernel, static_cast<int>(stage),
+        builder, kernel, static_cast<int>(stage), level,
         {entry->getArgument(0), scalars, scratch, entry->getArgument(2), entry->getArgument(3)});
     if (failed(emitter) || failed(emit(kernel, *emitter)))
       return failure();
@@ -155,7 +155,7 @@ static LogicalResult compileKernels(ModuleOp plan, MutableArrayRef<plan::KernelO
   MLIRContext *context = plan.getContext();
   if (failed(failableParallelForEach(context, missing,
                                      [&](const std::pair<size_t, ModuleOp> &one) {
-                                       return emitKernel(kernels[one.first], one.second);
+                                       return emitKernel(kernels[one.first], level, one.second);
                                      })) ||
       failed(lowerToLLVMDialect(*all)))
     return failure();
@@ -196,10 +196,7 @@ FailureOr<CodeImage> hydra::generateCpuCode(ModuleOp planModule, const CpuFacts 
       auto found = images[i]->offsets.find(functionOf(stage));
       if (found == images[i]->offsets.end())
         return kernel.emitOpError("has no code of stage ") << stage;
-      std::string name = kernel.getSymName().str();
-      if (stage > 0)
-        name += "_s" + std::to_string(stage);
-      image.offsets[name] = begin + found->second;
+      image.offsets[kernelFunctionName(kernel, static_cast<int>(stage))] = begin + found->second;
     }
   }
   if (cache && llvm::is_contained(known, false))

@@ -7,6 +7,7 @@
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -14,6 +15,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -33,8 +35,9 @@ using namespace mlir;
 using namespace mlir::hydra;
 
 static void loadDialects(MLIRContext *context) {
-  context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
-                       NVVM::NVVMDialect, math::MathDialect, scf::SCFDialect>();
+  context
+      ->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
+                    NVVM::NVVMDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(*context);
   registerLLVMDialectTranslation(*context);
   registerNVVMDialectTranslation(*context);
@@ -47,6 +50,7 @@ static LogicalResult lowerToNvvm(ModuleOp module) {
   if (failed(applyPatternsGreedily(module, std::move(patterns))))
     return emitError(module.getLoc()) << "could not expand the mathematical functions";
   PassManager manager(module.getContext());
+  manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
@@ -95,14 +99,9 @@ static FailureOr<std::string> assembleText(llvm::Module &module, StringRef archi
   return std::string(text.begin(), text.end());
 }
 
-FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef architecture) {
-  Location location = planModule.getLoc();
-  const GpuFacts *facts = findGpuFacts(architecture);
-  if (!facts)
-    return emitError(location) << "expected an architecture " << gpuNames() << "; found '"
-                               << architecture << "'";
+FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::generateNvvm(ModuleOp planModule) {
   loadDialects(planModule.getContext());
-  OwningOpRef<ModuleOp> device = ModuleOp::create(location);
+  OwningOpRef<ModuleOp> device = ModuleOp::create(planModule.getLoc());
   for (auto kernel : planModule.getOps<plan::KernelOp>()) {
     GpuKernelEmitter emit = gpuEmitterFor(kernel);
     if (!emit)
@@ -113,8 +112,20 @@ FailureOr<std::string> hydra::generatePtx(ModuleOp planModule, StringRef archite
   }
   if (failed(lowerToNvvm(*device)))
     return failure();
+  return device;
+}
+
+FailureOr<std::string> mlir::hydra::generatePtx(ModuleOp planModule, StringRef architecture) {
+  Location location = planModule.getLoc();
+  const GpuFacts *facts = findGpuFacts(architecture);
+  if (!facts)
+    return emitError(location) << "expected an architecture " << gpuNames() << "; found '"
+                               << architecture << "'";
+  FailureOr<OwningOpRef<ModuleOp>> device = generateNvvm(planModule);
+  if (failed(device))
+    return failure();
   llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*device, llvmContext, "kernels");
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(**device, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the kernels to LLVM IR";
   std::string features = "+ptx" + std::to_string(facts->ptxVersion);

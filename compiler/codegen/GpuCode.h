@@ -1,16 +1,21 @@
-// PTX for the kernels of a plan: cuda target, one text per architecture.
+// Code of the cuda target: the NVVM-level module of a plan's kernels, and PTX of it.
 #ifndef HYDRA_COMPILER_CODEGEN_GPUCODE_H
 #define HYDRA_COMPILER_CODEGEN_GPUCODE_H
 
 #include "dialects/plan/PlanDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace mlir::hydra {
 
-// PTX of all row programs among the plan.kernel ops of the module, which stays unchanged; one entry
-// per kernel and stage, named as on the CPU. Calls no function of any library. Fails, with a
-// diagnostic, for an architecture without GpuFacts and for a kernel of a kind that has no emitter
-// for GPUs. Not for use inside a running pass pipeline: it loads dialects.
+// All plan.kernel ops of the module, which stays unchanged, in the LLVM and NVVM dialects: one
+// kernel function per stage, named as on the CPU, with the parameters of runtime/base/gpu_launch.h.
+// It is what PTX is made of and what target sim runs (SimCode.h). Calls no function of any library.
+// Fails, with a diagnostic, for a kernel of a kind that has no emitter. Not for use inside a
+// running pass pipeline: it loads dialects.
+FailureOr<OwningOpRef<ModuleOp>> generateNvvm(ModuleOp planModule);
+
+// That module as PTX. Fails also for an architecture without GpuFacts.
 FailureOr<std::string> generatePtx(ModuleOp planModule, StringRef architecture);
 
 } // namespace mlir::hydra

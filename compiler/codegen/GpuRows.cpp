@@ -1,12 +1,15 @@
 // Kind `rows` on a GPU: row programs on scalars, a warp per row or segment. Lane l works on columns
 // l, l + 32, ...; a flat program and the stage after column reductions have a thread per element or
-// column; a chunk of rows has a warp, so that each partial result belongs to one lane.
+// column; a chunk of rows has a warp, so that each partial result belongs to one lane. How many
+// workers there are is the launch's business (dialects/plan/GpuLaunch.h).
 //
 // Loops over columns are the same for all lanes of a warp: a tail is a block with lanes that are
 // not there, which take part in shuffles, leave their states as they were and store nothing.
+#include "compiler/codegen/GpuFunction.h"
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/RowEmission.h"
 #include "dialects/plan/KernelScalars.h"
+#include "dialects/target/GpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -16,8 +19,6 @@ using namespace mlir;
 using namespace mlir::hydra;
 
 namespace {
-
-constexpr int64_t kWarp = 32;
 
 class GpuRowMachine : public RowMachine {
 public:
@@ -185,109 +186,57 @@ private:
   Value lane;
 };
 
-// Parameters of the kernel: a pointer per tensor read, one per tensor written, partial results and
-// scratch if there are any, then the scalars.
-struct Parameters {
-  SmallVector<Type> types;
-  unsigned partial = 0, scratch = 0, scalars = 0;
-};
-
-Parameters parametersOf(plan::KernelOp kernel, rows::ProgramOp program) {
-  MLIRContext *context = kernel.getContext();
-  Parameters result;
-  auto pointer = LLVM::LLVMPointerType::get(context);
-  result.types.assign(program.getNumOperands() + program.getNumResults(), pointer);
-  result.partial = result.types.size();
-  if (kernel.getPartialBytes() > 0)
-    result.types.push_back(pointer);
-  result.scratch = result.types.size();
-  if (kernel.getScratchBytes() > 0)
-    result.types.push_back(pointer);
-  result.scalars = result.types.size();
-  for (auto scalar : program.getBody().getOps<rows::ScalarOp>())
-    result.types.push_back(scalar.getType());
-  return result;
-}
-
 } // namespace
 
-LogicalResult hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module) {
+LogicalResult mlir::hydra::emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module) {
   auto program = *kernel.getBody().getOps<rows::ProgramOp>().begin();
   plan::RowScheduleAttr schedule = *kernel.getSchedule();
   ImplicitLocOpBuilder b(kernel.getLoc(), kernel.getContext());
-  b.setInsertionPointToEnd(module.getBody());
-  Parameters parameters = parametersOf(kernel, program);
-  std::string name = kernel.getSymName().str() + (stage ? "_s" + std::to_string(stage) : "");
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), parameters.types);
-  auto function = LLVM::LLVMFuncOp::create(b, name, type);
-  auto threads = static_cast<int32_t>(schedule.getThreads());
-  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
-  function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), b.getDenseI32ArrayAttr({threads}));
-  b.setInsertionPointToStart(function.addEntryBlock(b));
-
-  Type i64 = b.getI64Type();
-  auto toI64 = [&](Value value) -> Value { return arith::ExtUIOp::create(b, i64, value); };
-  Value block = toI64(NVVM::BlockIdXOp::create(b, b.getI32Type()));
-  Value inBlock = toI64(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-  };
-  Value thread =
-      arith::AddIOp::create(b, arith::MulIOp::create(b, block, constant(threads)), inBlock);
-  Value lane = arith::RemUIOp::create(b, thread, constant(kWarp));
-  Value warp = arith::DivUIOp::create(b, thread, constant(kWarp));
-  GpuRowMachine machine(b, lane);
+  GpuFunction gpu = GpuFunction::create(b, kernel, stage, module);
+  GpuRowMachine machine(b, gpu.lane);
 
   RowEmission::Memory memory;
   memory.tensor = [&](Value tensor) -> Value {
-    if (auto argument = dyn_cast<BlockArgument>(tensor))
-      return function.getArgument(argument.getArgNumber());
-    return function.getArgument(program.getNumOperands() +
-                                cast<OpResult>(tensor).getResultNumber());
+    auto argument = dyn_cast<BlockArgument>(tensor);
+    return gpu.pointers.lookup(argument ? program.getInputs()[argument.getArgNumber()] : tensor);
   };
-  DenseMap<Operation *, unsigned> scalars;
-  for (auto [number, scalar] : llvm::enumerate(program.getBody().getOps<rows::ScalarOp>()))
-    scalars[scalar] = parameters.scalars + static_cast<unsigned>(number);
+  DenseMap<Operation *, Value> scalars;
+  for (auto [bits, entry] :
+       llvm::zip(gpu.scalars, plan::collectKernelScalars(*program->getBlock())))
+    scalars[entry.op] = bits;
   memory.scalar = [&](rows::ScalarOp scalar) -> Value {
-    return function.getArgument(scalars.lookup(scalar));
+    Value bits = scalars.lookup(scalar);
+    if (isa<IntegerAttr>(scalar.getValue()))
+      return arith::TruncIOp::create(b, b.getI32Type(), bits);
+    Value wide = arith::BitcastOp::create(b, b.getF64Type(), bits);
+    return scalar.getType().isF64() ? wide : arith::TruncFOp::create(b, b.getF32Type(), wide);
   };
-  if (kernel.getPartialBytes() > 0)
-    memory.partial = function.getArgument(parameters.partial);
-  if (kernel.getScratchBytes() > 0) {
-    Value offset =
-        arith::MulIOp::create(b, warp, constant(static_cast<int64_t>(kernel.getScratchBytes())));
-    Value base = function.getArgument(parameters.scratch);
-    memory.scratch =
-        LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base, ValueRange{offset});
-  }
+  memory.partial = gpu.partial;
+  memory.scratch = gpu.scratch;
 
   RowEmission emission(machine, program, schedule, std::move(memory));
   emission.uniform();
-  auto atMost = [&](Value a, Value c) -> Value { return arith::MinSIOp::create(b, a, c); };
-  Value next = machine.add(thread, constant(1));
   if (stage == 1) {
-    int64_t columns = 1;
-    for (auto reduce : program.getBody().getOps<rows::ColumnReduceOp>())
-      columns = std::max(columns, plan::partialColumns(program, reduce));
-    emission.totals(thread, atMost(next, constant(columns)));
+    gpu.forEachUnit(machine.index(gpu.launch.units), [&](Value column) {
+      emission.totals(column, machine.add(column, machine.index(1)));
+    });
   } else if (schedule.getFlat()) {
-    Value limit = machine.mul(emission.rowLimit(), program.getColumns());
-    emission.flat(thread, atMost(next, limit));
+    Value limit = machine.mul(emission.rowLimit(), static_cast<int64_t>(program.getColumns()));
+    gpu.forEachUnit(limit, [&](Value at) { emission.flat(at, machine.add(at, machine.index(1))); });
   } else if (schedule.getChunkRows()) {
-    Value limit = emission.rowLimit();
-    Value chunks = constant(plan::chunksOf(program, schedule));
-    machine.onlyIf(machine.less(warp, chunks), [&] {
-      Value first = machine.mul(warp, schedule.getChunkRows());
-      emission.chunk(warp, first,
-                     atMost(machine.add(first, constant(schedule.getChunkRows())), limit));
+    Value limit = emission.rowLimit(), size = machine.index(schedule.getChunkRows());
+    gpu.forEachUnit(machine.index(gpu.launch.units), [&](Value chunk) {
+      Value first = machine.mul(chunk, schedule.getChunkRows());
+      Value last = arith::MinSIOp::create(b, machine.add(first, size), limit);
+      emission.chunk(chunk, first, last);
     });
   } else {
-    Value limit = emission.rowLimit();
     auto segments = static_cast<int64_t>(program.getSegments());
-    Value row = arith::DivUIOp::create(b, warp, constant(segments));
-    machine.segment = arith::RemUIOp::create(b, warp, constant(segments));
-    machine.onlyIf(machine.less(row, limit), [&] { emission.row(row); });
+    Value limit = machine.mul(emission.rowLimit(), segments), count = machine.index(segments);
+    gpu.forEachUnit(limit, [&](Value unit) {
+      machine.segment = arith::RemUIOp::create(b, unit, count);
+      emission.row(arith::DivUIOp::create(b, unit, count));
+    });
   }
   LLVM::ReturnOp::create(b, ValueRange{});
   return success();

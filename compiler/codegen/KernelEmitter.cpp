@@ -11,9 +11,10 @@ using namespace mlir;
 using namespace mlir::hydra;
 
 FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, plan::KernelOp kernel,
-                                               int stage, Arguments arguments) {
+                                               int stage, const CpuFacts &level,
+                                               Arguments arguments) {
   Block &body = kernel.getBody().front();
-  KernelEmitter emitter(builder, stage, arguments);
+  KernelEmitter emitter(builder, kernel, stage, level, arguments);
   Type pointerType = LLVM::LLVMPointerType::get(builder.getContext());
   int64_t next = 0;
   auto loadPointer = [&] {
@@ -37,10 +38,10 @@ FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, pl
     for (Value value :
          llvm::concat<Value>(llvm::to_vector(op.getOperands()), llvm::to_vector(op.getResults()))) {
       Type element = tensorType(value).getElementType();
-      bool rounded = element.isBF16() && isa<rows::ProgramOp>(op);
+      bool rounded = element.isBF16() && isa<rows::ProgramOp, AttentionOp, AttentionGradOp>(op);
       if (!element.isF32() && !element.isInteger(32) && !rounded) {
-        op.emitOpError("the cpu target generates code for f32 and i32, and in row programs for "
-                       "bf16, found ")
+        op.emitOpError("the cpu target generates code for f32 and i32, and in row programs and "
+                       "attention for bf16, found ")
             << value.getType();
         return failure();
       }

@@ -21,12 +21,16 @@ public:
   struct Arguments {
     Value args, scalars, scratch, begin, end;
   };
-  // Emits at the builder's insertion point the code of `stage` of `kernel`. Pointers of all tensors
-  // are loaded here. Fails if a result of the body is not yielded or a type is unsupported.
+  // Emits at the builder's insertion point the code of `stage` of `kernel` for `level`. Pointers of
+  // all tensors are loaded here. Fails if a result of the body is not yielded or a type is
+  // unsupported.
   static FailureOr<KernelEmitter> create(ImplicitLocOpBuilder &builder, plan::KernelOp kernel,
-                                         int stage, Arguments arguments);
+                                         int stage, const CpuFacts &level, Arguments arguments);
 
+  plan::KernelOp kernel() const { return planned; }
   int stage() const { return stageNumber; }
+  // What the code may use; results may depend on it only where the op says so.
+  const CpuFacts &level() const { return *facts; }
   Value begin() const { return arguments.begin; }
   Value end() const { return arguments.end; }
   Value scratch() const { return arguments.scratch; }
@@ -141,12 +145,15 @@ public:
   ImplicitLocOpBuilder &b;
 
 private:
-  KernelEmitter(ImplicitLocOpBuilder &builder, int stage, Arguments arguments)
-      : b(builder), stageNumber(stage), arguments(arguments) {}
+  KernelEmitter(ImplicitLocOpBuilder &builder, plan::KernelOp kernel, int stage,
+                const CpuFacts &level, Arguments arguments)
+      : b(builder), planned(kernel), stageNumber(stage), facts(&level), arguments(arguments) {}
   Value scalarBits(Operation *op, StringRef attribute);
   Value tree(Value vector, llvm::function_ref<Value(Value, Value)> combine);
 
+  plan::KernelOp planned;
   int stageNumber;
+  const CpuFacts *facts;
   Arguments arguments;
   Value partialPointer;
   llvm::DenseMap<Value, Value> pointers;

@@ -27,6 +27,11 @@ static Operation *bodyOf(plan::KernelOp kernel) {
   return nullptr;
 }
 
+static void reportNoKernel(Operation *op) {
+  op->emitOpError("has no kernel: it is a command, an alias or a constant of the plan, or its "
+                  "emission is missing");
+}
+
 CpuKernelEmitter hydra::cpuEmitterFor(plan::KernelOp kernel) {
   Operation *op = bodyOf(kernel);
   if (!op)
@@ -35,8 +40,7 @@ CpuKernelEmitter hydra::cpuEmitterFor(plan::KernelOp kernel) {
     return emitCpuRows;
   if (isa<KernelOpInterface>(op))
     return emitWholeKind;
-  op->emitOpError("has no kernel: it is a command, an alias or a constant of the plan, or its "
-                  "emission is missing");
+  reportNoKernel(op);
   return nullptr;
 }
 
@@ -46,6 +50,12 @@ GpuKernelEmitter hydra::gpuEmitterFor(plan::KernelOp kernel) {
     return nullptr;
   if (isa<rows::ProgramOp>(op))
     return emitGpuRows;
-  op->emitOpError("has no kernel for GPUs yet: only row programs do");
+  if (isa<KernelOpInterface>(op))
+    return emitGpuItems;
+  reportNoKernel(op);
   return nullptr;
+}
+
+std::string hydra::kernelFunctionName(plan::KernelOp kernel, int stage) {
+  return kernel.getSymName().str() + (stage > 0 ? "_s" + std::to_string(stage) : "");
 }

@@ -21,6 +21,11 @@ GpuKernelEmitter gpuEmitterFor(plan::KernelOp kernel);
 // Row programs (rows.program under a schedule).
 LogicalResult emitCpuRows(plan::KernelOp kernel, KernelEmitter &e);
 LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module);
+// Any kind with a KernelOpInterface, a thread per item.
+LogicalResult emitGpuItems(plan::KernelOp kernel, int stage, ModuleOp module);
+
+// The name of the function of a stage: the kernel's symbol, from stage 1 on with `_sN` behind it.
+std::string kernelFunctionName(plan::KernelOp kernel, int stage);
 
 } // namespace mlir::hydra
 

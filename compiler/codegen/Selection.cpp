@@ -1,4 +1,5 @@
-// Kind `move`: which rows take part, and in what order. top_k works on single rows of scores;
+// Kind `move`: which rows take part, and in what order. top_k works on single rows of scores,
+// prefix_rank on single scores;
 // counting_sort and nonzero are one item each, since every position depends on all before it.
 #include "compiler/codegen/KernelEmitter.h"
 
@@ -193,10 +194,38 @@ LogicalResult emitNonzero(NonzeroOp op, KernelEmitter &e) {
   return success();
 }
 
+// One score per item: 1 + how many keys before it are at least as great. NaN is below every number.
+LogicalResult emitPrefixRank(PrefixRankOp op, KernelEmitter &e) {
+  Matrix score = matrixOf(op.getScore()), keys = matrixOf(op.getKeys());
+  e.loop(e.begin(), e.end(), 1, [&](Value item) {
+    Value sequence = e.div(item, score.columns), t = e.rem(item, score.columns);
+    Value position = e.index(keys.columns - score.columns);
+    if (op.getPosition())
+      position = e.toIndex(e.loadScalar(e.i32(), e.pointer(op.getPosition()), sequence));
+    Value limit = e.max(e.min(e.add(position, t), e.index(keys.columns)), e.index(0));
+    Value own = e.splat(e.loadScalar(e.f32(), e.pointer(op.getScore()), item));
+    Value isNan = arith::CmpFOp::create(e.b, arith::CmpFPredicate::UNO, own, own);
+    Value start = e.mul(sequence, keys.columns);
+    SmallVector<Value> counts = e.foldColumns(
+        e.index(0), limit, splatInteger(e, 0), [&](Value column, Value mask, ValueRange carried) {
+          Value key = e.load(e.pointer(op.getKeys()), e.add(start, column), mask);
+          Value ahead = arith::OrIOp::create(
+              e.b, isNan, arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGE, key, own));
+          Value one =
+              arith::ExtUIOp::create(e.b, e.vector(e.i32()), mask ? both(e, ahead, mask) : ahead);
+          return SmallVector<Value>{arith::AddIOp::create(e.b, carried[0], one)};
+        });
+    Value rank = arith::AddIOp::create(e.b, laneSum(e, counts[0]), e.integer(1));
+    e.storeScalar(rank, e.pointer(op.getRank()), item);
+  });
+  return success();
+}
+
 } // namespace
 
 void hydra::attachSelectionKernels(MLIRContext *context) {
   attachKernel<TopKOp, emitTopK>(context);
   attachKernel<CountingSortOp, emitCountingSort>(context);
   attachKernel<NonzeroOp, emitNonzero>(context);
+  attachKernel<PrefixRankOp, emitPrefixRank>(context);
 }

@@ -19,6 +19,7 @@ struct CompileOptions {
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
   std::string routing;                          // fixed, static, dynamic; empty: defaultRouting()
   llvm::SmallVector<std::string> variants;      // of every entry; empty: all that the mode has
+  std::string modRule;                          // of kSelectionRules; empty: as LowerModel has it
   std::string precision = "f32";                // or kBfloat16
   llvm::SmallVector<EntryRequest> entries;      // empty: defaultEntries()
   int64_t cacheLength = 0;                      // 0: the model's max_seq_len, at most 2048

@@ -1,5 +1,6 @@
 #include "compiler/pipeline/CompileSettings.h"
 
+#include "dialects/hydra/RoutingModes.h"
 #include "dialects/target/Architecture.h"
 #include "passes/fusion/FusionPolicy.h"
 #include "runtime/base/did_you_mean.h"
@@ -32,10 +33,10 @@ static Error readPositive(StringRef text, const Twine &what, int64_t &into) {
 }
 
 static Error readTarget(StringRef text, CompileOptions &options) {
-  if (text == "cuda" || text == "sim")
-    return createStringError("expected cpu, found '" + text +
-                             "'; this build generates code for the CPU only");
-  return readChoice(text, {"cpu"}, options.target);
+  if (text == "cuda")
+    return createStringError("expected cpu or sim, found 'cuda'; this build assembles no code for "
+                             "GPUs: sim runs the same kernels on this processor");
+  return readChoice(text, {"cpu", "sim"}, options.target);
 }
 
 static Error readArch(StringRef text, CompileOptions &options) {
@@ -99,7 +100,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a function", options.function);
        },
        [](const CompileOptions &options) { return json::Value(options.function); }},
-      {"target", "DEVICE", "cpu (default); cuda and sim are not built in", false, Stage::plan,
+      {"target", "DEVICE", "cpu (default); sim, a simulated CUDA device", false, Stage::plan,
        readTarget, [](const CompileOptions &options) { return json::Value(options.target); }},
       {"arch", "LEVEL", cpuArchitectureNames() + "; default native",
        // Candidates of fusion are judged by the facts of the weakest level.
@@ -117,6 +118,14 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "the name of a variant", options.variants.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.variants); }},
+      {"mod_rule", "RULE",
+       "depth routing in extend (default prefix) and, if given, in eval: see docs", false,
+       Stage::routing,
+       [](StringRef text, CompileOptions &options) {
+         SmallVector<StringRef> rules(std::begin(kSelectionRules), std::end(kSelectionRules));
+         return readChoice(text, rules, options.modRule);
+       },
+       [](const CompileOptions &options) { return json::Value(options.modRule); }},
       {"precision", "TYPE", "f32 (default); bf16 for operands of matmuls only", false,
        Stage::precision, readPrecision,
        [](const CompileOptions &options) { return json::Value(options.precision); }},
@@ -127,9 +136,7 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        },
        [](const CompileOptions &options) { return json::Value(options.lossChunk); }},
       {"memory_budget", "BYTES",
-       "of the arena, which every entry must fit in: what is too much is recomputed (default: "
-       "none)",
-       false, Stage::remat,
+       "bound of the arena; what is too much is recomputed (default: none)", false, Stage::remat,
        [](StringRef text, CompileOptions &options) {
          return readPositive(text, "a number of bytes", options.memoryBudget);
        },

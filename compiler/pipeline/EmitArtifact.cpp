@@ -3,6 +3,7 @@
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
 #include "compiler/codegen/KernelCache.h"
+#include "compiler/codegen/SimCode.h"
 #include "compiler/ledger/LedgerJson.h"
 #include "compiler/pipeline/CompileSettings.h"
 #include "dialects/hydra/HydraDialect.h"
@@ -81,13 +82,15 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
       resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels)
     return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
-  if (failed(checkPrecision(plan.getLoc(), options, *levels)))
+  if (options.target == "cpu" && failed(checkPrecision(plan.getLoc(), options, *levels)))
     return failure();
   std::vector<CodeSection> sections;
   std::string kept = origin.cachesKernels ? ::hydra::CacheDirectory() : "";
   KernelCache cache(kept + "/kernels", origin.buildId);
   for (const CpuFacts *level : *levels) {
-    FailureOr<CodeImage> image = generateCpuCode(plan, *level, kept.empty() ? nullptr : &cache);
+    FailureOr<CodeImage> image =
+        options.target == "sim" ? generateSimCode(plan, *level)
+                                : generateCpuCode(plan, *level, kept.empty() ? nullptr : &cache);
     if (failed(image))
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});

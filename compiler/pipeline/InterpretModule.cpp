@@ -71,6 +71,30 @@ static LogicalResult addDerived(ModuleOp module, NamedTensors &inputs,
   return success();
 }
 
+// Adds what the arguments of `function` start as where `bindings` lack them.
+static void addStartValues(func::FuncOp function, NamedTensors &bindings) {
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    std::string key = argumentKey(function, index);
+    if (bindings.count(key))
+      continue;
+    if (std::optional<TensorValue> start = startValue(function, index))
+      bindings.emplace(key, *std::move(start));
+  }
+}
+
+// The entry `apply` of a module whose only other entry is `accumulate`; null if there is none.
+static func::FuncOp applyOf(ModuleOp module, ArrayRef<func::FuncOp> functions) {
+  auto nameOf = [](func::FuncOp function) {
+    auto entry = function->getAttrOfType<EntryAttr>(kEntryAttrName);
+    return entry ? entry.getName().getValue() : StringRef();
+  };
+  if (functions.size() == 1 && nameOf(functions.front()) == "accumulate")
+    for (auto function : module.getOps<func::FuncOp>())
+      if (nameOf(function) == "apply")
+        return function;
+  return func::FuncOp();
+}
+
 FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const NamedTensors &inputs,
                                                      Precision precision, bool training) {
   SmallVector<func::FuncOp> functions = interpretedFunctions(module);
@@ -99,16 +123,20 @@ FailureOr<NamedTensors> mlir::hydra::interpretModule(ModuleOp module, const Name
         bindings.emplace(name.str(), tensor);
     if (failed(addDerived(module, bindings, options)))
       return failure();
-    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-      std::string key = argumentKey(function, index);
-      if (bindings.count(key))
-        continue;
-      if (std::optional<TensorValue> start = startValue(function, index))
-        bindings.emplace(key, *std::move(start));
-    }
+    addStartValues(function, bindings);
     FailureOr<NamedTensors> run = interpretFunction(function, bindings, options);
     if (failed(run))
       return failure();
+    if (func::FuncOp apply = applyOf(module, functions); apply && inputs.count("optimizer/steps")) {
+      // What accumulate has updated, apply updates once more.
+      for (const auto &[key, tensor] : *run)
+        bindings[key] = tensor;
+      addStartValues(apply, bindings);
+      FailureOr<NamedTensors> applied = interpretFunction(apply, bindings, options);
+      if (failed(applied))
+        return failure();
+      collectResults(results, *std::move(applied), prefix);
+    }
     collectResults(results, *std::move(run), prefix);
   }
   return results;

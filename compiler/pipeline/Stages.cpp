@@ -43,6 +43,7 @@ static void appendRouting(OpPassManager &manager, const CompileOptions &options)
   lowering.cache = options.cacheLength;
   // So that they can be probed; the passes in between would remove them.
   lowering.allLogits = !options.probes.empty();
+  lowering.modRule = options.modRule;
   manager.addPass(createLowerModel(lowering));
   simplify(manager);
   manager.addPass(createVerifyPrimitives());
@@ -116,6 +117,8 @@ static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
   if (options.bucketBytes > 0)
     planning.bucketBytes = options.bucketBytes;
   manager.addPass(plan::createPlanPass(planning));
+  if (options.target != "cpu")
+    manager.addPass(plan::createAssignGeometryPass());
   manager.addPass(plan::createVerifyPlanPass());
 }
 

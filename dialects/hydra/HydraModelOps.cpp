@@ -190,6 +190,7 @@ LogicalResult DepthRoutingOp::verify() {
       weight && failed(verifyNotNegative(*this, "aux_weight", *weight)))
     return failure();
   if (failed(verifyNotNegative(*this, "loss_aware_weight", getLossAwareWeight())) ||
+      failed(verifyNotNegative(*this, "predictor_weight", getPredictorWeight())) ||
       failed(verifyAtLeast(*this, "warmup", 0, getWarmup())))
     return failure();
   // depth_routing C3

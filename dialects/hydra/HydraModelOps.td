@@ -158,13 +158,15 @@ def Hydra_DepthRoutingOp : Hydra_ModelOp<"depth_routing", [SingleBlock, AllTypes
   let description = [{
     Present in blocks 0 < i < count - 1 of the enclosing `hydra.blocks`; elsewhere the body is applied to every
     token and there is no router. Parameters: mod_mlp_wrapper.mod_router.router.{weight,bias}. `aux_weight` is the
-    weight of the balance loss; absent means the automatic value of model.md 8.
+    weight of the balance loss; absent means the automatic value of model.md 8. `predictor_weight` is that of a
+    binary cross-entropy which teaches the router to tell its own selection without later tokens (model.md 16, rule 4).
     Constraints: C1 0 < capacity <= 1; C2 weights and warmup are not negative; C3 block argument, operand, yielded value
     and result have one type.
   }];
   let arguments = (ins Hydra_Stream:$x, F64Attr:$capacity, OptionalAttr<F64Attr>:$aux_weight,
                        DefaultValuedAttr<I64Attr, "100">:$warmup,
-                       DefaultValuedAttr<F64Attr, "0.0">:$loss_aware_weight);
+                       DefaultValuedAttr<F64Attr, "0.0">:$loss_aware_weight,
+                       DefaultValuedAttr<F64Attr, "0.0">:$predictor_weight);
   let results = (outs Hydra_Stream:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$x `capacity` $capacity attr-dict `:` type($result) $body";

@@ -136,7 +136,7 @@ LogicalResult WindowTailOp::inferReturnTypes(MLIRContext *, OptionalLocation loc
 
 // Head counts and widths shared by attention and its gradient.
 static LogicalResult requireAttentionShapes(OptionalLocation location, Value q, Value k, Value v,
-                                            int64_t heads, int64_t kvHeads) {
+                                            int64_t heads, int64_t kvHeads, const APFloat &scale) {
   if (failed(requireSequence(location, q)) || failed(requireSequence(location, k)))
     return failure();
   RankedTensorType query = tensorOf(q), key = tensorOf(k);
@@ -150,17 +150,32 @@ static LogicalResult requireAttentionShapes(OptionalLocation location, Value q, 
     return emitOptionalError(location, "expected keys and values of width ",
                              lastExtent(query) / heads * kvHeads, ", found ", key, " and ",
                              v.getType());
+  // attention C8
+  if (query.getElementType().isBF16() &&
+      (lastExtent(query) / heads % 2 != 0 || scale.isNegative() || scale.isZero()))
+    return emitOptionalError(location,
+                             "expected of bf16 operands an even head width and a positive "
+                             "scale, found width ",
+                             lastExtent(query) / heads, " and scale ", scale.convertToDouble());
   // attention C5, C6
   return require(
       query.getShape()[0] == key.getShape()[0] && query.getElementType() == key.getElementType(),
       location, "expected equal batch sizes and element types, found ", query, " and ", key);
 }
 
+// Results are float32 where operands are bf16.
+static RankedTensorType attentionResult(RankedTensorType operand) {
+  if (!operand.getElementType().isBF16())
+    return operand;
+  return RankedTensorType::get(operand.getShape(), Float32Type::get(operand.getContext()));
+}
+
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                             Adaptor adaptor, SmallVectorImpl<Type> &types) {
-  // attention C1, C2, C3, C5, C6, C7
+  // attention C1, C2, C3, C5, C6, C7, C8
   if (failed(requireAttentionShapes(location, adaptor.getQ(), adaptor.getK(), adaptor.getV(),
-                                    adaptor.getHeads(), adaptor.getKvHeads())) ||
+                                    adaptor.getHeads(), adaptor.getKvHeads(),
+                                    adaptor.getScale())) ||
       failed(requirePerSequence(location, "position", adaptor.getPosition(), adaptor.getQ())) ||
       failed(requirePerSequence(location, "count", adaptor.getCount(), adaptor.getQ())))
     return failure();
@@ -169,8 +184,8 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation loca
   if (q.getShape()[1] > k.getShape()[1])
     return emitOptionalError(location, "expected at least as many keys as queries, found ", k,
                              " for ", q);
-  types.push_back(q);
-  types.push_back(withLastExtent(q, adaptor.getHeads()));
+  types.push_back(attentionResult(q));
+  types.push_back(withLastExtent(attentionResult(q), adaptor.getHeads()));
   return success();
 }
 
@@ -178,20 +193,22 @@ LogicalResult AttentionGradOp::inferReturnTypes(MLIRContext *, OptionalLocation 
                                                 Adaptor adaptor, SmallVectorImpl<Type> &types) {
   // attention_grad C2
   if (failed(requireAttentionShapes(location, adaptor.getQ(), adaptor.getK(), adaptor.getV(),
-                                    adaptor.getHeads(), adaptor.getKvHeads())))
+                                    adaptor.getHeads(), adaptor.getKvHeads(), adaptor.getScale())))
     return failure();
   RankedTensorType q = tensorOf(adaptor.getQ()), k = tensorOf(adaptor.getK());
+  RankedTensorType result = attentionResult(q);
   // attention_grad C1, C3
-  if (adaptor.getDy().getType() != q || adaptor.getY().getType() != q)
-    return emitOptionalError(location, "expected dy and y of q's type ", q, ", found ",
-                             adaptor.getDy().getType(), " and ", adaptor.getY().getType());
+  if (adaptor.getDy().getType() != q || adaptor.getY().getType() != result)
+    return emitOptionalError(location, "expected dy of q's type ", q, " and y of type ", result,
+                             ", found ", adaptor.getDy().getType(), " and ",
+                             adaptor.getY().getType());
   if (q.getShape()[1] != k.getShape()[1])
     return emitOptionalError(location, "expected as many keys as queries, found ", k, " for ", q);
-  if (adaptor.getLse().getType() != withLastExtent(q, adaptor.getHeads()))
+  if (adaptor.getLse().getType() != withLastExtent(result, adaptor.getHeads()))
     return emitOptionalError(location, "expected lse of type ",
-                             withLastExtent(q, adaptor.getHeads()), ", found ",
+                             withLastExtent(result, adaptor.getHeads()), ", found ",
                              adaptor.getLse().getType());
-  types.append({q, k, adaptor.getV().getType()});
+  types.append({result, attentionResult(k), attentionResult(k)});
   return success();
 }
 

@@ -81,8 +81,8 @@ def Hydra_AttentionOp : Hydra_PrimitiveOp<"attention", [AttrSizedOperandSegments
     Row (b, t) sees keys u <= position[b] + t, or T - S + t if `position` is absent. Rows t >= count[b] are not
     computed.
     Constraints: C1 three axes each; C2 `kv_heads` divides `heads`, which divides the width of q; C3 k and v
-    have kv_heads heads of q's head width and equal shapes; C4 S <= T; C5 equal batch; C6 one element
-    type; C7 `position` and `count` are [B].
+    have kv_heads heads of q's head width and equal shapes; C4 S <= T; C5 equal batch; C6 q, k, v of one element type,
+    results too, but f32 for bf16; C7 `position` and `count` are [B]; C8 bf16: an even head width, scale > 0.
   }];
   let arguments = (ins Hydra_FloatTensor:$q, Hydra_FloatTensor:$k, Hydra_FloatTensor:$v,
                        Optional<Hydra_PerSequence>:$position, Optional<Hydra_PerSequence>:$count,
@@ -100,7 +100,7 @@ def Hydra_AttentionGradOp : Hydra_PrimitiveOp<"attention_grad", [NotDifferentiab
     Scores are recomputed from q, k and lse; with D_t = dy_t . y_t per head:
     dS = P * (dy v^T - D), dq = scale dS k, dk = scale dS^T q, dv = P^T dy.
     Key/value gradients of a group are added in the order of its query heads.
-    Constraints: C1 dy, q and y have one type; C2 as attention C2, C3, C5, C6; C3 S = T.
+    Constraints: C1 dy has q's type, y that of attention's result; C2 as attention C2, C3, C5, C6, C8; C3 S = T.
   }];
   let arguments = (ins Hydra_FloatTensor:$dy, Hydra_FloatTensor:$q, Hydra_FloatTensor:$k,
                        Hydra_FloatTensor:$v, Hydra_FloatTensor:$y, Hydra_FloatTensor:$lse,

@@ -1,5 +1,6 @@
 #include "dialects/hydra/RoutingModes.h"
 
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -26,6 +27,19 @@ template <typename Mode> static Mode read(Operation *op) {
 template <typename Mode> static void write(Operation *op, Mode mode) {
   op->setAttr(kRoutingAttrName,
               StringAttr::get(op->getContext(), routingModesOf(op)[static_cast<size_t>(mode)]));
+}
+
+FailureOr<DepthRoutingMode> hydra::modeOfRule(StringRef rule, DepthRoutingMode unless) {
+  if (rule.empty())
+    return unless;
+  // To run the whole prefix again is to select as in training.
+  return llvm::StringSwitch<FailureOr<DepthRoutingMode>>(rule)
+      .Case("recompute", DepthRoutingMode::hard)
+      .Case("dense", DepthRoutingMode::disabled)
+      .Case("threshold", DepthRoutingMode::threshold)
+      .Case("predictor", DepthRoutingMode::predictor)
+      .Case("prefix", DepthRoutingMode::prefix)
+      .Default(failure());
 }
 
 RecursionMode hydra::modeOf(RecursionOp op) { return read<RecursionMode>(op); }

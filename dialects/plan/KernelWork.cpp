@@ -1,5 +1,6 @@
 #include "dialects/plan/KernelWork.h"
 
+#include "dialects/plan/AttentionTiling.h"
 #include "dialects/rows/RowProgram.h"
 #include "dialects/target/CpuFacts.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -51,9 +52,31 @@ static KernelWork twoStages(int64_t pieces) {
 
 constexpr int64_t kFloatBytes = 4;
 constexpr int64_t kWordBytes = 4;
-// Kernels read keys in whole vectors.
-static int64_t paddedKeys(Value k) { return llvm::alignTo(typeOf(k).getShape()[1], kLanes); }
-static int64_t headWidth(Value k, int64_t kvHeads) { return typeOf(k).getShape()[2] / kvHeads; }
+
+// Tiles of query rows; of the gradient, parts of sequences and then, if there are several, tiles of
+// key rows in which their dk and dv are added.
+static KernelWork attentionWork(Operation *op) {
+  AttentionExtents extents = AttentionExtents::of(op);
+  KernelWork work;
+  work.tiling = tileAttention(op);
+  int64_t heads = extents.batch * extents.kvHeads;
+  int64_t tiles = llvm::divideCeil(extents.queries, work.tiling.getRows());
+  work.scratchBytes = AttentionScratch(extents, work.tiling).words * kWordBytes;
+  ArrayRef<int64_t> bounds = work.tiling.getParts();
+  if (bounds.empty()) {
+    work.items = {heads * tiles};
+  } else {
+    int64_t parts = static_cast<int64_t>(bounds.size()) - 1;
+    work.items = {heads * parts};
+    if (parts > 1) {
+      work.items.push_back(extents.batch * tiles);
+      // dk and dv of every part.
+      work.partialBytes = 2 * parts * heads * extents.keys * extents.width * kFloatBytes;
+    }
+  }
+  work.grain.assign(work.items.size(), 1);
+  return work;
+}
 
 KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
   Operation *op = &body.front();
@@ -83,6 +106,10 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         return work;
       })
       .Case([](NonzeroOp) { return oneStage(1); })
+      .Case([](PrefixRankOp rank) {
+        int64_t items = std::max<int64_t>(typeOf(rank.getScore()).getNumElements(), 1);
+        return oneStage(items, grainOf(typeOf(rank.getKeys()).getShape().back(), items));
+      })
       .Case([](ScatterRowsOp scatter) {
         if (scatter.getUnique()) {
           // Where each row of the result comes from, then the rows.
@@ -107,33 +134,8 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
                             static_cast<int64_t>(sizeof(int64_t));
         return work;
       })
-      .Case([](AttentionOp attention) {
-        ArrayRef<int64_t> q = typeOf(attention.getQ()).getShape();
-        int64_t keys = paddedKeys(attention.getK());
-        auto kvHeads = static_cast<int64_t>(attention.getKvHeads());
-        KernelWork work = oneStage(q[0] * kvHeads * llvm::divideCeil(q[1], kAttentionRows));
-        // Packed keys, scores of a block.
-        work.scratchBytes =
-            (keys * headWidth(attention.getK(), kvHeads) + (keys + kLanes) * kAttentionBlock) *
-            kFloatBytes;
-        return work;
-      })
-      .Case([](AttentionGradOp grad) {
-        ArrayRef<int64_t> q = typeOf(grad.getQ()).getShape();
-        int64_t keys = paddedKeys(grad.getK());
-        auto kvHeads = static_cast<int64_t>(grad.getKvHeads());
-        int64_t items = q[0] * kvHeads * llvm::divideCeil(q[1], kAttentionRows);
-        KernelWork work;
-        work.items = {items, items};
-        work.grain = {1, 1};
-        // Two packed matrices, two weights per row of a block.
-        work.scratchBytes =
-            2 * (keys * headWidth(grad.getK(), kvHeads) + (keys + kLanes) * kAttentionBlock) *
-            kFloatBytes;
-        // dy . y and lse of every row and head, by head.
-        work.partialBytes = 2 * q[0] * static_cast<int64_t>(grad.getHeads()) * keys * kFloatBytes;
-        return work;
-      })
+      .Case<AttentionOp, AttentionGradOp>(
+          [](Operation *attention) { return attentionWork(attention); })
       .Case([](GlobalNormOp norm) {
         int64_t pieces = 0;
         for (Value input : norm.getInputs())

@@ -18,10 +18,6 @@ inline constexpr int64_t kColumnTile = 64;
 // Elements that one item of a flat elementwise, update or full-reduction kernel covers.
 inline constexpr int64_t kFlatTile = 16384;
 
-// Query (or key) rows of one item of attention, and how many of them are computed together.
-inline constexpr int64_t kAttentionRows = 64;
-inline constexpr int64_t kAttentionBlock = 8;
-
 struct KernelWork {
   // One per stage. A later stage starts when the earlier one is complete.
   SmallVector<int64_t> items;
@@ -31,6 +27,8 @@ struct KernelWork {
   int64_t partialBytes = 0;
   // Scratch that one worker needs.
   int64_t scratchBytes = 0;
+  // Of attention and its gradient; null for every other kernel.
+  AttentionTilingAttr tiling;
 };
 
 // Replaces the primitives of a kernel body by one row program, unless it is one already, and

@@ -7,6 +7,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialects/hydra/HydraAttributes.td"
 include "dialects/plan/PlanBase.td"
+include "dialects/plan/AttentionTiling.td"
 include "dialects/plan/RowSchedule.td"
 
 def Plan_RefAttr : AttrDef<Plan_Dialect, "Ref"> {
@@ -81,13 +82,14 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     runtime/base/command.h, with args = one pointer per block argument, then one per yielded value, then, if the kernel
     has several stages, one to a buffer of `partial_bytes`. Scalar attributes of the body have been replaced by
     neutral values (dialects/plan/KernelScalars.h) and arrive in the context's scalars in the order of that header.
-    `items`, `grain` (one per stage), `partial_bytes` and `scratch_bytes` come from KernelWork.h;
-    emitters decide nothing again.
+    `items`, `grain` (one per stage), `partial_bytes`, `scratch_bytes` and, of attention, `tiling` come from
+    KernelWork.h; emitters decide nothing again.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Hydra_FusionKindAttr:$kind, StrAttr:$hash,
                        DenseI64ArrayAttr:$items, DenseI64ArrayAttr:$grain,
                        I64Attr:$partial_bytes, I64Attr:$scratch_bytes,
-                       OptionalAttr<Plan_RowScheduleAttr>:$schedule);
+                       OptionalAttr<Plan_RowScheduleAttr>:$schedule,
+                       OptionalAttr<Plan_AttentionTilingAttr>:$tiling);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name $kind attr-dict-with-keyword $body";
 }

@@ -3,6 +3,7 @@
 #include "dialects/plan/KernelWork.h"
 #include "dialects/rows/Reductions.h"
 #include "dialects/rows/RowAnalysis.h"
+#include "dialects/target/GpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -58,9 +59,10 @@ public:
       }
     }
     // A warp per row (or segment), eight of them in a block; flat: a thread per element.
-    constexpr int64_t kThreads = 256, kWarp = 32;
+    constexpr int64_t kThreads = 256;
     return RowScheduleAttr::get(program.getContext(), sweeps, flat, unrolled(), item, chunkRows,
-                                kThreads, flat ? 0 : kThreads / kWarp, sweep, place, partial);
+                                kThreads, flat ? 0 : kThreads / mlir::hydra::kWarp, sweep, place,
+                                partial);
   }
 
 private:

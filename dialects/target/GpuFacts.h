@@ -5,6 +5,7 @@
 #ifndef HYDRA_DIALECTS_TARGET_GPUFACTS_H
 #define HYDRA_DIALECTS_TARGET_GPUFACTS_H
 
+#include "runtime/base/gpu_launch.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -12,6 +13,11 @@
 #include <string>
 
 namespace mlir::hydra {
+
+// Threads that run in step and exchange values without memory; the same on every architecture.
+inline constexpr int64_t kWarp = 32;
+// Workers that a kernel with scratch memory has at most: a contract with the drivers.
+inline constexpr int64_t kScratchParts = ::hydra::hal::kGpuScratchParts;
 
 struct GpuFacts {
   llvm::StringRef name;      // of --arch

@@ -1,5 +1,5 @@
-// hydra.depth_routing: every token (disabled), the k highest scores of each sequence (hard), or all
-// of them weighted (soft); and what its losses need (model.md 8).
+// hydra.depth_routing: every token (disabled), those that a rule selects (DepthSelection.cpp), or
+// all of them weighted (soft); and what its losses need (model.md 8).
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/Passes.h"
@@ -9,12 +9,6 @@
 
 using namespace mlir;
 using namespace mlir::hydra;
-
-// k = max(1, min(S, trunc(S * min(max(c, 1e-4), 1)))), trunc of a product in double precision.
-int64_t hydra::selectedTokens(int64_t sequence, double capacity) {
-  double product = static_cast<double>(sequence) * std::min(std::max(capacity, 1e-4), 1.0);
-  return std::clamp<int64_t>(static_cast<int64_t>(product), 1, sequence);
-}
 
 FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place &place) {
   Value x = lowered(op.getX());
@@ -41,18 +35,16 @@ FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place
     PrimitiveEmitter::Rows all(emit, Value());
     score = emit.reshape(emit.add(emit.routerScores(x, weight), bias), shape.drop_back());
     probability = emit.unary(UnaryKind::sigmoid, emit.clamp(score, -10, 10));
+    if (mode != DepthRoutingMode::disabled)
+      checkScores(scope, score);
   }
   if (losses && failed(addDepthTerms(op, score, probability, place)))
     return failure();
 
-  switch (mode) {
-  case DepthRoutingMode::disabled:
-    return body(x, place.active.rows);
-  case DepthRoutingMode::hard:
+  if (selects(mode))
     return lowerSelected(op, x, score, probability, place);
-  case DepthRoutingMode::soft:
-    break;
-  }
+  if (mode == DepthRoutingMode::disabled)
+    return body(x, place.active.rows);
   FailureOr<Value> y = body(x, place.active.rows);
   if (failed(y))
     return failure();
@@ -62,31 +54,6 @@ FailureOr<Value> ModelLowering::lowerDepthRouting(DepthRoutingOp op, const Place
   if (request.rules.softSkips)
     return emit.mul(*y, p);
   return emit.add(emit.mul(*y, p), emit.mul(x, emit.sub(emit.scalar(1), p)));
-}
-
-// i32 [B, S], 1 where a token is selected; and how many there can be.
-ModelLowering::Selection ModelLowering::select(DepthRoutingOp op, Value score, const Place &place) {
-  OpBuilder &builder = emit.builder();
-  ArrayRef<int64_t> shape = emit.shapeOf(score);
-  int64_t batch = shape[0], sequence = shape[1];
-  double capacity = op.getCapacity().convertToDouble();
-  if (!request.rules.causalSelection) {
-    int64_t k = selectedTokens(sequence, capacity);
-    auto top = TopKOp::create(builder, op.getLoc(), score, builder.getI64IntegerAttr(k));
-    emit.probe(top.getIndex(), "route.mod." + Twine(place.block) + ".index." +
-                                   Twine(selectedRows[place.block].size()));
-    return {top.getChosen(), top.getIndex(), batch * k};
-  }
-  // Corrected rule Q21: the rank among the prefix is at most max(1, trunc(c (t + 1))).
-  SmallVector<int32_t> places;
-  for (int64_t t = 0; t < sequence; ++t)
-    places.push_back(
-        static_cast<int32_t>(std::max(1.0, std::trunc(capacity * static_cast<double>(t + 1)))));
-  Value rank = PrefixRankOp::create(builder, op.getLoc(), score, score, Value());
-  Value chosen = emit.binary(BinaryKind::ge, emit.integers(places, {sequence}), rank);
-  emit.probe(chosen, "route.mod." + Twine(place.block) + ".chosen." +
-                         Twine(selectedRows[place.block].size()));
-  return {chosen, Value(), batch * sequence};
 }
 
 // The body on the rows that are both selected and active; zero elsewhere. Tokens that take no part
@@ -100,7 +67,12 @@ FailureOr<Value> ModelLowering::lowerSelected(DepthRoutingOp op, Value x, Value 
   {
     PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "mod_router"));
     PrimitiveEmitter::Rows all(emit, Value());
-    Selection selection = select(op, score, place);
+    FailureOr<Selection> made = select(op, score, place);
+    if (failed(made))
+      return failure();
+    const Selection &selection = *made;
+    if (request.training && failed(addPredictorTerm(op, score, selection.chosen, place)))
+      return failure();
     if (place.active.mask || !selection.index) {
       Value both =
           place.active.mask ? emit.mul(selection.chosen, place.active.mask) : selection.chosen;
@@ -148,6 +120,22 @@ void ModelLowering::recordScores(const DepthTerms &depth, const Place &place) {
   Value facts = emit.vector(
       {emit.average(depth.means), emit.average(depth.variances), emit.scalar(depth.capacity)});
   terms.fields.push_back({("route.mod." + Twine(place.block) + ".router").str(), facts, "mean"});
+}
+
+void ModelLowering::checkScores(const std::string &layer, Value scores) {
+  if (request.decoding)
+    return;
+  PrimitiveEmitter::Rows all(emit, Value());
+  auto count = static_cast<double>(cast<RankedTensorType>(scores.getType()).getNumElements());
+  Value numbers = emit.sum(emit.binary(BinaryKind::eq, scores, scores));
+  Value others = emit.toInteger(emit.sub(emit.scalar(count), numbers));
+  std::string name = "invalid." + layer;
+  for (RoutingField &known : terms.fields)
+    if (known.name == name) {
+      known.value = emit.add(known.value, others);
+      return;
+    }
+  terms.fields.push_back({name, others, "sum"});
 }
 
 FailureOr<Value> ModelLowering::control(Operation *op, StringRef name, double initial) {
@@ -223,5 +211,23 @@ LogicalResult ModelLowering::addDepthTerms(DepthRoutingOp op, Value score, Value
   if (!request.rules.allPasses)
     depth.scores.clear();
   depth.scores.push_back(score);
+  return success();
+}
+
+// -label log sigmoid(s) - (1 - label) log(1 - sigmoid(s)), label 1 where the token is selected; the
+// mean over all tokens of every pass of the first path, since each pass selects by itself.
+LogicalResult ModelLowering::addPredictorTerm(DepthRoutingOp op, Value score, Value chosen,
+                                              const Place &place) {
+  double weight = op.getPredictorWeight().convertToDouble();
+  auto recursion = op->getParentOfType<RecursionOp>();
+  size_t passes = recursion ? recursion.getRecursions() : 1;
+  if (weight == 0 || selectedRows[place.block].size() >= passes)
+    return success();
+  FailureOr<Value> factor = control(op, "mod_predictor_weight", weight);
+  if (failed(factor))
+    return failure();
+  // softplus(s) - label s
+  Value loss = emit.sub(emit.softplus(score), emit.mul(emit.toFloat(chosen), score));
+  terms.depths[place.block].predictions.push_back(emit.mul(emit.mean(loss), *factor));
   return success();
 }

@@ -22,6 +22,9 @@ FailureOr<Value> ModelLowering::lowerExperts(ExpertsOp op, const Place &place) {
   PrimitiveEmitter::Region region(emit, op.getLoc(), scope);
   ArrayRef<int64_t> shape = emit.shapeOf(x);
   int64_t width = shape.back();
+  if (int64_t tokens = shape[0] * shape[1]; request.training && experts > tokens)
+    return op.emitOpError("expected at most as many experts as a training batch has tokens, ")
+           << tokens << ", found " << experts << "; train with a larger batch or longer sequences";
   Value norm = parameters.get(op.getLoc(), scope + ".norm.weight", {width});
   Value gate = parameters.get(op.getLoc(), scope + ".router.gate.weight", {experts, width});
   Value alpha = parameters.get(op.getLoc(), scope + ".residual_alpha", {});
@@ -37,6 +40,7 @@ FailureOr<Value> ModelLowering::lowerExperts(ExpertsOp op, const Place &place) {
     Value noise = input(op.getLoc(), "moe_noise." + std::to_string(layer), type);
     logits = emit.add(logits, emit.scaled(noise, jitter));
   }
+  checkScores(scope + ".router.gate", logits);
   Choice choice = modeOf(op) == ExpertsMode::forced ? forceExperts(op, shape.drop_back())
                                                     : chooseExperts(op, logits);
   emit.probe(choice.index, "route.moe." + Twine(layer) + ".index");
@@ -157,13 +161,18 @@ LogicalResult ModelLowering::addExpertTerms(ExpertsOp op, Value logits, Value in
   return success();
 }
 
+// trunc(f B S k / E): how many of the pairs of a token and a choice an expert has room for.
+static int32_t capacityOf(ExpertsOp op, int64_t pairs) {
+  double limit = std::trunc(op.getCapacityFactor()->convertToDouble() * static_cast<double>(pairs) /
+                            static_cast<double>(op.getExperts()));
+  return static_cast<int32_t>(std::min(limit, static_cast<double>(pairs)));
+}
+
 // Corrected rule Q14: 1 for the first rows of each expert in token order, 0 beyond its capacity. By
 // sorted pair, [B S k, 1].
 Value ModelLowering::withinCapacity(ExpertsOp op, CountingSortOp sort, const Choice &choice) {
   auto experts = static_cast<int64_t>(op.getExperts());
   int64_t pairs = emit.shapeOf(sort.getOrder()).front();
-  double limit = std::trunc(op.getCapacityFactor()->convertToDouble() * static_cast<double>(pairs) /
-                            static_cast<double>(experts));
   SmallVector<int32_t> positions(pairs);
   std::iota(positions.begin(), positions.end(), 0);
   Value starts = emit.reshape(emit.split(sort.getOffsets(), {experts, 1})[0], {experts, 1});
@@ -171,8 +180,7 @@ Value ModelLowering::withinCapacity(ExpertsOp op, CountingSortOp sort, const Cho
                                  /*unique=*/true);
   Value first = emit.gatherRows(starts, emit.reshape(expert, {pairs}), Value(), /*unique=*/false);
   Value rank = emit.sub(emit.integers(positions, {pairs, 1}), first);
-  auto rows = static_cast<int32_t>(std::min(limit, static_cast<double>(pairs)));
-  return emit.toFloat(emit.binary(BinaryKind::gt, emit.integer(rows), rank));
+  return emit.toFloat(emit.binary(BinaryKind::gt, emit.integer(capacityOf(op, pairs)), rank));
 }
 
 // The mean over pairs of experts of 1 - cos(gate_up_i, gate_up_j): how different they are.
@@ -218,8 +226,14 @@ FailureOr<Value> ModelLowering::runExperts(ExpertsOp op, Value x, const Choice &
   if (!request.decoding) {
     Value ends = emit.split(sort.getOffsets(), {1, experts})[1];
     Value starts = emit.split(sort.getOffsets(), {experts, 1})[0];
-    terms.fields.push_back(
-        {("route.moe." + Twine(layer) + ".tokens").str(), emit.sub(ends, starts), "sum"});
+    Value used = emit.sub(ends, starts);
+    terms.fields.push_back({("route.moe." + Twine(layer) + ".tokens").str(), used, "sum"});
+    // Q14: under the rules of the PyTorch HYDRA they are counted only.
+    if (op.getCapacityFactor()) {
+      Value beyond = emit.sub(used, emit.integer(capacityOf(op, tokens * k)));
+      terms.fields.push_back({("dropped.moe_layers." + Twine(layer)).str(),
+                              emit.binary(BinaryKind::max, beyond, emit.integer(0)), "sum"});
+    }
     terms.mlpCalls.push_back({Value(), tokens * k, mlpRowFlops(mlp)});
   }
   if (request.training && experts > 1)

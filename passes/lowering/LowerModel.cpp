@@ -4,6 +4,7 @@
 #include "passes/lowering/ParameterTable.h"
 #include "passes/lowering/Passes.h"
 #include "passes/lowering/PhaseFacts.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace mlir::hydra {
 #define GEN_PASS_DEF_LOWERMODEL
@@ -43,6 +44,8 @@ private:
     if (entries.empty())
       return models.front().emitOpError(
           "no entry was requested; pass for example entries=train@8x512");
+    if (failed(checkRule(models)))
+      return failure();
     for (StringRef entry : entries)
       for (LanguageModelOp model : models)
         if (failed(lowerModel(model, entry)))
@@ -72,17 +75,48 @@ private:
     return entry ? entry.getVariant().getValue() : StringRef();
   }
 
-  // The model as `entry` computes it. Hard depth routing depends on later tokens (Q21), so that no
-  // cache reproduces it: `extend` processes every token (model.md 16, rule 2).
-  static OwningOpRef<LanguageModelOp> asComputedBy(const EntryRequest &entry,
-                                                   LanguageModelOp model) {
+  static WalkResult visitSelecting(LanguageModelOp model,
+                                   function_ref<WalkResult(DepthRoutingOp)> visit) {
+    return model.walk([&](DepthRoutingOp op) {
+      return modeOf(op) == DepthRoutingMode::hard && hasDepthRouterSomewhere(op)
+                 ? visit(op)
+                 : WalkResult::advance();
+    });
+  }
+
+  // A rule that selects nothing anywhere is a mistake.
+  LogicalResult checkRule(ArrayRef<LanguageModelOp> models) {
+    if (modRule.empty())
+      return success();
+    LanguageModelOp first = models.front();
+    if (failed(modeOfRule(modRule, DepthRoutingMode::hard)))
+      return first.emitOpError("expected the rule ")
+             << llvm::join(ArrayRef<llvm::StringLiteral>(kSelectionRules), ", ") << ", found '"
+             << StringRef(modRule) << "'";
+    bool asked = llvm::any_of(entries, [](StringRef text) { return !text.starts_with("train@"); });
+    for (LanguageModelOp model : models)
+      if (asked && visitSelecting(model, [](DepthRoutingOp) {
+                     return WalkResult::interrupt();
+                   }).wasInterrupted())
+        return success();
+    return first.emitOpError("mod_rule = ")
+           << StringRef(modRule) << " has no effect: no eval or extend entry selects tokens by "
+           << "depth; drop it, or compile with --routing=dynamic";
+  }
+
+  // The model as `entry` computes it: what selects tokens by looking at later ones is replaced
+  // where there are none, and where a rule is asked for.
+  OwningOpRef<LanguageModelOp> asComputedBy(const EntryRequest &entry, LanguageModelOp model) {
     OpBuilder builder(model);
     OwningOpRef<LanguageModelOp> copy(cast<LanguageModelOp>(builder.clone(*model)));
-    if (entry.name == "extend")
-      copy->walk([](DepthRoutingOp op) {
-        if (modeOf(op) == DepthRoutingMode::hard)
-          setMode(op, DepthRoutingMode::disabled);
-      });
+    StringRef rule = entry.name == "train" ? StringRef() : StringRef(modRule);
+    if (rule.empty() && entry.name == "extend")
+      rule = kDefaultSelectionRule;
+    DepthRoutingMode mode = *modeOfRule(rule, DepthRoutingMode::hard);
+    visitSelecting(*copy, [&](DepthRoutingOp op) {
+      setMode(op, mode);
+      return WalkResult::advance();
+    });
     return copy;
   }
 

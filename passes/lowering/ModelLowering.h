@@ -120,18 +120,25 @@ private:
   bool scoresCount(const Place &place, bool lastPass) const {
     return request.rules.allPasses || (place.lastPass && lastPass);
   }
+
+  // DepthSelection.cpp: which tokens, and how many there can be.
   struct Selection {
     Value chosen; // i32 [B, S]
     Value index;  // i32 [B, k]; null: not a fixed number
     int64_t limit;
   };
-  Selection select(DepthRoutingOp op, Value score, const Place &place);
+  FailureOr<Selection> select(DepthRoutingOp op, Value score, const Place &place);
+  Value selectOfCount(DepthRoutingOp op, Value score);
+  Value selectOfPrefix(DepthRoutingOp op, Value score, const Place &place, bool keeps);
+  Value newTokens(int64_t batch, int64_t sequence);
+
   FailureOr<Value> lowerSelected(DepthRoutingOp op, Value x, Value score, Value probability,
                                  const Place &place);
   void countSelected(DepthRoutingOp op, Value count, const Place &place);
   void recordScores(const DepthTerms &depth, const Place &place);
   LogicalResult addDepthTerms(DepthRoutingOp op, Value score, Value probability,
                               const Place &place);
+  LogicalResult addPredictorTerm(DepthRoutingOp op, Value score, Value chosen, const Place &place);
 
   // ExpertsLowering.cpp
   struct Choice {
@@ -145,6 +152,8 @@ private:
   void recordDivergence(ArrayRef<Value> weights, int64_t layer);
   FailureOr<Value> runExperts(ExpertsOp op, Value x, const Choice &choice, int64_t layer);
 
+  // Counts, for the host to refuse, the scores of the router `layer` that are not numbers.
+  void checkScores(const std::string &layer, Value scores);
   // The control scalar `name`, whose initial value is `initial` for every op that asks for it.
   FailureOr<Value> control(Operation *op, StringRef name, double initial);
   // An input, added when first asked for.

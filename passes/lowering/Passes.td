@@ -39,8 +39,11 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
     Routing ops are lowered in the mode that a routing pass wrote on them (`hydra.routing`); without one at fixed depth:
     every token makes every recursion pass and the MLP under depth routing is dense. A model that routing copied
     per variant gives one function per entry and copy. Adaptive recursions sort tokens by depth once and work on
-    prefixes; where hard depth routing selects inside, the rows of a pass are those selected and active. Hard depth
-    routing has no `extend`: it is not causal (Q21). Rules other than "pytorch" are refused with their location.
+    prefixes; where hard depth routing selects inside, the rows of a pass are those selected and active. Since hard
+    depth routing is not causal (Q21), `extend` selects by a rule of model.md 16, `mod-rule`: `prefix` (default) ranks a
+    token among the kept scores of its prefix, `threshold` compares with control `mod_threshold.BLOCK.CALL`, `predictor`
+    with 0, `dense` takes every token, and `recompute` selects as in training among the `count` tokens that one call
+    is given, which must be the whole text (position 0). Given, the rule holds for `eval` too.
     Requires `hydra-materialize-params`.
   }];
   let options = [
@@ -48,7 +51,9 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
                "Entries as NAME@BxS; NAME is train, eval or extend">,
     Option<"cache", "cache", "int64_t", "0", "Positions of the decoding cache; needed by extend">,
     Option<"allLogits", "all-logits", "bool", "false",
-           "Project every row of extend to the vocabulary, not only the last of a sequence">];
+           "Project every row of extend to the vocabulary, not only the last of a sequence">,
+    Option<"modRule", "mod-rule", "std::string", "\"\"",
+           "How hard depth routing selects in extend and eval; empty: prefix, and as in training">];
   let statistics = [
     Statistic<"functions", "functions", "Functions made or lowered">,
     Statistic<"primitives", "primitives", "Primitives created">];

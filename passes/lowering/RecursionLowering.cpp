@@ -114,6 +114,7 @@ FailureOr<ModelLowering::RoutedDepth> ModelLowering::routeDepth(RecursionOp op, 
   RoutedDepth routed;
   int64_t deepest = op.getRecursions() - 1, shallowest = op.getMinDepth();
   Value z = emit.reshape(emit.add(emit.routerScores(h, weight), bias), shape.drop_back());
+  checkScores(scope, z);
   routed.logit = emit.scaled(emit.unary(UnaryKind::tanh, emit.scaled(z, 0.5)), 3);
   routed.probability = emit.unary(UnaryKind::sigmoid, routed.logit);
   emit.probe(routed.probability, "route.mor." + Twine(place.block) + ".prob");
@@ -189,7 +190,7 @@ PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
     if (auto routing = dyn_cast<DepthRoutingOp>(inner)) {
       bool routed = hasDepthRouter(block, count);
       body.scores |= routed;
-      body.selects |= routed && modeOf(routing) == DepthRoutingMode::hard;
+      body.selects |= routed && hydra::selects(modeOf(routing));
     }
     body.rowwise &= isa<NormOp, ResidualOp, MlpOp, DepthRoutingOp, YieldOp>(inner);
     for (Value operand : inner->getOperands())

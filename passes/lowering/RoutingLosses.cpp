@@ -130,10 +130,13 @@ void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
                         const LossRequest &request) {
   Value ce = crossEntropy.getLoss();
   total = ce;
-  SmallVector<Value> balance, ponder, expertBalance, teacher;
-  for (const auto &[block, depth] : terms.depths)
+  SmallVector<Value> balance, predictor, ponder, expertBalance, teacher;
+  for (const auto &[block, depth] : terms.depths) {
     if (!depth.balances.empty())
       balance.push_back(emit.average(depth.balances));
+    if (!depth.predictions.empty())
+      predictor.push_back(emit.average(depth.predictions));
+  }
   for (const RecursionTerms &recursion : terms.recursions)
     ponder.push_back(recursion.ponder);
   for (const ExpertTerms &layer : terms.experts) {
@@ -148,6 +151,8 @@ void RoutingLosses::add(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
     addToTotal(aux, 100, Value());
   else if (request.routed)
     addSum(emit.scalar(0), "aux"); // an empty sum
+  if (Value sum = addSum(predictor, "mod_predictor"))
+    addToTotal(sum, 100, Value());
   if (Value sum = addSum(ponder, "ponder"))
     addToTotal(sum, 100, control("ponder_weight", 0.01));
   if (Value sum = addSum(expertBalance, "moe_aux"))

@@ -15,6 +15,8 @@ struct DepthTerms {
   // One of the calls that count (Q10): weighted losses, none if the weight is 0; and scores [B, S]
   // in the order of tokens, none without loss-aware term.
   SmallVector<Value> balances, scores;
+  // Weighted losses of the passes that selected; none without weight.
+  SmallVector<Value> predictions;
   SmallVector<Value> means, variances; // of the same calls: router probabilities, scalars
   bool finished = false;               // the last pass of a path has been seen
   double capacity = 1.0;
@@ -36,7 +38,7 @@ struct ExpertTerms {
 
 // What the host wants to know of the routing.
 struct RoutingField {
-  std::string name; // of the output, e.g. route.mor.0.tokens
+  std::string name; // of the output, e.g. route.mor.0.tokens, invalid.layers.0.mor_router.router
   Value value;      // f32 or i32
   StringRef reduce; // over micro-batches
 };

@@ -71,7 +71,7 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
   KernelWork work = getKernelWork(body, *schedule);
   scratch = std::max(scratch, work.scratchBytes);
   kernel = KernelOp::create(builder, fusion.getLoc(), name, kind, hex, work.items, work.grain,
-                            work.partialBytes, work.scratchBytes, *schedule);
+                            work.partialBytes, work.scratchBytes, *schedule, work.tiling);
   kernel.getBody().takeBody(copy.getBody());
   SmallVector<Attribute> ops;
   for (Operation &op : fusion.getBody().front().without_terminator()) {

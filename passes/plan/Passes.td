@@ -39,6 +39,12 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::plan::PlanDialect", "::mlir::rows::RowsDialect"];
 }
 
+def AssignGeometryPass : Pass<"hydra-assign-geometry", "::mlir::ModuleOp"> {
+  let summary = "Gives every launch its grid and blocks, for targets with blocks of threads";
+  let description = [{ What they are is a function of the kernel: dialects/plan/GpuLaunch.h. }];
+  let statistics = [Statistic<"numLaunches", "num-launches", "Number of launches with a geometry">];
+}
+
 def VerifyPlanPass : Pass<"hydra-verify-plan", "::mlir::ModuleOp"> {
   let summary = "Checks the invariants of the plan dialect";
   let description = [{

@@ -1,4 +1,5 @@
-// hydra-lower-precision: matmuls take bf16 operands, and what stands between two of them is bf16.
+// hydra-lower-precision: matmuls and attention take bf16 operands, and what stands between two
+// products is bf16.
 #include "passes/precision/Passes.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -71,6 +72,18 @@ private:
   OpBuilder builder;
   llvm::DenseMap<std::pair<Value, Value>, Value> known;
 };
+
+// Whether attention of float32 operands can take them rounded. What reads a cache does not:
+// rounding it would cost more than the products, and it is float32 for every chunk.
+template <typename OpT> bool canRound(OpT op) {
+  RankedTensorType q = typeOf(op.getQ());
+  if (auto attention = dyn_cast<AttentionOp>(op.getOperation()))
+    if (attention.getPosition() || attention.getCount())
+      return false;
+  auto heads = static_cast<int64_t>(op.getHeads());
+  return q.getElementType().isF32() && q.getShape().back() / heads % 2 == 0 &&
+         op.getScale().convertToDouble() > 0;
+}
 
 // Activations between products: ops that read results of products only and whose results only
 // products read. What they read and write is bf16; they compute in float32 as before.
@@ -153,10 +166,24 @@ class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPr
         op.getBMutable().assign(copies.of(op.getB(), op.getTransposeA() ? rows : Value()));
         op.setElementType(typeOf(op.getResult()).getElementType());
       }
-      numActivations += Activations(function).lower();
       numMatmuls += matmuls.size();
+      function.walk([&](Operation *op) {
+        if (auto attention = dyn_cast<AttentionOp>(op); attention && canRound(attention))
+          roundOperands(op, 3, copies);
+        if (auto grad = dyn_cast<AttentionGradOp>(op); grad && canRound(grad))
+          roundOperands(op, 4, copies);
+      });
       numCasts += copies.numCasts;
+      // Last: it takes casts away, which `copies` knows.
+      numActivations += Activations(function).lower();
     }
+  }
+
+  // The first `count` operands of attention (q, k, v) or its gradient (dy, q, k, v).
+  void roundOperands(Operation *op, unsigned count, Copies &copies) {
+    for (OpOperand &operand : op->getOpOperands().take_front(count))
+      operand.set(copies.of(operand.get(), Value()));
+    ++numAttentions;
   }
 };
 

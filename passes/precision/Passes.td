@@ -5,7 +5,7 @@
 include "mlir/Pass/PassBase.td"
 
 def HydraLowerPrecision : Pass<"hydra-lower-precision", "::mlir::ModuleOp"> {
-  let summary = "Matmuls take bf16 operands; results are float32 except between products";
+  let summary = "Matmuls and attention take bf16 operands; results are float32 except between products";
   let description = [{
     Every `hydra.matmul` of float32 operands, unless marked `full_precision`, gets them rounded to bf16 by
     `hydra.cast`; products are summed in float32 and the result stays float32. So the residual stream, norms,
@@ -15,11 +15,15 @@ def HydraLowerPrecision : Pass<"hydra-lower-precision", "::mlir::ModuleOp"> {
     reads is the one that the weight gradient reads, and the float32 value need not be kept. A reshape of a value
     is a reshape of its copy. With a row count, copies of other counts are other copies.
 
+    So do `hydra.attention` (q, k, v) and `hydra.attention_grad` (dy too) of an even head width, unless they read a cache,
+    which is float32.
+
     What stands between products is bf16 on both sides: `swiglu` and `swiglu_grad` whose operands are results of
     products that nothing else reads, and whose results only products read. They are most of the bytes that move
     outside of products; in between they compute in float32.
   }];
   let statistics = [Statistic<"numMatmuls", "num-matmuls", "Number of matmuls with rounded operands">,
+                    Statistic<"numAttentions", "num-attentions", "Number of attentions with rounded operands">,
                     Statistic<"numCasts", "num-casts", "Number of values rounded">,
                     Statistic<"numActivations", "num-activations", "Number of ops between products that read and write bf16">];
   let dependentDialects = ["::mlir::hydra::HydraDialect"];

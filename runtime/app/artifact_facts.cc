@@ -38,11 +38,17 @@ std::string CompileSettingOf(const artifact::Artifact& artifact, const std::stri
 
 std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact) {
   std::map<std::string, std::string> settings;
-  for (const char* key : {"routing", "precision"}) {
+  for (const char* key : {"routing", "precision", "mod_rule"}) {
     std::string value = CompileSettingOf(artifact, key);
     if (!value.empty()) settings[key] = std::move(value);
   }
   return settings;
+}
+
+std::string SelectionRuleOf(const artifact::Artifact& artifact, absl::string_view entry) {
+  if (!artifact.info().phases.depth_selection) return "";
+  std::string rule = CompileSettingOf(artifact, "mod_rule");
+  return rule.empty() && entry == "extend" ? "prefix" : rule;
 }
 
 absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact) {

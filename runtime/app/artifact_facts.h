@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/io/json_file.h"
 #include "runtime/io/ledger.h"
@@ -27,6 +28,10 @@ std::string CompileSettingOf(const artifact::Artifact& artifact, const std::stri
 // What decides the numbers of the program that `artifact` was compiled to, for toolchain::
 // CompileModel: compiled with it, the same spec computes the same in other shapes.
 std::map<std::string, std::string> MeaningOf(const artifact::Artifact& artifact);
+
+// How depth routing selects in `entry` of the program: the rule that it was compiled with, prefix
+// for `extend` without one, and "" where it selects as in training or does not select.
+std::string SelectionRuleOf(const artifact::Artifact& artifact, absl::string_view entry);
 
 // The fusion ledger; nothing if the artifact has none.
 absl::StatusOr<std::optional<Ledger>> LedgerOf(const artifact::Artifact& artifact);

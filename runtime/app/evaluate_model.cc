@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "runtime/app/artifact_facts.h"
 #include "runtime/app/phase_in_use.h"
 #include "runtime/data/dataset.h"
 #include "runtime/train/executor_engine.h"
@@ -65,6 +66,7 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
   ModelEvaluation result{.evaluation = {},
                          .device = model.device().description(),
                          .variant = phase.variant,
+                         .rule = SelectionRuleOf(*model.artifact, "eval"),
                          .batch = engine->eval_batch(),
                          .seq = engine->eval_seq()};
   HYDRA_ASSIGN_OR_RETURN(result.evaluation,

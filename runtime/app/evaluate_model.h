@@ -25,6 +25,7 @@ struct ModelEvaluation {
   train::Evaluation evaluation;
   std::string device;
   std::string variant;         // of the program
+  std::string rule;            // by which depth routing selected; "": as in training, or not at all
   int64_t batch = 0, seq = 0;  // as evaluated
 };
 

@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kSelectionRule[] = "mod_rule";
 constexpr uint64_t kLargestArtifact = uint64_t{1} << 36;
 
 // The entries as flags of hydra-opt. Sequences that the user did not choose are no longer than the
@@ -101,13 +102,18 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
       absl::StrCat("compile its model anew and take its weights along:\n  hydra-opt ",
                    model.spec_path.empty() ? "MODEL" : model.spec_path,
                    " FLAGS -o NEW.hydra\n  hydra-run ", request.command, " NEW.hydra --weights ",
-                   model.checkpoint->weights_path(), " ...")));
+                   model.checkpoint->weights_path(), " ..."),
+      // Of the same weights, where they are only used.
+      request.command == "train" ? "" : kSelectionRule));
+  const std::string rule = request.settings.Text(kSelectionRule);
   model.artifact_path = model.checkpoint->artifact_path();
   // A program in other shapes, not another program.
   std::map<std::string, std::string> meaning;
   if (!model.artifact_path.empty()) {
     HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
-    if (HasEntries(model.artifact->info(), request.entries) || model.spec_path.empty()) {
+    const bool same = rule.empty() || rule == CompileSettingOf(*model.artifact, kSelectionRule);
+    if ((same && HasEntries(model.artifact->info(), request.entries)) ||
+        (same && model.spec_path.empty())) {
       return absl::OkStatus();
     }
     meaning = MeaningOf(*model.artifact);
@@ -118,6 +124,7 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
                                    "pass the model and --weights ",
                                    model.checkpoint->weights_path()));
   }
+  if (!rule.empty()) meaning[kSelectionRule] = rule;
   HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
                          Compile(model.spec_path, request, std::move(meaning)));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
@@ -161,18 +168,25 @@ EntryRequest EntryRequest::Of(const std::string& name, int64_t batch, int64_t se
 
 std::string EntryRequest::Text() const { return absl::StrCat(name, "@", batch, "x", seq); }
 
-std::vector<EntryRequest> DecodingEntries(int64_t rows) {
+std::vector<EntryRequest> DecodingEntries(const train::Settings& settings, int64_t rows) {
   const auto entry = [&](int64_t seq) {
     return EntryRequest{
         .name = "extend", .batch = rows == 0 ? 1 : rows, .seq = seq, .batch_chosen = rows != 0};
   };
-  return {entry(64), entry(1)};
+  std::vector<EntryRequest> entries = {entry(64), entry(1)};
+  // A text is one chunk: as long as hydra-opt's cache, which the model may shorten.
+  if (settings.Text(kSelectionRule) == "recompute") {
+    constexpr int64_t kLongestCache = 2048;
+    entries.push_back(entry(settings.given("cache") ? settings.Integer("cache") : kLongestCache));
+  }
+  return entries;
 }
 
-std::vector<EntryRequest> DefaultEntries(int64_t batch, int64_t seq) {
+std::vector<EntryRequest> DefaultEntries(const train::Settings& settings, int64_t batch,
+                                         int64_t seq) {
   std::vector<EntryRequest> entries = {EntryRequest::Of("train", batch, seq),
                                        EntryRequest::Of("eval", batch, seq)};
-  for (EntryRequest& entry : DecodingEntries()) entries.push_back(std::move(entry));
+  for (EntryRequest& entry : DecodingEntries(settings)) entries.push_back(std::move(entry));
   return entries;
 }
 
@@ -265,6 +279,7 @@ std::map<std::string, std::string> EnvironmentOf(const Model& model) {
           {"threads", absl::StrCat(model.device().capabilities().workers)},
           {"isa_level", model.executor().isa_level()},
           {"compiler", model.artifact->info().compiler_build},
+          {"mod_rule", SelectionRuleOf(*model.artifact, "extend")},
           {"artifact", model.artifact_path}};
 }
 

@@ -38,9 +38,11 @@ struct EntryRequest {
 
 // A prompt in chunks of 64, then token by token, of `rows` sequences at once; 0: what there is, or
 // one.
-std::vector<EntryRequest> DecodingEntries(int64_t rows = 0);
+// Where tokens are chosen by running the whole text (mod_rule = recompute), also of the text.
+std::vector<EntryRequest> DecodingEntries(const train::Settings& settings, int64_t rows = 0);
 // Training, evaluation and decoding, so that a checkpoint needs nothing else.
-std::vector<EntryRequest> DefaultEntries(int64_t batch = 0, int64_t seq = 0);
+std::vector<EntryRequest> DefaultEntries(const train::Settings& settings, int64_t batch = 0,
+                                         int64_t seq = 0);
 
 struct ModelRequest {
   std::string command;  // for messages

@@ -164,9 +164,10 @@ absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request
   const Shape shape = ShapeOf(settings, resumed ? &from->run() : nullptr);
   // A spec is compiled for the run's shape. What is compiled already may have other shapes beside
   // it, for evaluation say, and stays as it is.
-  model_request.entries = toolchain::IsModelSpec(model_request.model)
-                              ? DefaultEntries(shape.batch, shape.seq)
-                              : DefaultEntries(settings.Integer("batch"), settings.Integer("seq"));
+  model_request.entries =
+      toolchain::IsModelSpec(model_request.model)
+          ? DefaultEntries(settings, shape.batch, shape.seq)
+          : DefaultEntries(settings, settings.Integer("batch"), settings.Integer("seq"));
   model_request.micro_batches = settings.Integer("accum");
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(model_request));
   std::unique_ptr<TrainRun> run(

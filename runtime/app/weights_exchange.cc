@@ -76,7 +76,7 @@ absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& given) {
   model_request.command = "checkpoint import";
   model_request.notices = request.notices;
   model_request.model = request.model;
-  model_request.entries = DefaultEntries();
+  model_request.entries = DefaultEntries(model_request.settings);
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(model_request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, request.weights, 0));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,

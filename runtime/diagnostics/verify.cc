@@ -135,10 +135,8 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
       return UsageError(absl::StrCat(golden.path(),
                                      ": holds optimizer steps, whose bounds are for float32; "
                                      "verify it with --precision=f32"));
-    if (options.target != "interpreter") return VerifyTrajectory(golden, options, *run, spec);
-    return UsageError(absl::StrCat(golden.path(),
-                                   ": holds optimizer steps, which are not "
-                                   "interpreted; verify it with --target=cpu"));
+    return options.target == "interpreter" ? InterpretTrajectory(golden, options, *run, spec)
+                                           : VerifyTrajectory(golden, options, *run, spec);
   }
   if (options.target == "interpreter")
     return VerifyByInterpreter(golden, options, run, spec, entries);

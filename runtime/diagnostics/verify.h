@@ -17,7 +17,7 @@ namespace hydra {
 using RunHydraOpt = std::function<absl::Status(const std::vector<std::string>& arguments)>;
 
 struct VerifyOptions {
-  std::string target = "cpu";  // a device, or "interpreter"
+  std::string target = "cpu";  // a device (cpu, sim), or "interpreter"
   std::string precision = "f32";
   bool bf16() const { return precision == "bf16"; }
   std::string arch = "native";  // instruction-set level of a device's code

@@ -193,4 +193,9 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
   return report;
 }
 
+absl::StatusOr<std::vector<GoldenScalar>> OptimizerControls(const Golden& golden, int64_t step) {
+  HYDRA_ASSIGN_OR_RETURN(const OptimizerValues values, ReadOptimizer(golden));
+  return values.Controls(step);
+}
+
 }  // namespace hydra

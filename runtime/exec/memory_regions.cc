@@ -36,7 +36,8 @@ absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
   for (int i = 0; i < hal::kRegionCount; ++i) {
     const auto region = static_cast<Region>(i);
     uint64_t bytes = Align(info.region_bytes[i]);
-    if (region == Region::kScratch) bytes *= static_cast<uint64_t>(device.capabilities().workers);
+    if (region == Region::kScratch)
+      bytes *= static_cast<uint64_t>(device.capabilities().scratch_parts);
     if (const Division* parts = regions->division(region)) {
       bytes = std::max(parts->alone, micro_batches * parts->stride + parts->apply);
     }

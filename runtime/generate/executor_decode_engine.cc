@@ -26,7 +26,7 @@ absl::Status CheckEntry(const Executor& executor, const artifact::EntryInfo& ent
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Create(
-    Executor& executor, absl::string_view variant) {
+    Executor& executor, absl::string_view variant, bool recompute) {
   HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(executor.info()));
   std::unique_ptr<ExecutorDecodeEngine> engine(
       new ExecutorDecodeEngine(executor, std::move(control)));
@@ -53,6 +53,18 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
   // All have one batch: they share the state of their sequences.
   std::sort(engine->chunks_.begin(), engine->chunks_.end(),
             [](const Chunk& a, const Chunk& b) { return a.entry->seq < b.entry->seq; });
+  engine->recompute_ = recompute;
+  if (!recompute) return engine;
+  if (engine->chunks_.back().entry->seq < engine->cache_len()) {
+    return InputError(absl::StrCat(
+        executor.artifact().path(), ": recomputes whole texts and takes at most ",
+        engine->chunks_.back().entry->seq, " tokens of one; compile the model with --entry=extend@",
+        engine->rows(), "x", engine->cache_len()));
+  }
+  engine->texts_.resize(static_cast<size_t>(engine->rows()));
+  for (std::vector<int32_t>& text : engine->texts_)
+    text.reserve(static_cast<size_t>(engine->cache_len()));
+  engine->whole_.reserve(static_cast<size_t>(engine->rows()));
   return engine;
 }
 
@@ -132,9 +144,24 @@ absl::Status ExecutorDecodeEngine::Submit(size_t index, absl::Span<const Sequenc
   return absl::OkStatus();
 }
 
+// The same steps as whole texts.
+absl::Span<const SequenceStep> ExecutorDecodeEngine::WithAllBefore(
+    absl::Span<const SequenceStep> steps) {
+  whole_.assign(steps.begin(), steps.end());
+  for (SequenceStep& step : whole_) {
+    std::vector<int32_t>& text = texts_[static_cast<size_t>(step.row)];
+    text.resize(static_cast<size_t>(step.position));
+    text.insert(text.end(), step.tokens.begin(), step.tokens.end());
+    step.tokens = text;
+    step.position = 0;
+  }
+  return whole_;
+}
+
 absl::Status ExecutorDecodeEngine::Extend(absl::Span<const SequenceStep> steps,
                                           absl::Span<int32_t> next) {
   HYDRA_RETURN_IF_ERROR(CheckSteps(steps));
+  if (recompute_) steps = WithAllBefore(steps);
   for (size_t i = 0; i < chunks_.size(); ++i) HYDRA_RETURN_IF_ERROR(Submit(i, steps));
   for (Chunk& chunk : chunks_) {
     if (!chunk.submitted) continue;

@@ -20,8 +20,10 @@ class ExecutorDecodeEngine final : public DecodeEngine {
   // The entries of `variant`; "": of the one that VariantForUse names. An input error if the
   // artifact has no such `extend` entry, with the flag to use, or if its entries do not choose
   // tokens (those of older compilers).
+  // `recompute`: the program selects tokens of whole texts (model.md 16, rule 1), so that each
+  // chunk is run with everything before it; an input error if no entry takes a whole cache.
   static absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> Create(
-      Executor& executor, absl::string_view variant = "");
+      Executor& executor, absl::string_view variant = "", bool recompute = false);
 
   // Values of the control block by name, from now on; those that the program does not have are
   // passed over.
@@ -31,7 +33,9 @@ class ExecutorDecodeEngine final : public DecodeEngine {
   int64_t rows() const override { return chunks_.front().entry->batch; }
   int64_t cache_len() const override { return executor_.info().cache_len; }
   int64_t max_seq_len() const override { return executor_.info().max_seq_len; }
-  int64_t largest_chunk() const override { return chunks_.back().entry->seq; }
+  int64_t largest_chunk() const override {
+    return recompute_ ? cache_len() : chunks_.back().entry->seq;
+  }
   absl::Status SetSampling(const SamplingOptions& options, int64_t vocabulary) override;
   absl::Status Extend(absl::Span<const SequenceStep> steps, absl::Span<int32_t> next) override;
 
@@ -48,6 +52,7 @@ class ExecutorDecodeEngine final : public DecodeEngine {
   ExecutorDecodeEngine(Executor& executor, ControlBlock control)
       : executor_(executor), control_(std::move(control)) {}
 
+  absl::Span<const SequenceStep> WithAllBefore(absl::Span<const SequenceStep> steps);
   absl::Status CheckSteps(absl::Span<const SequenceStep> steps) const;
   absl::Status Prepare(Chunk& chunk);
   size_t ChunkOf(const SequenceStep& step) const;
@@ -57,7 +62,10 @@ class ExecutorDecodeEngine final : public DecodeEngine {
 
   Executor& executor_;
   ControlBlock control_;
-  std::vector<Chunk> chunks_;  // by length, shortest first
+  bool recompute_ = false;
+  std::vector<std::vector<int32_t>> texts_;  // recompute: of each row, all tokens so far
+  std::vector<SequenceStep> whole_;          // recompute: the steps of an Extend, from the start
+  std::vector<Chunk> chunks_;                // by length, shortest first
 };
 
 }  // namespace hydra::generate

@@ -157,7 +157,8 @@ struct Capabilities {
   bool kernel_functions = false;   // LoadKernelFunctions
   bool command_profile = false;    // RecordOptions::profile
   std::vector<ElementType> matmul_types;
-  int workers = 1;  // workers that pick work items, which is also the number of scratch parts
+  int workers = 1;        // threads of the host that pick work items
+  int scratch_parts = 1;  // equal parts that the scratch region is cut into
 };
 
 // Bytes obtained for one purpose, current sum.

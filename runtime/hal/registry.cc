@@ -7,6 +7,7 @@
 #include "runtime/base/status.h"
 #include "runtime/hal/cpu/cpu_device.h"
 #include "runtime/hal/cuda_driver.h"
+#include "runtime/hal/sim/sim_device.h"
 #include "runtime/hal/validation/validating_device.h"
 
 namespace hydra::hal {
@@ -16,13 +17,19 @@ absl::StatusOr<std::unique_ptr<Device>> CreatePlain(absl::string_view name,
                                                     const DeviceOptions& options) {
   if (name == "cpu") return cpu::CreateCpuDevice(options.threads);
   if (name == "cuda") return CreateCudaDevice(options);
+  if (name == "sim") {
+    if (options.threads > 1) {
+      return UsageError("device sim runs on one thread; leave --threads out");
+    }
+    return sim::CreateSimDevice();
+  }
   return UsageError(absl::StrCat("unknown device '", name,
                                  "'; expected one of: ", absl::StrJoin(DeviceNames(), ", ")));
 }
 
 }  // namespace
 
-std::vector<std::string> DeviceNames() { return {"cpu", "cuda"}; }
+std::vector<std::string> DeviceNames() { return {"cpu", "cuda", "sim"}; }
 
 absl::StatusOr<std::unique_ptr<Device>> CreateDevice(absl::string_view name,
                                                      const DeviceOptions& options) {

@@ -13,7 +13,7 @@
 
 namespace hydra::hal {
 
-// "cpu", "cuda": the names CreateDevice knows, present in this build or not.
+// "cpu", "cuda", "sim": the names CreateDevice knows, present in this build or not.
 std::vector<std::string> DeviceNames();
 
 // InvalidArgument for an unknown name; Unavailable, with what to install, for a driver that this

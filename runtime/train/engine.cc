@@ -2,6 +2,12 @@
 
 namespace hydra::train {
 
+absl::Status InvalidScores(absl::string_view router, int64_t count) {
+  return NumericalError(absl::StrCat(router, ": ", count,
+                                     " scores of this router are not numbers; the weights are "
+                                     "damaged or training diverged"));
+}
+
 const StepField* FindField(absl::Span<const StepField> fields, absl::string_view name) {
   for (const StepField& field : fields) {
     if (field.name == name) return &field;

@@ -46,6 +46,12 @@ struct StepField {
   size_t first = 0, elements = 1;
 };
 
+// Fields of the record and results of evaluation that count a router's scores which are not
+// numbers: this, then the router.
+inline constexpr absl::string_view kInvalidScores = "invalid.";
+// The numerical error that names `router`.
+absl::Status InvalidScores(absl::string_view router, int64_t count);
+
 // What one step gave.
 struct StepResults {
   std::vector<double> values;  // of all fields, reduced over the micro-batches

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "runtime/exec/variant_choice.h"
 
 namespace hydra::train {
@@ -342,6 +344,11 @@ absl::Status ExecutorEngine::Evaluate(absl::Span<const int32_t> tokens,
   HYDRA_RETURN_IF_ERROR(plan->launch->SetInput("targets", targets));
   HYDRA_RETURN_IF_ERROR(plan->launch->StageControl(control_));
   HYDRA_RETURN_IF_ERROR(plan->launch->Run());
+  for (const NamedBuffer* buffer : plan->invalid) {
+    int32_t count = 0;
+    HYDRA_RETURN_IF_ERROR(plan->launch->ReadOutput(*buffer, 0, absl::MakeSpan(&count, 1)));
+    if (count != 0) return InvalidScores(absl::StripPrefix(buffer->name, kInvalidScores), count);
+  }
   return plan->launch->ReadOutput(*plan->token_loss, 0, token_loss);
 }
 
@@ -359,6 +366,9 @@ absl::StatusOr<ExecutorEngine::EvalPlan*> ExecutorEngine::UseEvaluation() {
   EvalPlan plan{.entry = entry};
   HYDRA_ASSIGN_OR_RETURN(plan.launch, executor_.Prepare(*entry));
   HYDRA_ASSIGN_OR_RETURN(plan.token_loss, FindBuffer(entry->outputs, "token_loss", "output"));
+  for (const NamedBuffer& output : entry->outputs) {
+    if (absl::StartsWith(output.name, kInvalidScores)) plan.invalid.push_back(&output);
+  }
   return &evals_.emplace_back(std::move(plan));
 }
 

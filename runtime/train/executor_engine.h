@@ -84,6 +84,7 @@ class ExecutorEngine final : public TrainEngine {
     const artifact::EntryInfo* entry = nullptr;
     std::unique_ptr<Launch> launch = nullptr;
     const artifact::NamedBuffer* token_loss = nullptr;
+    std::vector<const artifact::NamedBuffer*> invalid = {};  // kInvalidScores, by router
   };
   struct InFlight {
     StepPlan* plan = nullptr;

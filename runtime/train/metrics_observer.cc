@@ -22,7 +22,9 @@ std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport
   std::vector<std::pair<std::string, std::vector<double>>> rest;
   for (const StepField& field : report.fields) {
     const bool term = absl::StartsWith(field.name, "loss.") && field.elements == 1;
-    if (term || absl::StartsWith(field.name, "route.") || field.name == "grad_norm" ||
+    // Any number of invalid scores but 0 ends the run.
+    if (term || absl::StartsWith(field.name, "route.") ||
+        absl::StartsWith(field.name, kInvalidScores) || field.name == "grad_norm" ||
         field.name == "lr")
       continue;
     const absl::Span<const double> values = report.values.subspan(field.first, field.elements);

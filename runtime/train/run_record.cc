@@ -95,6 +95,18 @@ absl::Status ReadHost(const JsonView& root, RunRecord& record) {
   return absl::OkStatus();
 }
 
+absl::Status ReadThresholds(const JsonView& root, SelectionThresholds& thresholds) {
+  const std::optional<JsonView> found = root.Find("thresholds");
+  if (!found) return absl::OkStatus();
+  HYDRA_RETURN_IF_ERROR(Read(*found, "variant", thresholds.variant));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView values, found->Get("values"));
+  HYDRA_ASSIGN_OR_RETURN(const auto members, values.Object());
+  for (const auto& [name, item] : members) {
+    HYDRA_ASSIGN_OR_RETURN(thresholds.values[std::string(name)], item.Double());
+  }
+  return absl::OkStatus();
+}
+
 void Compare(absl::string_view what, absl::string_view saved, absl::string_view now,
              std::vector<std::string>& lines) {
   if (saved == now) return;
@@ -139,6 +151,10 @@ std::string RunRecordText(const RunRecord& record) {
       {"runtime", facts.runtime},
       {"data", {{"fingerprint", record.data_fingerprint}, {"tokenizer", record.tokenizer}}},
       {"host_state", record.host_state}};
+  if (!record.thresholds.values.empty()) {
+    json["thresholds"] = {{"variant", record.thresholds.variant},
+                          {"values", record.thresholds.values}};
+  }
   if (!record.branched_from.empty()) json["branched_from"] = record.branched_from;
   return json.Dump(2) + "\n";
 }
@@ -171,6 +187,7 @@ absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view text, absl::string_vi
   HYDRA_RETURN_IF_ERROR(Read(data, "fingerprint", record.data_fingerprint));
   HYDRA_RETURN_IF_ERROR(Read(data, "tokenizer", record.tokenizer));
   HYDRA_RETURN_IF_ERROR(ReadHost(root, record));
+  HYDRA_RETURN_IF_ERROR(ReadThresholds(root, record.thresholds));
   return record;
 }
 

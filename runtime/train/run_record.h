@@ -14,6 +14,12 @@
 
 namespace hydra::train {
 
+// What scores of depth routing are compared with, by control value (model.md 16, rule 3).
+struct SelectionThresholds {
+  std::string variant;                   // of the program that they were found in
+  std::map<std::string, double> values;  // empty: never calibrated
+};
+
 struct RunRecord {
   std::string run_id;
   int64_t step = 0;  // updates done
@@ -22,13 +28,14 @@ struct RunRecord {
   // Of a micro-batch, as resolved: the settings may say "auto". 0 in checkpoints that do not say.
   int64_t batch = 0, seq = 0;
   EngineFacts facts;
-  std::string data_fingerprint;  // "" if the weights were imported
-  std::string tokenizer;         // "" if unknown
-  std::string initial_weights;   // content hash of the file that training began with; "" for none
-  std::string branched_from;     // "RUN@STEP" of the run whose state this one began with; or ""
-  std::string spec_file;         // inside the checkpoint; "" if none
-  bool has_artifact = false;     // model.hydra is inside the checkpoint
-  HostState host_state;          // of the trainer's modules
+  std::string data_fingerprint;    // "" if the weights were imported
+  std::string tokenizer;           // "" if unknown
+  std::string initial_weights;     // content hash of the file that training began with; "" for none
+  std::string branched_from;       // "RUN@STEP" of the run whose state this one began with; or ""
+  std::string spec_file;           // inside the checkpoint; "" if none
+  bool has_artifact = false;       // model.hydra is inside the checkpoint
+  HostState host_state;            // of the trainer's modules
+  SelectionThresholds thresholds;  // of these weights; training on drops them
 };
 
 // The contents of run.json, and back. `source` names the text in messages; kInput

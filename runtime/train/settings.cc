@@ -77,6 +77,8 @@ constexpr SettingSpec kTable[] = {
      "weight of the depth-router balance loss; auto: the model's"},
     {"mod_loss_aware_weight", kNum, kRun, "auto", kAutoWeight,
      "weight of the loss-aware term of depth routing; auto: the model's"},
+    {"mod_predictor_weight", kNum, kRun, "auto", kAutoWeight,
+     "weight of the term that teaches depth routers to tell their selection; auto: the model's"},
     {"ponder_weight", kNum, kRun, "0.01", kWeight, "weight of the ponder loss"},
     {"mor_advantage_weight", kNum, kRun, "1", kWeight,
      "weight of the advantage loss, beside its ramp"},
@@ -117,6 +119,9 @@ constexpr SettingSpec kTable[] = {
      "native or an instruction-set level that hydra-opt --help lists"},
     {"precision", kText, kCompile, "", kAny, "f32, or bf16 for the operands of matmuls"},
     {"routing", kText, kCompile, "", kAny, "fixed, static or dynamic"},
+    {"mod_rule", kText, kCompile, "", kAny,
+     "how depth routing selects without later tokens: prefix, threshold, predictor, dense, or "
+     "recompute, which runs the whole text for each"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
     {"memory_budget", kInt, kCompile, "", kPositive, "bytes of the arena; more is recomputed"},
 };
@@ -302,8 +307,9 @@ absl::Status CheckSettings(const Settings& settings) {
 }
 
 absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view compiled,
-                                   absl::string_view advice) {
-  const std::map<std::string, std::string> compile = settings.CompileSettings();
+                                   absl::string_view advice, absl::string_view allowed) {
+  std::map<std::string, std::string> compile = settings.CompileSettings();
+  compile.erase(std::string(allowed));
   if (compile.empty()) return absl::OkStatus();
   std::vector<std::string> names, flags;
   for (const auto& [key, value] : compile) {

@@ -89,9 +89,9 @@ absl::Status CheckSettings(const Settings& settings);
 
 // The refusal of compile settings on a program that is compiled already: names them and says what
 // to do. `compiled`: the artifact or checkpoint as the user named it; `advice`: the commands that
-// reach what was asked for, where FLAGS stands for the flags.
+// reach what was asked for, where FLAGS stands for the flags. The setting `allowed` is not refused.
 absl::Status RefuseCompileSettings(const Settings& settings, absl::string_view compiled,
-                                   absl::string_view advice);
+                                   absl::string_view advice, absl::string_view allowed = "");
 
 }  // namespace hydra::train
 

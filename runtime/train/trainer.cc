@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "runtime/base/hash.h"
 #include "runtime/io/file_digest.h"
 #include "runtime/train/weights.h"
@@ -105,6 +107,9 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   for (const auto& [key, lacking] :
        {std::pair("mod_aux_weight", "depth router that learns"),
         std::pair("mod_loss_aware_weight", "depth router that learns from the loss"),
+        std::pair("mod_predictor_weight",
+                  "depth router that predicts (mod_predictor_weight of the "
+                  "model)"),
         std::pair("moe_aux_weight", "experts whose router learns")}) {
     if (settings.automatic(key) || engine.FindControl(key)) continue;
     return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
@@ -188,6 +193,7 @@ absl::Status Trainer::Start(const std::optional<Checkpoint>& start) {
     for (const std::string& line : moved) Warn(line);
   }
   record_.settings = settings_.RunValues();
+  record_.thresholds = {};
   record_.batch = engine_.batch();
   record_.seq = engine_.seq();
   record_.facts = engine_.facts();
@@ -217,6 +223,19 @@ std::vector<HostModule*> Trainer::modules() {
   return all;
 }
 
+// A loss that is finite proves nothing: routers decide with what is no number, too.
+static absl::Status CheckScores(const StepReport& report) {
+  for (const StepField& field : report.fields) {
+    if (!absl::StartsWith(field.name, kInvalidScores)) continue;
+    const double count = report.values[field.first];
+    if (count == 0) continue;
+    return Annotate(
+        InvalidScores(absl::StripPrefix(field.name, kInvalidScores), static_cast<int64_t>(count)),
+        absl::StrCat("step ", report.step));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Trainer::TakeRecord() {
   const int64_t step = record_.step;
   HYDRA_ASSIGN_OR_RETURN(StepReport * report, pipeline_.ReadOldest());
@@ -234,12 +253,13 @@ absl::Status Trainer::TakeRecord() {
   }
   report->loss_ema = averages_.loss();
   for (TrainObserver* observer : observers_) observer->OnStep(*report);
-  if (counts) return CheckFinite(now);
+  const absl::Status scores = CheckScores(*report);
+  if (counts) return scores.ok() ? CheckFinite(now) : scores;
   // Such a step changes no state and halts those after it (docs/contracts.md), so none of them
   // counts: what is there to be saved is the state before it.
   state_is_whole_ = pipeline_.pending() == 0 || HasControlState(engine_, "halted");
   HYDRA_RETURN_IF_ERROR(pipeline_.Discard());
-  return CheckFinite(now);
+  return scores.ok() ? CheckFinite(now) : scores;
 }
 
 absl::Status Trainer::Settle() {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "compiler/codegen/GpuCode.h"
 #include "dialects/rows/RowsDialect.h"
@@ -69,6 +70,23 @@ std::string textOf(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
+// The exit code of ptxas and what it says.
+std::pair<int, std::string> assemble(const char* assembler, StringRef architecture,
+                                     const std::string& ptx) {
+  llvm::SmallString<128> input, output;
+  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "ptx", input));
+  EXPECT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "txt", output));
+  std::ofstream(input.str().str()) << ptx;
+  std::string option = "-arch=" + architecture.str();
+  std::optional<StringRef> streams[] = {std::nullopt, output.str(), output.str()};
+  int code = llvm::sys::ExecuteAndWait(
+      assembler, {assembler, "-v", option, input.str(), "-o", "/dev/null"}, std::nullopt, streams);
+  std::string report = textOf(output.str().str());
+  llvm::sys::fs::remove(input);
+  llvm::sys::fs::remove(output);
+  return {code, report};
+}
+
 TEST_P(GpuRows, AssemblesWithoutSpills) {
   KernelHarness harness(GetParam().text);
   ASSERT_TRUE(harness.function()) << harness.messages();
@@ -81,21 +99,10 @@ TEST_P(GpuRows, AssemblesWithoutSpills) {
     EXPECT_THAT(*ptx, HasSubstr(".target " + architecture.str()));
     EXPECT_THAT(*ptx, Not(HasSubstr(".extern")));
     if (!assembler) continue;
-    llvm::SmallString<128> input, output;
-    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "ptx", input));
-    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("rows", "txt", output));
-    std::ofstream(input.str().str()) << *ptx;
-    std::string option = "-arch=" + architecture.str();
-    std::optional<StringRef> streams[] = {std::nullopt, output.str(), output.str()};
-    int code = llvm::sys::ExecuteAndWait(assembler,
-                                         {assembler, "-v", option, input.str(), "-o", "/dev/null"},
-                                         std::nullopt, streams);
-    std::string report = textOf(output.str().str());
+    auto [code, report] = assemble(assembler, architecture, *ptx);
     EXPECT_EQ(code, 0) << report << *ptx;
     EXPECT_THAT(report, HasSubstr("0 bytes spill stores, 0 bytes spill loads"));
     EXPECT_THAT(report, Not(::testing::ContainsRegex("[1-9][0-9]* bytes spill")));
-    llvm::sys::fs::remove(input);
-    llvm::sys::fs::remove(output);
   }
   if (!assembler)
     GTEST_SKIP() << "PTX was generated but not assembled: no ptxas; install the CUDA toolkit and "
@@ -117,12 +124,23 @@ TEST(GpuRows, IsDeterministicAndRefusesWhatItCannotDo) {
   EXPECT_EQ(*first, *second);
   EXPECT_TRUE(failed(generatePtx(norm.planModule(), "sm_70")));
   EXPECT_THAT(norm.messages(), HasSubstr(gpuNames() + "; found 'sm_70'"));
-  KernelHarness scatter(
-      "func.func @f(%x: tensor<5x4xf32>, %i: tensor<5xi32>) -> tensor<3x4xf32> { %r = "
-      "hydra.scatter_rows %x, %i {size = 3 : i64, scale = 1.0 : f64} : (tensor<5x4xf32>, "
-      "tensor<5xi32>) -> tensor<3x4xf32> return %r : tensor<3x4xf32> }");
-  EXPECT_TRUE(failed(generatePtx(scatter.planModule(), "sm_80")));
-  EXPECT_THAT(scatter.messages(), HasSubstr("no kernel for GPUs yet"));
+}
+
+// Kinds with an emitter of their own are for GPUs too, a thread per item.
+TEST(GpuRows, OtherKindsAssemble) {
+  const char* assembler = std::getenv("HYDRA_PTXAS");
+  std::set<std::string> seen;
+  for (const OpCase& item : allOpCases()) {
+    for (const char* kind : {"hydra.attention ", "hydra.scatter_rows", "hydra.top_k"}) {
+      if (item.text.find(kind) == std::string::npos || !seen.insert(kind).second) continue;
+      KernelHarness harness(item.text);
+      FailureOr<std::string> ptx = generatePtx(harness.planModule(), "sm_80");
+      ASSERT_TRUE(succeeded(ptx)) << item.name << harness.messages();
+      EXPECT_THAT(*ptx, Not(HasSubstr(".extern")));
+      if (assembler) EXPECT_EQ(assemble(assembler, "sm_80", *ptx).first, 0) << item.name;
+    }
+  }
+  EXPECT_EQ(seen.size(), 3u);
 }
 
 }  // namespace

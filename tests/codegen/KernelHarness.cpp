@@ -74,6 +74,20 @@ class GuardedBuffer {
   std::vector<unsigned char> storage;
 };
 
+// The words of a buffer as they stand in memory: floats of a bf16 tensor as their upper halves.
+std::vector<unsigned char> bytesOf(const Words& words, Type element) {
+  std::vector<unsigned char> bytes(words.words.size() * (element.isBF16() ? 2 : 4));
+  if (!element.isBF16()) {
+    std::memcpy(bytes.data(), words.words.data(), bytes.size());
+    return bytes;
+  }
+  for (size_t i = 0; i < words.words.size(); ++i) {
+    auto half = static_cast<uint16_t>(words.words[i] >> 16);
+    std::memcpy(&bytes[2 * i], &half, 2);
+  }
+  return bytes;
+}
+
 // Item ranges of a stage, in the order in which they run.
 std::vector<std::pair<int64_t, int64_t>> ranges(int64_t items, Split split) {
   if (split == Split::whole) return {{0, items}};
@@ -112,7 +126,7 @@ KernelHarness::KernelHarness(const std::string& function) {
   // The real items are set below, from the finished body.
   planned = plan::KernelOp::create(builder, source.getLoc(), "k", FusionKind::rows, "test",
                                    ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1}, 0, 0,
-                                   plan::RowScheduleAttr());
+                                   plan::RowScheduleAttr(), plan::AttentionTilingAttr());
   planned.getBody().push_back(new Block);
   Block& body = planned.getBody().front();
   IRMapping mapping;
@@ -137,6 +151,7 @@ KernelHarness::KernelHarness(const std::string& function) {
   planned.setGrain(work.grain);
   planned.setPartialBytes(work.partialBytes);
   planned.setScratchBytes(work.scratchBytes);
+  if (work.tiling) planned.setTilingAttr(work.tiling);
 }
 
 bool KernelHarness::compile(const std::string& isaLevel) {
@@ -160,9 +175,11 @@ std::vector<Words> KernelHarness::run(const std::vector<Words>& arguments, Split
                                       std::vector<int> inPlace) {
   std::vector<GuardedBuffer> buffers;
   buffers.reserve(arguments.size() + source.getNumResults() + 2);
-  for (const Words& argument : arguments) {
-    buffers.emplace_back(4 * argument.words.size(), 0);
-    std::memcpy(buffers.back().data(), argument.words.data(), 4 * argument.words.size());
+  std::vector<std::vector<unsigned char>> contents;
+  for (auto [argument, type] : llvm::zip(arguments, source.getArgumentTypes())) {
+    contents.push_back(bytesOf(argument, cast<RankedTensorType>(type).getElementType()));
+    buffers.emplace_back(contents.back().size(), 0);
+    std::memcpy(buffers.back().data(), contents.back().data(), contents.back().size());
   }
   std::vector<size_t> resultBuffers;
   inPlace.resize(source.getNumResults(), -1);
@@ -193,7 +210,7 @@ std::vector<Words> KernelHarness::run(const std::vector<Words>& arguments, Split
   // Inputs that no result replaces stay as they were.
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!llvm::is_contained(inPlace, static_cast<int>(i)))
-      EXPECT_EQ(std::memcmp(buffers[i].data(), arguments[i].words.data(), buffers[i].bytes()), 0)
+      EXPECT_EQ(std::memcmp(buffers[i].data(), contents[i].data(), buffers[i].bytes()), 0)
           << "argument " << i << " changed";
   std::vector<Words> results;
   for (size_t result : resultBuffers) {

@@ -13,7 +13,7 @@
 
 namespace mlir::hydra::testing {
 
-// The elements of a tensor of f32 or i32, as bits.
+// The elements of a tensor of f32 or i32, as bits; of bf16, as floats with that value.
 struct Words {
   std::vector<uint32_t> words;
 

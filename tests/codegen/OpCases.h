@@ -26,6 +26,8 @@ struct OpCase {
   double tolerance = 2e-6;
   // Value of the last argument, a `rows` operand: rows of the float arguments beyond it hold NaN.
   std::optional<int32_t> rows;
+  // bf16 operands: only levels that multiply them, each with bits of its own.
+  bool half = false;
   // Elements that the interpreter leaves NaN are not compared.
   bool unspecified = false;
   // The pair of result and operand that share memory in a second run; -1: none.

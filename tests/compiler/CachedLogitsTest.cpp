@@ -59,10 +59,14 @@ std::vector<Chunk> oddChunks(int64_t seq) {
   return chunks;
 }
 
-void expectSameLogits(const std::string& spec, const std::string& name, int64_t vocabulary) {
+// With a rule, depth routing selects by it in both; without, the program is that of fixed depth.
+void expectSameLogits(const std::string& spec, const std::string& name, int64_t vocabulary,
+                      const std::string& rule = "") {
   constexpr int64_t kLength = 200;
   CompileOptions options;
-  options.routing = "fixed";
+  options.routing = rule.empty() ? "fixed" : "dynamic";
+  options.modRule = rule;
+  if (!rule.empty()) options.variants = {"adaptive_mod"};
   options.cacheLength = kLength;
   options.probes = {"logits"};
   options.entries = {{"eval", 1, kLength}, {"extend", 1, 64}, {"extend", 1, 7}, {"extend", 1, 1}};
@@ -125,12 +129,73 @@ void expectSameLogits(const std::string& spec, const std::string& name, int64_t 
     }
     ASSERT_EQ(position, kLength);
   }
-  std::printf("%s: largest logit %.3g, largest difference %.2g of it\n", name.c_str(), magnitude,
-              worst);
+  std::printf("%s %s: largest logit %.3g, largest difference %.2g of it\n", name.c_str(),
+              rule.c_str(), magnitude, worst);
 }
 
 TEST(CachedLogits, HydraNano) {
   expectSameLogits(::hydra::testing::SourceDir() + "/models/hydra-nano.mlir", "hydra-nano", 256);
+}
+
+// Scores of depth routing are kept per pass; whatever the rule, a token is what its prefix says.
+TEST(CachedLogits, DepthRoutingByEveryCausalRule) {
+  for (const char* rule : {"prefix", "threshold", "predictor", "dense"})
+    expectSameLogits(::hydra::testing::SourceDir() + "/models/hydra-nano.mlir", "hydra-nano", 256,
+                     rule);
+}
+
+// A text that is run as a whole selects what evaluation of a sequence of its length does.
+TEST(CachedLogits, RecomputedTextsSelectAsSequencesOfTheirLength) {
+  constexpr int64_t kCache = 120;
+  CompileOptions options;
+  options.routing = "dynamic";
+  options.modRule = "recompute";
+  options.variants = {"adaptive_mod"};
+  options.cacheLength = kCache;
+  options.probes = {"logits", "route.mod.*"};
+  options.entries = {{"extend", 2, kCache}};
+  const int64_t lengths[] = {1, 2, 77, kCache};
+  for (int64_t length : lengths) options.entries.push_back({"eval", 1, length});
+  const std::string artifact = testDirectory("cached_logits") + "/recompute.hydra";
+  CompilerHarness compiler;
+  ASSERT_TRUE(compiler.compile(::hydra::testing::SourceDir() + "/models/hydra-nano.mlir", options,
+                               artifact));
+  absl::StatusOr<CpuProgram> program = CpuProgram::open(artifact, 2, /*validate=*/true);
+  ASSERT_TRUE(program.ok()) << program.status();
+  ASSERT_TRUE(program->executor().InitializeParameters(7).ok());
+  for (int64_t length : lengths) {
+    NamedTensors whole, part;
+    TensorValue tokens(ElementKind::i32, {1, length}), rows(ElementKind::i32, {2, kCache}, 3.0);
+    for (int64_t i = 0; i < length; ++i)
+      rows[kCache + i] = tokens[i] = static_cast<double>((i * i * 31 + i * 7) % 256);
+    whole.emplace("input/tokens", tokens);
+    whole.emplace("input/targets", tokens);
+    part.emplace("input/tokens", rows);
+    part.emplace("input/position", TensorValue(ElementKind::i32, {2}));
+    part.emplace("input/seed", TensorValue(ElementKind::i32, {2, 2}));
+    part.emplace("input/sequence", TensorValue(ElementKind::i32, {2}));
+    part.emplace("input/count", TensorValue::fromInts({2}, {0, static_cast<int32_t>(length)}));
+    absl::StatusOr<NamedTensors> expected = program->run("eval", 1, length, whole);
+    absl::StatusOr<NamedTensors> actual = program->run("extend", 2, kCache, part);
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    ASSERT_TRUE(actual.ok()) << actual.status();
+    for (const char* call : {"1.%s.0", "1.%s.1", "2.%s.0", "2.%s.1"}) {
+      const auto named = [&](const char* what) {
+        std::string name = call;
+        return "output/probe.route.mod." + name.replace(name.find("%s"), 2, what);
+      };
+      const TensorValue& index = expected->at(named("index"));
+      const TensorValue& chosen = actual->at(named("chosen"));
+      std::vector<double> wanted(2 * kCache, 0);
+      for (double at : index.elements()) wanted[static_cast<size_t>(kCache + at)] = 1;
+      EXPECT_EQ(chosen.elements().vec(), wanted) << call << " of " << length << " tokens";
+    }
+    const TensorValue& logits = expected->at("output/logits");
+    const TensorValue& computed = actual->at("output/probe.logits");
+    for (int64_t i = 0; i < length * 256; ++i)
+      ASSERT_NEAR(computed[kCache * 256 + i], logits[i], 1e-4)
+          << length << " tokens, element " << i;
+  }
 }
 
 TEST(CachedLogits, WideWindowsAndOddHeads) {

@@ -10,6 +10,15 @@ func.func @attention(%q: tensor<1x2x4xf32>, %k: tensor<1x2x4xf64>) {
 
 // -----
 
+func.func @attention_of_pairs(%q: tensor<1x2x6xbf16>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{expected of bf16 operands an even head width and a positive scale, found width 3}}
+  %0, %1 = hydra.attention %q, %q, %q {heads = 2 : i64, kv_heads = 2 : i64, scale = 1.0 : f64} : (tensor<1x2x6xbf16>, tensor<1x2x6xbf16>, tensor<1x2x6xbf16>) -> (tensor<1x2x6xf32>, tensor<1x2x2xf32>)
+  return
+}
+
+// -----
+
 func.func @norm(%x: tensor<2x4xf32>, %w: tensor<4xf64>) {
   // expected-error@+2 {{failed to infer returned types}}
   // expected-error@+1 {{expected a weight with one axis of the last extent and of the element type}}

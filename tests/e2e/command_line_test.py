@@ -54,7 +54,8 @@ class CommandLineTest(support.EndToEndTest):
 
     def test_help_and_version(self):
         self.assertIn("hydra-run", self.run_ok("--version").out)
-        commands = ("train", "generate", "eval", "data", "bench", "inspect", "checkpoint", "verify")
+        commands = ("train", "generate", "eval", "data", "bench", "inspect", "checkpoint",
+                    "calibrate", "verify")
         overview = self.run_ok("--help").out
         for command in commands:
             self.assertIn(command, overview)

@@ -79,7 +79,7 @@ class ErrorsTest(support.EndToEndTest):
              ["--entry: expected NAME@BxS", "train8x256"]),
             ("entry that is not there", 2, ["bench", self.artifact, "--entry", "eval@3x5"],
              ["--entry: expected one of", "eval@2x32", "found 'eval@3x5'"]),
-            ("verify's target", 2, ["verify", "x", "--target", "gpu"], ["cpu, interpreter", "'gpu'"]),
+            ("verify's target", 2, ["verify", "x", "--target", "gpu"], ["cpu, sim, interpreter", "'gpu'"]),
             ("empty prompt", 2, ["generate", self.path("run"), "--prompt", ""],
              ["--prompt: expected a text"]),
             ("prompt beyond the model", 2,

@@ -11,7 +11,7 @@ import sqlite3
 import support
 
 # Rule Q1 tells the routers the step, without which the ponder settings do nothing.
-ROUTED = {**support.ROUTED_MODEL, "rules": "Q1"}
+ROUTED = {**support.ROUTED_MODEL, "rules": "Q1", "mod_predictor_weight": 0.1}
 EARLY = ("mod_warmup_steps=1", "mor_enable_step=1", "mor_rampup_steps=2", "moe_warmup_steps=2")
 
 
@@ -103,6 +103,7 @@ class FlagsTest(support.EndToEndTest):
             "mod_aux_weight": lambda: self.routed_differ("mod_aux_weight", 0, 9),
             "mod_loss_aware_weight": lambda: self.routed_differ("mod_loss_aware_weight", 0, 9),
             "mod_warmup_steps": lambda: self.routed_differ("mod_warmup_steps", 1, 100),
+            "mod_predictor_weight": lambda: self.routed_differ("mod_predictor_weight", 0, 9),
             "moe_aux_weight": lambda: self.routed_differ("moe_aux_weight", 0, 9),
             "moe_warmup_steps": lambda: self.routed_differ("moe_warmup_steps", 1, 100),
             "mor_enable_step": lambda: self.routed_differ("mor_enable_step", 1, 100),
@@ -133,6 +134,7 @@ class FlagsTest(support.EndToEndTest):
             "arch": lambda: self.refused("arch=native", "--arch=native"),
             "precision": lambda: self.refused("precision=f32", "--precision=f32"),
             "routing": lambda: self.refused("routing=fixed", "--routing=fixed"),
+            "mod_rule": lambda: self.refused("mod_rule=dense", "--mod-rule=dense"),
             "cache": lambda: self.refused("cache=48", "--cache=48"),
             "memory_budget": lambda: self.refused("memory_budget=48", "--memory-budget=48"),
         }
@@ -142,7 +144,7 @@ class FlagsTest(support.EndToEndTest):
             with self.subTest(key):
                 check()
         # What only routing reads is refused by a program without it.
-        for key in rows:
+        for key in (row["key"] for row in listed if row["kind"] == "run"):
             if key.startswith(("mod_", "mor_", "moe_", "ponder_")):
                 with self.subTest(key, model="plain"):
                     value = 0.7 if key.endswith("fraction") else 7
@@ -256,7 +258,8 @@ class FlagsTest(support.EndToEndTest):
             }
             for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
                               ("--precision", "fp7"), ("--routing", "maybe"),
-                              ("--cache", "123456"), ("--memory-budget", "64")):
+                              ("--mod-rule", "best"), ("--cache", "123456"),
+                              ("--memory-budget", "64")):
                 rows[command][flag] = lambda c=command, r=rest, f=flag, b=bad: self.compile_flag(
                     f, b)(c, r)
         for command in ("generate", "eval", "bench"):
@@ -412,6 +415,21 @@ class FlagsTest(support.EndToEndTest):
                 self.assertIn("</html>", self.run_ok(*explain, "--format", "html").out)),
             "--json": lambda: (self.require_compiler(), self.json_of(*explain)),
         }
+        calibrate = ["calibrate", self.base, "--data"]
+        # What it does: decoding_rules_test.py.
+        rows["calibrate"] = {
+            "checkpoint": lambda: self.fails(3, "calibrate", self.path("none"), "--data", self.data,
+                                             says="none"),
+            "--data": lambda: self.fails(3, *calibrate, self.path("none"), says="none"),
+            "--batches": lambda: self.fails(2, *calibrate, self.data, "--batches", "-1",
+                                            says="--batches"),
+            "--at-step": lambda: self.fails(2, *calibrate, self.data, "--at-step", "0",
+                                            says="--at-step"),
+            "--threads": lambda: self.fails(2, *calibrate, self.data, "--threads", "-1",
+                                            says="--threads"),
+            "--json": lambda: self.fails(3, *calibrate, self.data, "--json",
+                                         says="nothing to calibrate"),
+        }
         rows["checkpoint"] = {}
         rows["checkpoint export"] = {
             "checkpoint": lambda: self.fails(3, "checkpoint", "export", self.data, "-o", fresh(),
@@ -476,7 +494,10 @@ class FlagsTest(support.EndToEndTest):
             "--validate": lambda: self.fails(2, *bisect, "--validate", says="--validate"),
             "--json": lambda: self.bisected(),
             **{flag: lambda f=flag: self.fails(2, "bisect", self.base, f, "1", says="compile")
-               for flag in ("--target", "--arch", "--precision", "--routing", "--cache")},
+               for flag in ("--target", "--arch", "--precision", "--routing", "--cache",
+                            "--memory-budget")},
+            "--mod-rule": lambda: support.has_compiler() and self.fails(
+                2, *bisect, "--mod-rule", "best", says="'best'"),
         }
         rows["report"] = {
             "runs": lambda: self.fails(3, "report", self.data, says="training.db"),

@@ -79,7 +79,10 @@ class FlagsTest(support.EndToEndTest):
 
     def flag_target(self):
         self.opt(self.functions, "--target=cpu")
-        self.fails(2, self.functions, "--target=cuda", program="hydra-opt", says=["CPU only"])
+        path = self.path("sim.hydra")
+        self.opt(self.functions, "--target=sim", "-o", path)
+        self.assertEqual(self.inspect(path)["target"], "sim")
+        self.fails(2, self.functions, "--target=cuda", program="hydra-opt", says=["expected cpu or sim"])
 
     def flag_arch(self):
         path = self.path("arch.hydra")
@@ -114,6 +117,26 @@ class FlagsTest(support.EndToEndTest):
         self.fails(1, self.routed, EVAL, "--routing=dynamic", "--variant=adaptiv",
                    "--stop-after=routing", program="hydra-opt",
                    says=["has no variant 'adaptiv'", "fixed, blend, adaptive"])
+
+    def flag_mod_rule(self):
+        routed = self.path("routed.json")
+        support.write(routed, json.dumps({"model": support.ROUTED_MODEL}).encode())
+        entries = ["--entry=eval@1x8", "--entry=extend@1x4", "--cache=8", "--variant=adaptive_mod",
+                   "--stop-after=routing"]
+        signs = {"prefix": "hydra.prefix_rank", "threshold": "mod_threshold.1.0",
+                 "recompute": "hydra.top_k", "predictor": "hydra.nonzero", "dense": None}
+        texts = {rule: self.opt(routed, *entries, "--mod-rule=" + rule).out for rule in signs}
+        self.assertEqual(len(set(texts.values())), len(signs))
+        for rule, sign in signs.items():
+            if sign:
+                self.assertIn(sign, texts[rule], rule)
+        # Without it: prefix in extend, as in training in eval.
+        given, extend = texts["prefix"], "func.func @extend"
+        own = self.opt(routed, *entries).out
+        self.assertEqual(own[own.index(extend):], given[given.index(extend):])
+        self.assertNotIn("hydra.prefix_rank", own[:own.index(extend)])
+        self.fails(1, self.tiny, EVAL, "--mod-rule=dense", "--stop-after=routing",
+                   program="hydra-opt", says=["mod_rule = dense has no effect"])
 
     def flag_fusion(self):
         self.assertRegex(self.opt(self.tiny, EVAL, "--stop-after=fusion").out, "<rows> \"[A-Z_+]*EDGE")

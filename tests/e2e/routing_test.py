@@ -219,6 +219,45 @@ class RoutingTest(support.EndToEndTest):
                              "--batches", 1, "--json")
         self.assertEqual(result.json()["variant"], "fixed")
 
+    def test_scores_that_are_no_numbers_end_with_the_routers_name(self):
+        exported = self.path("whole.safetensors")
+        self.run_ok("checkpoint", "export", self.path("whole"), "-o", exported)
+        for router in ("layers.1.mod_mlp_wrapper.mod_router.router", "layers.2.mor_router.router",
+                       "moe_layers.0.router.gate"):
+            weights = support.Safetensors.load(exported)
+            values = weights.floats(router + ".weight")
+            values[1] = float("nan")
+            weights.set_floats(router + ".weight", values)
+            path = self.path(router + ".safetensors")
+            weights.save(path)
+            with self.subTest(router):
+                self.fails(5, "eval", self.artifact, "--data", self.data, "--weights", path,
+                           says=[router + ": ", "scores of this router are not numbers"])
+                self.fails(5, "train", self.artifact, "--data", self.data, "--weights", path,
+                           "--out", self.path("run-" + router), "--steps", 2, "--batch", 2, "--seq",
+                           32, "--set", "mod_warmup_steps=0", "--set", "mor_enable_step=0", "--set",
+                           "mor_rampup_steps=0", says=["step ", router + ": "])
+
+    def test_tokens_beyond_the_capacity_of_experts_are_counted(self):
+        out, lost = {}, {}
+        for rules in ("pytorch", "Q14"):
+            spec = self.path(f"capacity-{rules}.json")
+            support.write(spec, json.dumps({"model": {
+                **MODEL, "rules": rules, "moe_capacity_factor": 0.75, "mod_capacity": 0,
+                "mod_loss_aware_weight": 0, "adaptive": False}}).encode())
+            out[rules] = self.path(f"capacity-{rules}")
+            self.run_ok("train", spec, "--data", self.data, "--out", out[rules], "--steps", 4,
+                        "--batch", 2, "--seq", 32, "--lr", 0.01, "--set", "moe_warmup_steps=1")
+            lines = support.read(out[rules] + "/steps.jsonl").decode().splitlines()
+            for step in map(json.loads, lines):
+                if step["event"] != "step":
+                    continue
+                used, dropped = step["routing"]["moe.0"], step["record"]["dropped.moe_layers.0"]
+                self.assertEqual(dropped, [max(0, n - int(0.75 * 2 * 32 / 2)) for n in used])
+                self.assertGreater(sum(dropped), 0)
+                lost[rules] = step["loss"]["ce"]
+        self.assertNotEqual(lost["pytorch"], lost["Q14"])  # who is beyond counts for nothing
+
     def test_a_variant_that_is_not_there_is_named(self):
         lone = self.path("lone.hydra")
         self.compile(lone, "--variant=fixed")

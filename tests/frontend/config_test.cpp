@@ -51,7 +51,7 @@ TEST_F(ConfigTest, EverySettingArrives) {
     "mlp_ratio": 3.6, "tie_weights": false, "use_rope": false, "use_qk_norm": false,
     "use_convs": false, "use_qk_mean": false, "use_value_shift": false, "conv_kernel_size": 5,
     "mod_capacity": 0.25, "aux_loss_weight": 0.125, "mod_mlp_warmup": 7,
-    "mod_loss_aware_weight": 0.5, "adaptive": true, "mor_min_depth": 1, "mor_warmup": 11,
+    "mod_loss_aware_weight": 0.5, "mod_predictor_weight": 0.75, "adaptive": true, "mor_min_depth": 1, "mor_warmup": 11,
     "mor_advantage_loss_scale": 0.75, "dim_ref": 24, "depth_alpha": 0.5, "depth_scale_max": 1.5,
     "static_routing_mode": true, "moe_enabled": true, "moe_num_experts": 3, "moe_num_layers": 2,
     "moe_top_k": 2, "moe_aux_weight": 0.0625, "moe_warmup_steps": 13, "moe_capacity_factor": 1.25,
@@ -89,6 +89,7 @@ TEST_F(ConfigTest, EverySettingArrives) {
   EXPECT_EQ(routing.getAuxWeight()->convertToDouble(), 0.125);
   EXPECT_EQ(routing.getWarmup(), 7u);
   EXPECT_EQ(routing.getLossAwareWeight().convertToDouble(), 0.5);
+  EXPECT_EQ(routing.getPredictorWeight().convertToDouble(), 0.75);
 
   auto experts = find<ExpertsOp>(module);
   EXPECT_EQ(experts.getExperts(), 3u);

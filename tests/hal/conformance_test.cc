@@ -271,7 +271,7 @@ TEST_P(ConformanceTest, CodeForAnotherProcessorOrOutsideTheBlobIsRefused) {
 TEST(RegistryTest, UnknownAndAbsentDevicesAreNamed) {
   const auto unknown = CreateDevice("tpu", {});
   EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kUsage);
-  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("cpu, cuda"));
+  EXPECT_THAT(std::string(unknown.status().message()), HasSubstr("cpu, cuda, sim"));
   EXPECT_EQ(KindOf(CreateDevice("cpu", {-1, false}).status()), ErrorKind::kUsage);
   const auto cuda = CreateDevice("cuda", {});
   if (!cuda.ok()) {

@@ -30,6 +30,7 @@ inline const DriverCase kDriverCases[] = {
     {"Cpu1", "cpu", {1, false}},          {"Cpu2", "cpu", {2, false}},
     {"Cpu4", "cpu", {4, false}},          {"CpuValidated", "cpu", {2, true}},
     {"CpuLate", "cpu", {2, false}, true}, {"CpuLateValidated", "cpu", {2, true}, true},
+    {"Sim", "sim", {0, false}},           {"SimLate", "sim", {0, false}, true},
     {"Cuda", "cuda", {0, false}},
 };
 
@@ -55,7 +56,7 @@ class World {
     for (int i = 0; i < kRegionCount; ++i) {
       const bool scratch = static_cast<Region>(i) == Region::kScratch;
       const uint64_t bytes =
-          scratch ? kTestScratchBytes * world->device->capabilities().workers : kRegionBytes;
+          scratch ? kTestScratchBytes * world->device->capabilities().scratch_parts : kRegionBytes;
       auto buffer = world->device->Allocate(bytes, scratch ? "scratch" : "region");
       EXPECT_TRUE(buffer.ok()) << buffer.status();
       world->bindings[i] = {buffer->get(), 0, bytes};

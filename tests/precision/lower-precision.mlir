@@ -45,6 +45,20 @@ func.func @router(%x: tensor<6x8xf32>, %w: tensor<1x8xf32>) -> tensor<6x1xf32> {
 
 // -----
 
+// Attention and its gradient take rounded operands, q of both the same copy; results stay float32.
+// CHECK-LABEL: func.func @attention
+// CHECK-DAG: %[[Q:.*]] = hydra.cast %arg0 {element_type = bf16}
+// CHECK-DAG: %[[K:.*]] = hydra.cast %arg1 {element_type = bf16}
+// CHECK: hydra.attention %[[Q]], %[[K]], %[[K]] {{.*}} -> (tensor<1x6x8xf32>, tensor<1x6x2xf32>)
+// CHECK: hydra.attention_grad %{{.*}}, %[[Q]], %[[K]], %[[K]], {{.*}} -> (tensor<1x6x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>)
+func.func @attention(%q: tensor<1x6x8xf32>, %k: tensor<1x6x4xf32>, %dy: tensor<1x6x8xf32>) -> (tensor<1x6x8xf32>, tensor<1x6x4xf32>) {
+  %y:2 = hydra.attention %q, %k, %k {heads = 2, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x6x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>) -> (tensor<1x6x8xf32>, tensor<1x6x2xf32>)
+  %d:3 = hydra.attention_grad %dy, %q, %k, %k, %y#0, %y#1 {heads = 2, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x6x8xf32>, tensor<1x6x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>, tensor<1x6x8xf32>, tensor<1x6x2xf32>) -> (tensor<1x6x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>)
+  return %d#0, %d#1 : tensor<1x6x8xf32>, tensor<1x6x4xf32>
+}
+
+// -----
+
 // Between two products everything is bf16, forward and backward.
 // CHECK-LABEL: func.func @activation
 // CHECK: %[[X:.*]] = hydra.matmul {{.*}} {transpose_b} : (tensor<4x8xbf16>, tensor<12x8xbf16>) -> tensor<4x12xbf16>
@@ -63,6 +77,17 @@ func.func @activation(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6x
   %dx = hydra.matmul %da, %w : (tensor<4x12xf32>, tensor<12x8xf32>) -> tensor<4x8xf32>
   %dw = hydra.matmul %da, %x {transpose_a} : (tensor<4x12xf32>, tensor<4x8xf32>) -> tensor<12x8xf32>
   return %z, %dx, %dw : tensor<4x8xf32>, tensor<4x8xf32>, tensor<12x8xf32>
+}
+
+// -----
+
+// A cache is read as it is, and an odd head width has no pairs.
+// CHECK-LABEL: func.func @float_attention
+// CHECK-NOT: hydra.cast
+func.func @float_attention(%q: tensor<1x1x8xf32>, %k: tensor<1x6x4xf32>, %p: tensor<1xi32>, %x: tensor<1x6x3xf32>) -> (tensor<1x1x8xf32>, tensor<1x6x3xf32>) {
+  %y:2 = hydra.attention %q, %k, %k position %p {heads = 2, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x1x8xf32>, tensor<1x6x4xf32>, tensor<1x6x4xf32>, tensor<1xi32>) -> (tensor<1x1x8xf32>, tensor<1x1x2xf32>)
+  %z:2 = hydra.attention %x, %x, %x {heads = 1, kv_heads = 1, scale = 0.5 : f64} : (tensor<1x6x3xf32>, tensor<1x6x3xf32>, tensor<1x6x3xf32>) -> (tensor<1x6x3xf32>, tensor<1x6x1xf32>)
+  return %y#0, %z#0 : tensor<1x1x8xf32>, tensor<1x6x3xf32>
 }
 
 // -----

@@ -56,7 +56,7 @@ CommandLine::CommandLine()
   for (const StageInfo &info : allStages())
     names.push_back(info.name);
   static std::string stages;
-  stages = "last stage: " + join(names, ", ") + " (default)";
+  stages = "the last: " + join(names, ", ") + " (default)";
   stopAfter.setDescription(stages);
   for (const CompileSetting &setting : compileSettings()) {
     settingFlags.push_back(std::make_unique<cl::list<std::string>>(

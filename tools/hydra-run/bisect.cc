@@ -93,10 +93,9 @@ void PrintReport(const app::BisectReport& report, double limit) {
 }
 
 absl::StatusOr<int> Bisect(const BisectFlags& flags, bool json) {
+  // A validated device forgets unwritten memory at every launch, and here an op is a launch.
   if (flags.model.validate) {
-    return UsageError(
-        "--validate poisons the arena before every launch, and bisect launches every op alone; "
-        "drop it, or train with --validate");
+    return UsageError("--validate has no meaning where ops run one by one; drop it");
   }
   app::BisectRequest request = flags.request;
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());

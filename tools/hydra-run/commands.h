@@ -14,6 +14,7 @@ void AddData(CommandLine& line);
 void AddBench(CommandLine& line);
 void AddInspect(CommandLine& line);
 void AddExplain(CommandLine& line);
+void AddCalibrate(CommandLine& line);
 void AddCheckpoint(CommandLine& line);
 void AddVerify(CommandLine& line);
 void AddReport(CommandLine& line);

@@ -35,6 +35,7 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
     PrintJson({{"split", flags.split},
                {"device", result.device},
                {"variant", result.variant},
+               {"mod_rule", result.rule},
                {"loss", loss},
                {"bits_per_token", loss / std::log(2.0)},
                {"perplexity", std::exp(loss)},

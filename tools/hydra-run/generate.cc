@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "runtime/app/artifact_facts.h"
 #include "runtime/app/phase_in_use.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/generate/executor_decode_engine.h"
@@ -150,6 +151,7 @@ void PrintReport(const std::vector<std::string>& prompts,
   }
   PrintJson({{"device", model.device().description()},
              {"variant", variant},
+             {"mod_rule", app::SelectionRuleOf(*model.artifact, "extend")},
              {"rows", rows},
              {"results", texts},
              {"seconds", seconds},
@@ -183,7 +185,7 @@ absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer(const GenerateFla
 absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> prompts, CollectPrompts(flags));
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
-  request.entries = DecodingEntries(flags.rows);
+  request.entries = DecodingEntries(request.settings, flags.rows);
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   HYDRA_RETURN_IF_ERROR(LoadWeights(model, flags.weights, static_cast<uint64_t>(flags.seed)));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<data::Tokenizer> tokenizer,
@@ -195,8 +197,10 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
   }
   HYDRA_ASSIGN_OR_RETURN(const train::PhaseForUse phase,
                          app::PhaseInUse(model, "extend", flags.at_step));
-  HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
-                         generate::ExecutorDecodeEngine::Create(model.executor(), phase.variant));
+  const std::string rule = app::SelectionRuleOf(*model.artifact, "extend");
+  HYDRA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<generate::ExecutorDecodeEngine> engine,
+      generate::ExecutorDecodeEngine::Create(model.executor(), phase.variant, rule == "recompute"));
   HYDRA_RETURN_IF_ERROR(engine->SetControls(phase.controls));
   if (flags.rows != 0 && engine->rows() != flags.rows) {
     return UsageError(absl::StrCat("--rows ", flags.rows, ": the artifact decodes ", engine->rows(),

@@ -125,9 +125,16 @@ std::string SectionsText(const artifact::ArtifactInfo& info, Json& json) {
   return table.Text();
 }
 
-// "routing     fixed\n", or "" where there is nothing to route.
-std::string RoutingText(const std::string& routing) {
-  return routing.empty() ? "" : absl::StrCat("routing     ", routing, "\n");
+// "routing     dynamic, depth selected in extend by prefix\n", or "" where there is nothing to
+// route.
+std::string RoutingText(const artifact::Artifact& artifact) {
+  const std::string routing = app::CompileSettingOf(artifact, "routing");
+  std::string rules;
+  for (const char* entry : {"extend", "eval"}) {
+    const std::string rule = app::SelectionRuleOf(artifact, entry);
+    if (!rule.empty()) absl::StrAppend(&rules, ", depth selected in ", entry, " by ", rule);
+  }
+  return routing.empty() ? "" : absl::StrCat("routing     ", routing, rules, "\n");
 }
 
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
@@ -147,7 +154,6 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
   const std::optional<JsonDocument> settings = app::CompileSettingsOf(*artifact);
-  const std::string routing = app::CompileSettingOf(*artifact, "routing");
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -156,7 +162,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
                   "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
                   "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
-                  "\n", RoutingText(routing), "\n");
+                  "\n", RoutingText(*artifact), "\n");
   absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));

@@ -30,6 +30,7 @@ int Main(int argc, char** argv) {
   AddBench(line);
   AddInspect(line);
   AddExplain(line);
+  AddCalibrate(line);
   AddCheckpoint(line);
   AddVerify(line);
   AddReport(line);

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "runtime/hal/cpu/kernel_image.h"
 #include "runtime/hal/cpu/matmul_step.h"
-#include "runtime/hal/cpu/memory.h"
-#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
 #include "runtime/hal/device.h"
+#include "runtime/hal/host_buffer.h"
+#include "runtime/hal/kernel_image.h"
 #include "runtime/hal/slot_ring.h"
+#include "runtime/hal/submission_queue.h"
 
 namespace hydra::hal::cpu {
 

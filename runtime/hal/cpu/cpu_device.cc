@@ -14,13 +14,13 @@
 #include "runtime/base/cpu_level.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/cpu/command_list.h"
-#include "runtime/hal/cpu/kernel_image.h"
 #include "runtime/hal/cpu/matmul_primitive.h"
-#include "runtime/hal/cpu/memory.h"
 #include "runtime/hal/cpu/onednn_level.h"
 #include "runtime/hal/cpu/recorder.h"
-#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/cpu/thread_pool.h"
+#include "runtime/hal/host_buffer.h"
+#include "runtime/hal/kernel_image.h"
+#include "runtime/hal/submission_queue.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -57,6 +57,7 @@ class CpuDevice final : public Device {
     capabilities_.command_profile = true;
     capabilities_.matmul_types = {ElementType::kF32};
     capabilities_.workers = threads;
+    capabilities_.scratch_parts = threads;
   }
   ~CpuDevice() override { queue_->Stop(); }
 

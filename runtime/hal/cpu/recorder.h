@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "runtime/hal/cpu/command_list.h"
-#include "runtime/hal/cpu/kernel_image.h"
+#include "runtime/hal/kernel_image.h"
 
 namespace hydra::hal::cpu {
 

@@ -1,7 +1,7 @@
-// Runs submissions of the cpu driver, one after the other in order: on a thread of its own, or on
-// the thread that waits for one which has not begun, so that waiting costs no hand-over.
-#ifndef HYDRA_RUNTIME_HAL_CPU_SUBMISSION_QUEUE_H_
-#define HYDRA_RUNTIME_HAL_CPU_SUBMISSION_QUEUE_H_
+// Runs submissions of a driver on the host, one after the other in order: on a thread of its own,
+// or on the thread that waits for one which has not begun, so that waiting costs no hand-over.
+#ifndef HYDRA_RUNTIME_HAL_SUBMISSION_QUEUE_H_
+#define HYDRA_RUNTIME_HAL_SUBMISSION_QUEUE_H_
 
 #include <atomic>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 
 // Push, Await and Seconds belong to the thread that uses the device, or to one that it handed the
 // device to. Nothing allocates after Start.
@@ -77,6 +77,6 @@ class SubmissionQueue {
   std::thread thread_;
 };
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal
 
-#endif  // HYDRA_RUNTIME_HAL_CPU_SUBMISSION_QUEUE_H_
+#endif  // HYDRA_RUNTIME_HAL_SUBMISSION_QUEUE_H_

@@ -1,6 +1,7 @@
-// Executables of the cpu driver: a code blob made executable, or functions of this program.
-#ifndef HYDRA_RUNTIME_HAL_CPU_KERNEL_IMAGE_H_
-#define HYDRA_RUNTIME_HAL_CPU_KERNEL_IMAGE_H_
+// Executables of drivers that run on the host: a code blob made executable, or functions of this
+// program.
+#ifndef HYDRA_RUNTIME_HAL_KERNEL_IMAGE_H_
+#define HYDRA_RUNTIME_HAL_KERNEL_IMAGE_H_
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +13,7 @@
 #include "runtime/base/cpu_level.h"
 #include "runtime/hal/device.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 
 class KernelImage final : public Executable {
  public:
@@ -43,6 +44,6 @@ class KernelImage final : public Executable {
   std::vector<std::string> names_;
 };
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal
 
-#endif  // HYDRA_RUNTIME_HAL_CPU_KERNEL_IMAGE_H_
+#endif  // HYDRA_RUNTIME_HAL_KERNEL_IMAGE_H_

@@ -1,4 +1,4 @@
-#include "runtime/hal/cpu/submission_queue.h"
+#include "runtime/hal/submission_queue.h"
 
 #include <chrono>
 #include <system_error>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 namespace {
 
 // A few microseconds: the hand-over of a short list costs no sleep, a long one costs no processor.
@@ -126,4 +126,4 @@ void SubmissionQueue::Loop() {
   }
 }
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal

@@ -1,6 +1,6 @@
-// Memory of the cpu driver and its account by purpose.
-#ifndef HYDRA_RUNTIME_HAL_CPU_MEMORY_H_
-#define HYDRA_RUNTIME_HAL_CPU_MEMORY_H_
+// Memory of drivers that run on the host, and its account by purpose.
+#ifndef HYDRA_RUNTIME_HAL_HOST_BUFFER_H_
+#define HYDRA_RUNTIME_HAL_HOST_BUFFER_H_
 
 #include <cstdint>
 #include <memory>
@@ -9,10 +9,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "runtime/hal/cpu/submission_queue.h"
 #include "runtime/hal/device.h"
+#include "runtime/hal/submission_queue.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 
 // Sums of obtained bytes. Purposes stay listed after their memory is freed.
 class MemoryAccount {
@@ -55,6 +55,6 @@ class HostBuffer final : public Buffer {
   std::shared_ptr<SubmissionQueue> queue_;
 };
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal
 
-#endif  // HYDRA_RUNTIME_HAL_CPU_MEMORY_H_
+#endif  // HYDRA_RUNTIME_HAL_HOST_BUFFER_H_

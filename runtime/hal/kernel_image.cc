@@ -1,4 +1,4 @@
-#include "runtime/hal/cpu/kernel_image.h"
+#include "runtime/hal/kernel_image.h"
 
 #include <sys/mman.h>
 
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 
 absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
     const CpuLevel& level, absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries) {
@@ -60,4 +60,4 @@ KernelImage::~KernelImage() {
   if (pages_ != nullptr) munmap(pages_, page_bytes_);
 }
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal

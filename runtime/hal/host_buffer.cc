@@ -1,4 +1,4 @@
-#include "runtime/hal/cpu/memory.h"
+#include "runtime/hal/host_buffer.h"
 
 #include <sys/mman.h>
 
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
-namespace hydra::hal::cpu {
+namespace hydra::hal {
 namespace {
 
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
@@ -81,4 +81,4 @@ HostBuffer::~HostBuffer() {
   }
 }
 
-}  // namespace hydra::hal::cpu
+}  // namespace hydra::hal

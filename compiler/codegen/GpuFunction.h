@@ -1,0 +1,33 @@
+// The frame of a kernel's function on a GPU: parameters, what a worker is, and its loop.
+#ifndef HYDRA_COMPILER_CODEGEN_GPUFUNCTION_H
+#define HYDRA_COMPILER_CODEGEN_GPUFUNCTION_H
+
+#include "dialects/plan/GpuLaunch.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::hydra {
+
+struct GpuFunction {
+  // Makes the function of one stage at the end of `module`, with the parameters of
+  // runtime/base/gpu_launch.h, and leaves the builder, which must outlive the result, inside.
+  static GpuFunction create(ImplicitLocOpBuilder &b, plan::KernelOp kernel, int stage,
+                            ModuleOp module);
+
+  // body(unit) for every unit below `limit` that this worker has.
+  void forEachUnit(Value limit, llvm::function_ref<void(Value)> body);
+
+  ImplicitLocOpBuilder *b = nullptr;
+  LLVM::LLVMFuncOp function;
+  plan::GpuLaunch launch;
+  llvm::DenseMap<Value, Value> pointers; // of what the kernel's body reads and yields
+  SmallVector<Value> tensors;            // the same pointers, in the order of the arguments
+  Value partial;                         // null: one stage
+  Value scratch;                         // of this worker; null: none
+  SmallVector<Value> scalars;            // i64: integers, or the bits of doubles
+  Value worker, lane;                    // i64; the lane in the worker's warp
+};
+
+} // namespace mlir::hydra
+
+#endif // HYDRA_COMPILER_CODEGEN_GPUFUNCTION_H
