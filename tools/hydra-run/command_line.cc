@@ -191,10 +191,8 @@ void Command::Number(const std::string& name, double& value, NumberRange range,
 }
 
 void Command::Given(const std::string& name, const std::string& type, const std::string& initial,
-                    const std::string& help, std::function<void(const std::string&)> take) {
-  app_.add_option_function<std::string>(name, std::move(take), help)
-      ->type_name(type)
-      ->default_str(initial);
+                    const std::string& help, const std::function<void(const std::string&)>& take) {
+  app_.add_option_function<std::string>(name, take, help)->type_name(type)->default_str(initial);
 }
 
 void Command::Run(std::function<absl::StatusOr<int>(bool json)> action) {
