@@ -93,8 +93,8 @@ private:
   FusionLedger &ledger;
 };
 
-// y = scatter(x) added to the accumulator by an op of its own: row by row the sums begin at zero
-// then, as in a program where the scatter is observed.
+// What autodiff folded is judged like the rest: the accumulator is added by an op of its own. Row
+// by row the sums begin at zero then, as in a program where the scatter is observed.
 void separate(ScatterRowsOp scatter) {
   Value accumulator = scatter.getAccumulator();
   OpBuilder builder(scatter.getContext());
@@ -121,10 +121,9 @@ public:
     FusionLedger ledger(module);
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody()) {
-        if (!enabled)
-          for (ScatterRowsOp scatter : llvm::make_early_inc_range(block.getOps<ScatterRowsOp>()))
-            if (scatter.getAccumulator())
-              separate(scatter);
+        for (ScatterRowsOp scatter : llvm::make_early_inc_range(block.getOps<ScatterRowsOp>()))
+          if (scatter.getAccumulator())
+            separate(scatter);
         numFused += BlockAccumulator(block, *policy, ledger).run();
       }
     ledger.write(policy->machine().name);

@@ -32,9 +32,9 @@ struct FusionGraph {
   std::vector<Edge> edges;
 };
 
-// The commands of one block: of `scope` ("layers.1") or, if that is empty, of the second block, else
-// the first, else all commands. The first 40. Stages of one launch are one node. An edge
-// leads from the command that made a value in the arena to one that uses it.
+// The commands of one block: of `scope` ("layers.1") or, if that is empty, of the second block,
+// else the first, else all commands. The first 40. Stages of one launch are one node. An edge leads
+// from the command that made a value in the arena to one that uses it.
 FusionGraph GraphOf(const artifact::ArtifactInfo& info, const artifact::EntryInfo& entry,
                     const std::optional<Ledger>& ledger, const std::string& scope = "");
 
