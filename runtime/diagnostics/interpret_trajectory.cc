@@ -93,6 +93,8 @@ class InterpretedTrajectory {
          {parameters},
          {reinterpret_cast<const uint8_t*>(counts.data()), counts.size() * sizeof(int32_t)}});
     for (const GoldenScalar& scalar : run_.control_state()) add("control_state/", scalar);
+    // The limit does not follow it: clip_factor is 0.
+    add("control_state/", {"grad_norm_ema", 0});
     return WriteSafetensors(path, {}, views);
   }
 
