@@ -93,6 +93,22 @@ private:
   FusionLedger &ledger;
 };
 
+// What autodiff folded is judged like the rest: the accumulator is added by an op of its own. Row
+// by row the sums begin at zero then, as in a program where the scatter is observed.
+void separate(ScatterRowsOp scatter) {
+  Value accumulator = scatter.getAccumulator();
+  OpBuilder builder(scatter.getContext());
+  builder.setInsertionPointAfter(scatter);
+  scatter.getAccumulatorMutable().clear();
+  auto add = BinaryOp::create(builder, scatter.getLoc(), BinaryKind::add, accumulator,
+                              scatter.getResult(), Value());
+  if (auto scope = scatter->getDiscardableAttr(kScopeAttrName))
+    add->setDiscardableAttr(kScopeAttrName, scope);
+  if (Attribute probe = scatter->removeAttr(kProbeAttrName))
+    add->setAttr(kProbeAttrName, probe);
+  scatter.getResult().replaceAllUsesExcept(add.getResult(), add);
+}
+
 class FuseAccumulatePass : public mlir::hydra::impl::FuseAccumulatePassBase<FuseAccumulatePass> {
 public:
   using FuseAccumulatePassBase::FuseAccumulatePassBase;
@@ -104,8 +120,12 @@ public:
       return signalPassFailure();
     FusionLedger ledger(module);
     for (auto function : module.getOps<func::FuncOp>())
-      for (Block &block : function.getBody())
+      for (Block &block : function.getBody()) {
+        for (ScatterRowsOp scatter : llvm::make_early_inc_range(block.getOps<ScatterRowsOp>()))
+          if (scatter.getAccumulator())
+            separate(scatter);
         numFused += BlockAccumulator(block, *policy, ledger).run();
+      }
     ledger.write(policy->machine().name);
   }
 };

@@ -101,7 +101,28 @@ void FusionGraph::rank() const {
   ranksAreStale = false;
 }
 
+// What hydra.after makes an operand wait for is no value of the region: the region would wait for
+// itself.
+bool FusionGraph::waitsForItself(ArrayRef<Operation *> members) const {
+  SmallVector<Operation *> producers;
+  for (Operation *op : members)
+    for (Value operand : op->getOperands()) {
+      if (Operation *alias = operand.getDefiningOp(); !alias || !isAlias(alias))
+        continue;
+      producers.clear();
+      producersOf(operand, producers);
+      Operation *root = producerOf(operand);
+      if (llvm::any_of(producers, [&](Operation *producer) {
+            return producer != root && llvm::is_contained(members, producer);
+          }))
+        return true;
+    }
+  return false;
+}
+
 bool FusionGraph::wouldCycle(Group a, Group b) const {
+  if (waitsForItself(united(a, b)))
+    return true;
   if (edgesAreStale)
     findEdges();
   if (ranksAreStale)

@@ -53,6 +53,7 @@ public:
 private:
   // Who reads whom, op by op; only while aliases stay as they are.
   void findEdges() const;
+  bool waitsForItself(ArrayRef<Operation *> members) const;
   // Gives groups numbers that ascend along all edges, which bounds every search.
   void rank() const;
 

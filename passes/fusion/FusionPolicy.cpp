@@ -55,6 +55,7 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"SLOWER", "it would take longer", false},
       {"BELOW_THRESHOLD", "it would gain too little", false},
       {"DISABLED", "switched off by a flag", false},
+      {"PROBED", "the value in between is asked for by name", false},
   };
   return codes;
 }

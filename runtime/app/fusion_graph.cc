@@ -144,7 +144,6 @@ FusionGraph GraphOf(const ArtifactInfo& info, const EntryInfo& entry,
   size_t death = 0;
   constexpr size_t kOutside = static_cast<size_t>(-1);
   std::map<std::pair<size_t, size_t>, uint64_t> flows;
-  bool left = false;  // the forward part of the scope is behind us
   for (size_t i = 0; i < entry.body.size(); ++i) {
     for (; death < entry.dead.size() && entry.dead[death].before_command <= i; ++death) {
       const hal::BufferRef& range = entry.dead[death].range;
@@ -153,10 +152,8 @@ FusionGraph GraphOf(const ArtifactInfo& info, const EntryInfo& entry,
       }
     }
     const hal::Command& command = entry.body[i];
-    const bool wanted = !left && InScope(info.scopes[command.scope], graph.scope) &&
-                        graph.nodes.size() < kMostNodes;
-    // Behind the loss stands the backward pass.
-    left = left || (!graph.nodes.empty() && InScope(info.scopes[command.scope], "loss"));
+    const bool wanted =
+        InScope(info.scopes[command.scope], graph.scope) && graph.nodes.size() < kMostNodes;
     size_t node = kOutside;
     bool stages = false;
     if (const auto* launch = std::get_if<hal::KernelCommand>(&command.body)) {
@@ -210,7 +207,7 @@ const EntryInfo* LargestEntry(const ArtifactInfo& info, absl::string_view name) 
 
 absl::StatusOr<FusionGraph> GraphOfArtifact(const artifact::Artifact& artifact) {
   HYDRA_ASSIGN_OR_RETURN(const std::optional<Ledger> ledger, LedgerOf(artifact));
-  for (const char* name : {"accumulate", "eval", "extend"}) {
+  for (const char* name : {"eval", "accumulate", "extend"}) {
     const EntryInfo* entry = LargestEntry(artifact.info(), name);
     if (entry != nullptr) return GraphOf(artifact.info(), *entry, ledger);
   }

@@ -32,14 +32,14 @@ struct FusionGraph {
   std::vector<Edge> edges;
 };
 
-// The forward commands of one block: of `scope` ("layers.1") or, if that is empty, of the second
-// block, else the first, else all commands. At most 40. Stages of one launch are one node. An edge
-// leads from the command that made a value in the arena to one that uses it.
+// The commands of one block: of `scope` ("layers.1") or, if that is empty, of the second block,
+// else the first, else all commands. The first 40. Stages of one launch are one node. An edge leads
+// from the command that made a value in the arena to one that uses it.
 FusionGraph GraphOf(const artifact::ArtifactInfo& info, const artifact::EntryInfo& entry,
                     const std::optional<Ledger>& ledger, const std::string& scope = "");
 
-// Of the largest training entry, else evaluation, else decoding. An input error if the artifact has
-// none of them.
+// Of the largest evaluation entry, which has the forward pass alone, else training, else decoding.
+// An input error if the artifact has none of them.
 absl::StatusOr<FusionGraph> GraphOfArtifact(const artifact::Artifact& artifact);
 // The entry that it takes; nullptr if there is none.
 const artifact::EntryInfo* LargestEntry(const artifact::ArtifactInfo& info, absl::string_view name);

@@ -21,7 +21,7 @@ std::string Page(const std::string& title, const std::string& body) {
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width\"><title>",
-      EscapeHtml(title), "</title><style>", kReportStyle, "</style></head><body>\n<h1>",
+      EscapeHtml(title), "</title><style>", ReportStyle(), "</style></head><body>\n<h1>",
       EscapeHtml(title), "</h1>\n", body, "</body></html>\n");
 }
 

@@ -19,6 +19,36 @@
 namespace hydra::app {
 namespace {
 
+constexpr char kStyle[] = R"css(
+:root { --ink: #1c2126; --dim: #68727c; --paper: #ffffff; --line: #d8dde2; --soft: #f3f5f7;
+        --kernel: #e3eef7; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ec; --dim: #98a2ac; --paper: #15181b; --line: #353b41; --soft: #1e2327;
+          --kernel: #1d3346; } }
+body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+       max-width: 1360px; margin: 0 auto; padding: 20px; }
+h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 34px 0 10px; }
+p.sub { color: var(--dim); margin: 0 0 18px; }
+.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 18px; }
+svg { width: 100%; height: auto; }
+svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+svg .end { text-anchor: end; } svg .mid { text-anchor: middle; }
+svg .dim, svg .label { fill: var(--dim); } svg .title { font-weight: 600; }
+svg .grid { stroke: var(--line); stroke-width: 0.7; } svg .axis, svg .tick { stroke: var(--dim); }
+svg .kernel { fill: var(--kernel); stroke: #0072b2; } svg .other { fill: var(--soft); stroke: var(--dim); }
+svg .flow { fill: none; stroke: var(--dim); marker-end: url(#head); }
+svg .refused { stroke: #d55e00; } svg .why { fill: #d55e00; } svg marker path { fill: var(--dim); }
+svg .op, svg .name { font-family: ui-monospace, monospace; font-size: 11.5px; }
+table { border-collapse: collapse; margin: 6px 0 14px; }
+th, td { text-align: left; padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line);
+         vertical-align: top; }
+th { color: var(--dim); font-weight: 500; }
+td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+tr.given td { font-weight: 600; }
+code { font-family: ui-monospace, monospace; font-size: 12.5px; }
+details { margin: 6px 0; } summary { cursor: pointer; }
+)css";
+
 Chart StepChart(const std::string& title, const std::string& y_label,
                 std::vector<ChartSeries> series) {
   return {.title = title, .x_label = "step", .y_label = y_label, .series = std::move(series)};
@@ -76,35 +106,7 @@ std::string RefusedTable(const Ledger& ledger) {
 
 }  // namespace
 
-const char kReportStyle[] = R"css(
-:root { --ink: #1c2126; --dim: #68727c; --paper: #ffffff; --line: #d8dde2; --soft: #f3f5f7;
-        --kernel: #e3eef7; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e8ec; --dim: #98a2ac; --paper: #15181b; --line: #353b41; --soft: #1e2327;
-          --kernel: #1d3346; } }
-body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-       max-width: 1360px; margin: 0 auto; padding: 20px; }
-h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 34px 0 10px; }
-p.sub { color: var(--dim); margin: 0 0 18px; }
-.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 18px; }
-svg { width: 100%; height: auto; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-svg .end { text-anchor: end; } svg .mid { text-anchor: middle; }
-svg .dim, svg .label { fill: var(--dim); } svg .title { font-weight: 600; }
-svg .grid { stroke: var(--line); stroke-width: 0.7; } svg .axis, svg .tick { stroke: var(--dim); }
-svg .kernel { fill: var(--kernel); stroke: #0072b2; } svg .other { fill: var(--soft); stroke: var(--dim); }
-svg .flow { fill: none; stroke: var(--dim); marker-end: url(#head); }
-svg .refused { stroke: #d55e00; } svg .why { fill: #d55e00; } svg marker path { fill: var(--dim); }
-svg .op, svg .name { font-family: ui-monospace, monospace; font-size: 11.5px; }
-table { border-collapse: collapse; margin: 6px 0 14px; }
-th, td { text-align: left; padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line);
-         vertical-align: top; }
-th { color: var(--dim); font-weight: 500; }
-td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-tr.given td { font-weight: 600; }
-code { font-family: ui-monospace, monospace; font-size: 12.5px; }
-details { margin: 6px 0; } summary { cursor: pointer; }
-)css";
+absl::string_view ReportStyle() { return kStyle; }
 
 std::string FactTable(const std::vector<std::pair<std::string, std::string>>& rows) {
   std::string text = "<table>";
@@ -272,9 +274,10 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
                   .from_zero = true,
                   .bytes = true});
     charts += svg.empty() ? 0 : 1;
-    absl::StrAppend(&text, "<div>", svg, "<p>most in command ", timeline.peak_command, " (",
-                    EscapeHtml(info.scopes[entry->body[timeline.peak_command].scope]),
-                    "): ", MegaBytes(timeline.peak), "</p></div>");
+    const std::string& scope = info.scopes[entry->body[timeline.peak_command].scope];
+    absl::StrAppend(&text, "<div>", svg, "<p>most: ", MegaBytes(timeline.peak), ", in command ",
+                    timeline.peak_command, scope.empty() ? "" : " of ", EscapeHtml(scope),
+                    "</p></div>");
   }
   absl::StrAppend(&text, "</div>", FactTable(memory));
   const absl::StatusOr<std::optional<Ledger>> ledger = LedgerOf(artifact);
@@ -283,7 +286,7 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
   const FusionGraph& graph = *drawn;
   const std::string svg = GraphSvg(graph);
   charts += svg.empty() ? 0 : 1;
-  absl::StrAppend(&text, "<h2>What runs together</h2><p>The forward commands of ",
+  absl::StrAppend(&text, "<h2>What runs together</h2><p>The commands of ",
                   graph.scope.empty() ? "the entry" : EscapeHtml(graph.scope), " in ",
                   EscapeHtml(graph.entry),
                   ", in the order they run; a kernel lists the ops that fusion put into it. Arrows "

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "runtime/app/run_history.h"
 #include "runtime/app/svg_chart.h"
 #include "runtime/artifact/artifact.h"
@@ -14,7 +15,7 @@
 namespace hydra::app {
 
 // Style of the page: light or dark as the reader's system is.
-extern const char kReportStyle[];
+absl::string_view ReportStyle();
 
 // Rows of a name and a value.
 std::string FactTable(const std::vector<std::pair<std::string, std::string>>& rows);

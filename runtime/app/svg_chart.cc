@@ -39,10 +39,9 @@ double NiceStep(double span, int count) {
 std::vector<double> Ticks(const Axis& axis, int count) {
   std::vector<double> ticks;
   if (axis.logarithmic && axis.most / axis.least >= 10) {
-    for (double tick = std::pow(10, std::ceil(std::log10(axis.least) - 1e-9));
-         tick <= axis.most * (1 + 1e-9); tick *= 10) {
-      ticks.push_back(tick);
-    }
+    const int first = static_cast<int>(std::ceil(std::log10(axis.least) - 1e-9));
+    const int last = static_cast<int>(std::floor(std::log10(axis.most) + 1e-9));
+    for (int power = first; power <= last; ++power) ticks.push_back(std::pow(10, power));
     if (ticks.size() >= 2) return ticks;
     ticks.clear();
   }

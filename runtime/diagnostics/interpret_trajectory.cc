@@ -93,8 +93,8 @@ class InterpretedTrajectory {
          {parameters},
          {reinterpret_cast<const uint8_t*>(counts.data()), counts.size() * sizeof(int32_t)}});
     for (const GoldenScalar& scalar : run_.control_state()) add("control_state/", scalar);
-    // The limit does not follow it: clip_factor is 0.
-    add("control_state/", {"grad_norm_ema", 0});
+    // As on a device: the file's limit of the norm is fixed, and the average begins at zero.
+    add("control_state/", GoldenScalar{"grad_norm_ema", 0});
     return WriteSafetensors(path, {}, views);
   }
 

@@ -154,7 +154,7 @@ TEST_F(FusionSwitches, ANameOfThePyTorchHydra) {
 }
 
 TEST_F(FusionSwitches, Accumulators) {
-  // Autodiff makes products with accumulators of its own.
+  // Autodiff makes matmuls with accumulators of its own; those of its scatters are asked about.
   auto adds = [](ModuleOp module) {
     int count = 0;
     module.walk([&](BinaryOp op) { count += op.getKind() == BinaryKind::add; });
@@ -163,11 +163,12 @@ TEST_F(FusionSwitches, Accumulators) {
   auto accumulating = [](ModuleOp module) {
     int count = 0;
     module.walk([&](MatmulOp op) { count += op.getAccumulator() != nullptr; });
+    module.walk([&](ScatterRowsOp op) { count += op.getAccumulator() != nullptr; });
     return count;
   };
   OwningOpRef<ModuleOp> base = fused({}), now = fused({"ACCUMULATE"});
   EXPECT_GT(accumulating(*base), accumulating(*now));
-  // Every add that a matmul had taken is one again.
+  // Every add that a product had taken is one again.
   EXPECT_EQ(adds(*now) - adds(*base), accumulating(*base) - accumulating(*now));
 }
 

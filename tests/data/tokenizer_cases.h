@@ -40,7 +40,7 @@ inline std::vector<std::string> UnpackItems(const std::string& packed) {
 template <typename T>
 std::vector<int32_t> UnpackIds(const std::string& item) {
   std::vector<T> numbers(item.size() / sizeof(T));
-  std::memcpy(numbers.data(), item.data(), numbers.size() * sizeof(T));
+  if (!numbers.empty()) std::memcpy(numbers.data(), item.data(), numbers.size() * sizeof(T));
   return std::vector<int32_t>(numbers.begin(), numbers.end());
 }
 

@@ -78,9 +78,15 @@ class ReportTest(support.EndToEndTest):
         planned = next(entry["arena_bytes"] for entry in
                        self.run_ok("inspect", self.artifact, "--json").json()["entries"]
                        if entry["name"] == "accumulate")
-        peak = float(re.search(r"\): ([\d.]+) MB", words).group(1)) * 1e6
+        peak = float(re.search(r"most: ([\d.]+) MB", words).group(1)) * 1e6
         self.assertLessEqual(peak, planned + 1e4)
         self.assertGreater(peak, planned * 0.5)
+        # A whole block is drawn, attention and MLP, and kernels list their ops where a ledger names
+        # them.
+        for weight in ("qkv_proj", "o_proj", "mlp.gate_up", "mlp.down"):
+            self.assertRegex(words, r"layers\.\d\.\S*" + weight)
+        if support.has_compiler():
+            self.assertRegex(words, r"rms_norm  \S+\.mlir:\d+")
 
     def test_several_runs(self):
         page, written = self.page(self.path("slow"), self.path("fast"), "-o",

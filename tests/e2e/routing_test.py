@@ -244,11 +244,11 @@ class RoutingTest(support.EndToEndTest):
             spec = self.path(f"capacity-{rules}.json")
             support.write(spec, json.dumps({"model": {
                 **MODEL, "rules": rules, "moe_capacity_factor": 0.75, "mod_capacity": 0,
-                "mod_loss_aware_weight": 0, "adaptive": False,
-                "moe_identity_init": False}}).encode())
+                "mod_loss_aware_weight": 0, "adaptive": False}}).encode())
             out[rules] = self.path(f"capacity-{rules}")
-            self.run_ok("train", spec, "--data", self.data, "--out", out[rules], "--steps", 2,
-                        "--batch", 2, "--seq", 32, "--lr", 0.01)
+            self.run_ok("train", spec, "--data", self.data, "--out", out[rules], "--steps", 8,
+                        "--batch", 2, "--seq", 32, "--lr", 0.01, "--set", "moe_warmup_steps=1",
+                        "--set", "warmup_steps=0")
             lines = support.read(out[rules] + "/steps.jsonl").decode().splitlines()
             for step in map(json.loads, lines):
                 if step["event"] != "step":

@@ -191,13 +191,13 @@ void Command::Number(const std::string& name, double& value, NumberRange range,
 }
 
 void Command::Given(const std::string& name, const std::string& type, const std::string& initial,
-                    const std::string& help, std::function<void(const std::string&)> take) {
+                    const std::string& help, const std::function<void(const std::string&)>& take) {
   app_.add_option_function<std::string>(name, take, help)->type_name(type)->default_str(initial);
 }
 
 void Command::Run(std::function<absl::StatusOr<int>(bool json)> action) {
   app_.add_flag("-j,--json", line_.json_, "print the result as one JSON object");
-  app_.callback([this_line = &line_, action] { this_line->action_ = action; });
+  app_.callback([this_line = &line_, action = std::move(action)] { this_line->action_ = action; });
 }
 
 CommandLine::CommandLine(const std::string& version)

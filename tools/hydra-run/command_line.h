@@ -66,7 +66,7 @@ class Command {
   void Number(const std::string& name, double& value, NumberRange range, const std::string& help);
   // Whatever was given goes to `take`; `type` and `initial` are for the help text.
   void Given(const std::string& name, const std::string& type, const std::string& initial,
-             const std::string& help, std::function<void(const std::string&)> take);
+             const std::string& help, const std::function<void(const std::string&)>& take);
 
   // Adds --json and what the command does; it returns the exit code. `json`: the result is wanted
   // as one JSON object.
