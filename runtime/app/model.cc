@@ -125,8 +125,16 @@ absl::Status OpenFromCheckpoint(const ModelRequest& request, Model& model) {
                                    model.checkpoint->weights_path()));
   }
   if (!rule.empty()) meaning[kSelectionRule] = rule;
-  HYDRA_ASSIGN_OR_RETURN(model.artifact_path,
-                         Compile(model.spec_path, request, std::move(meaning)));
+  // Where nobody names a shape, that of the run, so that rules are compared on the same batches.
+  ModelRequest shaped = request;
+  for (EntryRequest& entry : shaped.entries) {
+    const train::RunRecord& run = model.checkpoint->run();
+    if (entry.name == "extend" || entry.batch_chosen || entry.seq_chosen || run.batch == 0)
+      continue;
+    entry.batch = run.batch;
+    entry.seq = run.seq;
+  }
+  HYDRA_ASSIGN_OR_RETURN(model.artifact_path, Compile(model.spec_path, shaped, std::move(meaning)));
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
   return absl::OkStatus();
 }

@@ -23,8 +23,7 @@ class DecodingRulesTest(support.EndToEndTest):
                    "--seq", 32, "--lr", 0.01, *(part for setting in (
                        "mod_warmup_steps=4", "mor_enable_step=6", "mor_rampup_steps=3")
                        for part in ("--set", setting)))
-        cls.evaluate = ["eval", cls.trained, "--data", cls.data, "--batches", 4, "--batch", 2,
-                        "--seq", 32, "--json"]
+        cls.evaluate = ["eval", cls.trained, "--data", cls.data, "--batches", 4, "--json"]
         cls.generate = ["generate", cls.trained, "--prompt", "the quick", "--tokens", 24]
 
     def test_1_thresholds_are_asked_for(self):
