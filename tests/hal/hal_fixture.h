@@ -128,10 +128,25 @@ class World {
   std::map<Region, uint64_t> used_;
 };
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HYDRA_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(HYDRA_THREAD_SANITIZER)
+inline constexpr bool kThreadSanitizer = true;
+#else
+inline constexpr bool kThreadSanitizer = false;
+#endif
+
 // One driver per instance; skipped with the driver's own reason where it is not available.
 class DriverTest : public ::testing::TestWithParam<DriverCase> {
  protected:
   void SetUp() override {
+    // It keeps a stack per thread; sim has one per fibre.
+    if (kThreadSanitizer && absl::string_view(GetParam().device) == "sim") {
+      GTEST_SKIP() << "the thread sanitizer does not follow the fibres of sim";
+    }
     std::string reason;
     world_ = World::Create(GetParam(), &reason);
     if (world_ == nullptr) GTEST_SKIP() << reason;
