@@ -78,7 +78,8 @@ class ReportTest(support.EndToEndTest):
         planned = next(entry["arena_bytes"] for entry in
                        self.run_ok("inspect", self.artifact, "--json").json()["entries"]
                        if entry["name"] == "accumulate")
-        peak = float(re.search(r"most: ([\d.]+) MB", words).group(1)) * 1e6
+        size, unit = re.search(r"most: ([\d.]+) (kB|MB)", words).groups()
+        peak = float(size) * {"kB": 1e3, "MB": 1e6}[unit]
         self.assertLessEqual(peak, planned + 1e4)
         self.assertGreater(peak, planned * 0.5)
         # A whole block is drawn, attention and MLP, and kernels list their ops where a ledger names
