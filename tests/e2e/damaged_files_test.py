@@ -247,6 +247,20 @@ class DamagedFilesTest(support.EndToEndTest):
             self.hammer(name, contents, broken, lambda path, folder: ["--facts", path],
                         program="hydra-opt")
 
+    def test_a_crash_of_the_compiler_is_survived(self):
+        """Specs are compiled by a process of their own: what crashes it ends no hydra-run without a word."""
+        programs = self.path("crashing")
+        os.mkdir(programs)
+        shutil.copy(os.path.join(support.Place.bin, "hydra-run"), programs)
+        support.write(os.path.join(programs, "hydra-opt"),
+                      b"#!/bin/sh\n[ $1 = --version ] && exec echo fake\nkill -SEGV $$\n")
+        os.chmod(os.path.join(programs, "hydra-opt"), 0o755)
+        spec = self.source("tests", "e2e", "tiny.mlir")
+        result = self.call(os.path.join(programs, "hydra-run"), "bench", spec)
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("crashed on this spec (signal 11", result.err)
+        self.assertIn(spec, result.err)
+
 
 if __name__ == "__main__":
     support.main()
