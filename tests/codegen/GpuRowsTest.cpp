@@ -27,6 +27,7 @@ namespace {
 // Cases of every shape of program: flat, rows, segments, windows, gathered rows, column sums,
 // regions.
 const char* const kCases[] = {"unary_silu_48",
+                              "unary_gelu_48",
                               "binary_i32_max_33",
                               "binary_broadcast3_33",
                               "rms_norm_48",

@@ -75,7 +75,7 @@ std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
   std::vector<OpCase> cases;
   for (int64_t c : kExtents) {
     std::string x = tensor({3, 7, c}), suffix = "_" + number(c);
-    for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "round", "silu"}) {
+    for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "round", "silu", "gelu"}) {
       OpCase item = make(std::string("unary_") + kind + suffix,
                          function(std::string("unary <") + kind + ">", {x}, "", {x}));
       item.inPlaceResult = item.inPlaceOperand = 0;

@@ -16,6 +16,7 @@ namespace {
 
 // Every shape of row program, and every kind with an emitter of its own.
 const char* const kCases[] = {"unary_silu_48",
+                              "unary_gelu_48",
                               "binary_i32_max_33",
                               "binary_broadcast3_33",
                               "rms_norm_48",
