@@ -112,6 +112,25 @@ class ReportTest(support.EndToEndTest):
             process.kill()
             process.wait()
 
+    def test_a_browser_opens_it(self):
+        """Without a word on the console, and with something to see."""
+        browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
+                                                       "google-chrome"))), None)
+        if not browser:
+            self.skipTest("no Chromium is installed")
+        self.page(self.path("fast"))
+        picture = self.path("page.png")
+        result = subprocess.run(
+            [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+             "--user-data-dir=" + self.path("profile"), "--window-size=1200,3000",
+             "--screenshot=" + picture, "file://" + self.path("fast", "report.html")],
+            capture_output=True, text=True, timeout=support.TIMEOUT_S, check=True)
+        self.assertNotRegex(result.stderr, r"CONSOLE|ERR_|Failed to load|net_error")
+        contents = support.read(picture)
+        self.assertEqual(contents[:8], b"\x89PNG\r\n\x1a\n")
+        # A page without a chart is smaller by far.
+        self.assertGreater(len(contents), 50000)
+
     def test_refusals(self):
         self.fails(3, "report", self.data, says="training.db")
         self.fails(2, "report", self.path("fast"), "-o", self.path("x.png"), says=".html")
