@@ -37,8 +37,8 @@ static int64_t bytesOf(plan::KernelOp kernel) {
   return bytes ? bytes.getInt() : 0;
 }
 
-// Kernel commands of every entry, and what is read and written outside of matmuls: by kernels,
-// copies and fills.
+// Kernel commands of every entry, and what is read and written outside of matmuls: by kernels that
+// are none, copies and fills.
 static json::Array entriesOf(ModuleOp plan) {
   SymbolTable symbols(plan);
   json::Array entries;
@@ -48,8 +48,9 @@ static json::Array entriesOf(ModuleOp plan) {
       if (auto launch = dyn_cast<plan::LaunchOp>(op)) {
         ++kernels;
         // A launch of all stages moves that once.
-        if (launch.getStage() == 0)
-          bytes += bytesOf(symbols.lookup<plan::KernelOp>(launch.getKernel()));
+        auto kernel = symbols.lookup<plan::KernelOp>(launch.getKernel());
+        if (launch.getStage() == 0 && kernel.getKind() != FusionKind::matmul)
+          bytes += bytesOf(kernel);
       } else if (auto copy = dyn_cast<plan::CopyOp>(op)) {
         bytes += 2 * copy.getTarget().getBytes();
       } else if (auto fill = dyn_cast<plan::FillOp>(op)) {

@@ -90,6 +90,8 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   manager.addPass(createFuseAccumulatePass(judgedBy<FuseAccumulatePassOptions>(options)));
   simplify(manager.nest<func::FuncOp>());
   manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
+  if (options.target != "cpu")
+    manager.addPass(createChooseProductsPass());
   manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 

@@ -79,6 +79,10 @@ class EvaluationBatches {
 
   // Batches that cover the file; rows of the last one may be all ignored.
   int64_t count() const;
+  // The id that the first target of a row is; target t is id TargetStart + t.
+  uint64_t TargetStart(int64_t index, int64_t row) const {
+    return static_cast<uint64_t>((index * batch_ + row) * seq_ + 1);
+  }
   // Fills both spans of batch * seq ids and returns how many targets count. Errors are those of
   // TokenFile::Read.
   absl::StatusOr<int64_t> Fill(int64_t index, absl::Span<int32_t> tokens,

@@ -60,6 +60,44 @@ absl::StatusOr<TokenShards> OpenShards(const std::string& directory, const JsonV
   return TokenShards::Create(std::move(files));
 }
 
+// The names of the texts.
+absl::StatusOr<std::vector<std::string>> ReadSources(const JsonView& root) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView value, root.Get("sources"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, value.Array());
+  std::vector<std::string> names;
+  for (const JsonView& source : list) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView file, source.Get("file"));
+    HYDRA_ASSIGN_OR_RETURN(const absl::string_view name, file.String());
+    names.emplace_back(name);
+  }
+  return names;
+}
+
+// Which of `sources` texts the ids of a part are of: as many as its shards have.
+absl::StatusOr<SourceMap> ReadSourceMap(const JsonView& part, const TokenShards& tokens,
+                                        size_t sources) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> shards, part.Array());
+  SourceMap map;
+  uint64_t end = 0;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView value, shards[i].Get("sources"));
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> runs, value.Array());
+    end += tokens.files()[i].size();
+    for (const JsonView& run : runs) {
+      HYDRA_ASSIGN_OR_RETURN(const JsonView number, run.Get("source"));
+      HYDRA_ASSIGN_OR_RETURN(const uint64_t source, number.Uint());
+      if (source >= sources) return number.Expected("the number of a source");
+      HYDRA_ASSIGN_OR_RETURN(const JsonView count, run.Get("tokens"));
+      HYDRA_ASSIGN_OR_RETURN(const uint64_t ids, count.Uint(end - map.size()));
+      map.Append(source, ids);
+    }
+    if (map.size() != end) {
+      return value.Expected(absl::StrCat("runs of together ", tokens.files()[i].size(), " tokens"));
+    }
+  }
+  return map;
+}
+
 // The bytes of the tokenizer's file that data.json describes.
 absl::StatusOr<std::string> OpenTokenizerFile(const std::string& directory, const JsonView& root,
                                               absl::string_view name) {
@@ -136,8 +174,19 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
                                      train.vocab_size(), "; run 'hydra-run data text' again"));
     }
   }
-  return Dataset(std::string(tokenizer_name), std::move(tokenizer_contents), std::move(train),
-                 std::move(validation));
+  Dataset dataset(std::string(tokenizer_name), std::move(tokenizer_contents), std::move(train),
+                  std::move(validation));
+  if (format_name == kOldFormat) return dataset;
+  HYDRA_ASSIGN_OR_RETURN(dataset.sources_, ReadSources(root));
+  const size_t sources = dataset.sources_.size();
+  HYDRA_ASSIGN_OR_RETURN(dataset.train_sources_,
+                         ReadSourceMap(train_part, dataset.train_, sources));
+  if (dataset.validation_) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView part, root.Get("validation"));
+    HYDRA_ASSIGN_OR_RETURN(dataset.validation_sources_,
+                           ReadSourceMap(part, *dataset.validation_, sources));
+  }
+  return dataset;
 }
 
 }  // namespace hydra::data

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/data/source_map.h"
 #include "runtime/data/token_shards.h"
 
 namespace hydra::data {
@@ -32,6 +33,11 @@ class Dataset {
   const TokenShards& train() const { return train_; }
   // nullptr if nothing was held out.
   const TokenShards* validation() const { return validation_ ? &*validation_ : nullptr; }
+  // The texts that the ids come from, by name; none in directories of version 1, which do not say.
+  const std::vector<std::string>& sources() const { return sources_; }
+  // Which of them each id of train() and of validation() is of; empty without sources().
+  const SourceMap& train_sources() const { return train_sources_; }
+  const SourceMap& validation_sources() const { return validation_sources_; }
   // Names the contents: equal for equal tokens, wherever the directory lies.
   const std::string& fingerprint() const { return fingerprint_; }
 
@@ -43,6 +49,8 @@ class Dataset {
   std::string tokenizer_contents_;
   TokenShards train_;
   std::optional<TokenShards> validation_;
+  std::vector<std::string> sources_;
+  SourceMap train_sources_, validation_sources_;
   std::string fingerprint_;
 };
 

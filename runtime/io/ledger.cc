@@ -184,8 +184,9 @@ std::string Escaped(absl::string_view text) {
 
 std::string LedgerDecision::Title() const {
   const LedgerOp* begin = ops.data();
-  return absl::StrCat(kind, " of ", Side(begin, begin + first), " and ",
-                      Side(begin + first, begin + ops.size()));
+  const std::string other = Side(begin + first, begin + ops.size());
+  return absl::StrCat(kind, " of ", Side(begin, begin + first), other.empty() ? "" : " and ",
+                      other);
 }
 
 absl::StatusOr<Ledger> ParseLedger(absl::string_view json, absl::string_view source) {

@@ -1,10 +1,12 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/app/artifact_facts.h"
+#include "runtime/app/bundle.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
 #include "runtime/io/json_file.h"
@@ -143,6 +145,20 @@ Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
   return names;
 }
 
+// What a bundle has beside its program: weights, and the run that they come from. Null for none.
+absl::StatusOr<Json> DescribeBundle(const artifact::Artifact& artifact, std::string& text) {
+  if (!artifact.is_bundle()) return Json(nullptr);
+  HYDRA_ASSIGN_OR_RETURN(const app::Bundle bundle, app::Bundle::Of(artifact));
+  HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile weights, artifact.OpenWeights());
+  const train::RunRecord& run = bundle.run();
+  absl::StrAppend(&text, "bundle      weights of step ", run.step, " of ", run.run_id,
+                  ", tokenizer ", run.tokenizer.empty() ? "unknown" : run.tokenizer, "\n");
+  return Json{{"run_id", run.run_id},
+              {"step", run.step},
+              {"tokenizer", run.tokenizer},
+              {"tensors", weights.tensors().size()}};
+}
+
 }  // namespace
 
 absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
@@ -162,11 +178,13 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
                   "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
                   "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
-                  "\n", RoutingText(*artifact), "\n");
-  absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
+                  "\n", RoutingText(*artifact));
+  HYDRA_ASSIGN_OR_RETURN(Json bundle, DescribeBundle(*artifact, result.text));
+  absl::StrAppend(&result.text, "\n", EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));
-  result.json = {{"kind", "artifact"},
+  result.json = {{"kind", artifact->is_bundle() ? "bundle" : "artifact"},
+                 {"bundle", std::move(bundle)},
                  {"path", path},
                  {"bytes", artifact->file_bytes()},
                  {"content_hash", absl::StrFormat("%016x", artifact->content_hash())},

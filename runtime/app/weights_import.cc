@@ -1,27 +1,19 @@
-#include "runtime/app/weights_exchange.h"
+#include "runtime/app/weights_import.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "runtime/app/weights_export.h"
 #include "runtime/data/tokenizer.h"
-#include "runtime/io/atomic_file.h"
-#include "runtime/io/mapped_file.h"
 #include "runtime/io/output_guard.h"
 #include "runtime/io/posix_file.h"
-#include "runtime/io/safetensors.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/executor_engine.h"
 
 namespace hydra::app {
 namespace {
-
-constexpr uint64_t kPiece = 1 << 20;
-
-bool IsSafetensorsFile(const std::string& path) { return SafetensorsFile::Open(path).ok(); }
 
 // What lies in a directory of weights besides them; "" if it is no directory or has no such file.
 std::string Beside(const std::string& weights, const std::string& name) {
@@ -33,12 +25,13 @@ std::string Beside(const std::string& weights, const std::string& name) {
 
 // Model and tokenizer of a directory as other programs leave it, where none is named.
 absl::StatusOr<ImportRequest> Complete(ImportRequest request) {
-  if (request.model.empty()) request.model = Beside(request.weights, "config.json");
+  for (const char* name : {kModelConfigFile, kModelSpecFile}) {
+    if (request.model.empty()) request.model = Beside(request.weights, name);
+  }
   if (request.model.empty()) {
-    return UsageError(
-        absl::StrCat("expected --model MODEL, or a directory with a config.json as weights, found "
-                     "neither: ",
-                     request.weights));
+    return UsageError(absl::StrCat("expected --model MODEL, or a directory with a ",
+                                   kModelConfigFile, " or ", kModelSpecFile,
+                                   " as weights, found neither: ", request.weights));
   }
   for (const char* name : {data::kTokenizerJson, data::kTokenizerModel}) {
     if (request.tokenizer.empty()) request.tokenizer = Beside(request.weights, name);
@@ -47,26 +40,6 @@ absl::StatusOr<ImportRequest> Complete(ImportRequest request) {
 }
 
 }  // namespace
-
-// The file inside the checkpoint already has the state-dict names; it was checked by Open.
-absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
-  HYDRA_RETURN_IF_ERROR(CheckOutput(
-      request.output, hydra::FileKind{"a safetensors file", IsSafetensorsFile}, request.force));
-  HYDRA_ASSIGN_OR_RETURN(const train::Checkpoint checkpoint,
-                         OpenCheckpointWithWarnings(request.checkpoint, request.notices));
-  HYDRA_ASSIGN_OR_RETURN(const MappedFile weights, MappedFile::Open(checkpoint.weights_path()));
-  HYDRA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(request.output));
-  const uint64_t bytes = weights.bytes().size();
-  std::vector<uint8_t> piece;
-  for (uint64_t done = 0; done < bytes; done += piece.size()) {
-    piece.resize(std::min<uint64_t>(kPiece, bytes - done));
-    HYDRA_RETURN_IF_ERROR(weights.Read(done, absl::MakeSpan(piece)));
-    HYDRA_RETURN_IF_ERROR(file.Append(absl::MakeConstSpan(piece)));
-  }
-  HYDRA_RETURN_IF_ERROR(file.Commit());
-  return ExportedWeights{
-      .checkpoint = checkpoint.path(), .step = checkpoint.run().step, .bytes = bytes};
-}
 
 absl::StatusOr<ImportedWeights> ImportWeights(const ImportRequest& given) {
   HYDRA_RETURN_IF_ERROR(CheckOutput(
