@@ -31,7 +31,7 @@ demo: build
 test: build
 	@./scripts/test $(PRESET) --jobs $(TEST_JOBS)
 
-# Seconds of each format: FUZZ_SECONDS.
+# Seconds of each format: FUZZ_SECONDS (60). Formats: scripts/fuzz.
 fuzz: setup
 	@./scripts/fuzz
 
