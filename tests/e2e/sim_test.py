@@ -68,13 +68,12 @@ class SimTest(support.EndToEndTest):
 
     def test_random_configurations(self):
         chance = random.Random(7)
-        for number in range(4):
-            experts = chance.choice([2, 3, 4])
-            model = {**MODEL, "dim": chance.choice([16, 24, 32]),
-                     "n_mor_blocks": chance.choice([2, 3]),
+        # Both numbers of experts per token occur; a small step, for every thread is run twice.
+        for number in range(3):
+            model = {**MODEL, "dim": chance.choice([16, 24]),
                      "recursions_per_block": chance.choice([2, 3]),
                      "mod_capacity": chance.choice([0.25, 0.5, 0.75]),
-                     "moe_num_experts": experts, "moe_top_k": chance.choice([1, 2]),
+                     "moe_num_experts": chance.choice([2, 3, 4]), "moe_top_k": 1 + number % 2,
                      "moe_num_layers": chance.choice([1, 2]),
                      "mor_min_depth": chance.choice([0, 1])}
             with self.subTest(model=model):
