@@ -30,6 +30,8 @@ class Dataset {
   const std::string& tokenizer_contents() const { return tokenizer_contents_; }
   int64_t vocab_size() const { return train_.vocab_size(); }
   const TokenShards& train() const { return train_; }
+  // Where the training tokens come from, in their order; empty in directories of version 1.
+  const std::vector<SourceRange>& train_sources() const { return train_sources_; }
   // nullptr if nothing was held out.
   const TokenShards* validation() const { return validation_ ? &*validation_ : nullptr; }
   // Names the contents: equal for equal tokens, wherever the directory lies.
@@ -37,11 +39,12 @@ class Dataset {
 
  private:
   Dataset(std::string tokenizer, std::string tokenizer_contents, TokenShards train,
-          std::optional<TokenShards> validation);
+          std::vector<SourceRange> train_sources, std::optional<TokenShards> validation);
 
   std::string tokenizer_;
   std::string tokenizer_contents_;
   TokenShards train_;
+  std::vector<SourceRange> train_sources_;
   std::optional<TokenShards> validation_;
   std::string fingerprint_;
 };

@@ -105,6 +105,10 @@ class FlagsTest(support.EndToEndTest):
             "mod_warmup_steps": lambda: self.routed_differ("mod_warmup_steps", 1, 100),
             "mod_predictor_weight": lambda: self.routed_differ("mod_predictor_weight", 0, 9),
             "moe_aux_weight": lambda: self.routed_differ("moe_aux_weight", 0, 9),
+            "moe_teacher_weight": lambda: self.routed_differ(
+                "moe_teacher_weight", 0, 9, "moe_domain_expert_map=data:1"),
+            "moe_domain_expert_map": lambda: self.routed_differ(
+                "moe_domain_expert_map", "data:0", "data:1", "moe_teacher_weight=1"),
             "moe_warmup_steps": lambda: self.routed_differ("moe_warmup_steps", 1, 100),
             "mor_enable_step": lambda: self.routed_differ("mor_enable_step", 1, 100),
             "mor_rampup_steps": lambda: self.routed_differ("mor_rampup_steps", 1, 100),
@@ -342,6 +346,9 @@ class FlagsTest(support.EndToEndTest):
                                                         "--json").json()["entries"]}, {2}),
             "--warmup": lambda: self.fails(2, *bench[:2], "--warmup", "-1", says="--warmup"),
             "--profile": lambda: self.assertIn("share", self.run_ok(*bench, "--profile").out),
+            "--weights": lambda: (
+                self.run_ok(*bench, "--weights", self.weights),
+                self.fails(3, *bench, "--weights", self.path("none.safetensors"), says="none.")),
             "--accum": lambda: (
                 self.assertEqual(self.run_ok(*bench, "--accum", "2", "--json").json()["accum"], 2),
                 self.fails(2, *bench, "--entry", "eval@2x32", "--accum", "2", says="no effect")),
