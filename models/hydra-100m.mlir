@@ -1,4 +1,5 @@
-// hydra-100m: the 100M model of the trainer's table, 94,562,326 parameters.
+// hydra-100m: 100M of the trainer's table, 94,562,326 parameters.
+// Written by scripts/model-specs.
 //
 //   tokens -> embedding -> 8 blocks -> norm -> logits (tied to the embedding)
 //   block:  h = x + attention / 2;  up to 4 passes of the MLP over h;  norm

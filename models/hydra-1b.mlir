@@ -1,4 +1,5 @@
-// hydra-1b: the 1B model of the trainer's table, 855,657,530 parameters.
+// hydra-1b: 1B of the trainer's table, 855,657,530 parameters.
+// Written by scripts/model-specs.
 //
 //   tokens -> embedding -> 20 blocks -> norm -> logits (tied to the embedding)
 //   block:  h = x + attention / 2;  up to 4 passes of the MLP over h;  norm

@@ -1,4 +1,5 @@
-// hydra-debug: the debug model of the trainer's table, 32,479,236 parameters, most of them the embedding.
+// hydra-debug: debug of the trainer's table, 32,479,236 parameters.
+// Written by scripts/model-specs.
 //
 //   tokens -> embedding -> 2 blocks -> norm -> logits (tied to the embedding)
 //   block:  h = x + attention / 2;  up to 2 passes of the MLP over h;  norm
@@ -13,8 +14,7 @@ hydra.model @hydra_debug attributes {vocab_size = 50257, dim = 512, max_seq_len 
     %a = hydra.ccgqa %n1 {heads = 8, kv_heads = 2, compression = 4} : tensor<?x?x512xf32>
     %h = hydra.residual %x, %a {scale = 0.5} : tensor<?x?x512xf32>
 
-    // Mixture of recursions around a mixture of depths. With two blocks none is an inner
-    // one, so that no depth router exists (model.md Q28).
+    // Mixture of recursions around a mixture of depths, which is fitted to the inner blocks; of two none is inner.
     %r = hydra.recursion %h passes 2 {min_depth = 1} : tensor<?x?x512xf32> {
     ^bb0(%s: tensor<?x?x512xf32>):
       %n2 = hydra.norm %s "norm2" : tensor<?x?x512xf32>

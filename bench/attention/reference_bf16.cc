@@ -1,7 +1,6 @@
 // The bfloat16 reference kernels on AMX tiles: the structure of the float32 ones, with products of
 // tiles of 16 rows. Weights and slopes are rounded to bfloat16 where a tile reads them; sums are
 // float32.
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -172,19 +171,7 @@ void ForwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64_
       TransposedTimes64(columns, weights, states[g].y);
     }
   }
-  for (size_t g = 0; g < groups.size(); ++g) {
-    const ForwardState& state = states[g];
-    const Vector inverse = _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_load_ps(state.sum));
-    Vector rows_of_y[kLanes];
-    for (int64_t d = 0; d < kLanes; ++d) {
-      rows_of_y[d] = _mm512_mul_ps(inverse, _mm512_load_ps(state.y + kLanes * d));
-    }
-    Transpose(rows_of_y);
-    for (int64_t i = 0; i < groups[g].lanes; ++i) {
-      _mm512_storeu_ps(y + groups[g].query[i], rows_of_y[i]);
-      lse[groups[g].lse[i]] = state.maximum[i] * kLn2 + std::log(state.sum[i]);
-    }
-  }
+  for (size_t g = 0; g < groups.size(); ++g) WriteResults(groups[g], states[g], y, lse);
 }
 
 struct BackwardState {
@@ -271,20 +258,11 @@ void BackwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64
       AddBlockTimes16(p_rows, state.dy_rows, dv);
       AddBlockTimes16(ds_rows, state.q_rows, dk);
     }
-    for (int64_t j = 0; j < std::min(kBlock, present); ++j) {
-      _mm512_storeu_ps(gradients.dk + at + j * stride, _mm512_load_ps(dk + kLanes * j));
-      _mm512_storeu_ps(gradients.dv + at + j * stride, _mm512_load_ps(dv + kLanes * j));
-    }
+    UnpackRows(dk, stride, present, gradients.dk + at);
+    UnpackRows(dv, stride, present, gradients.dv + at);
   }
   for (size_t g = 0; g < groups.size(); ++g) {
-    Vector rows_of_dq[kLanes];
-    for (int64_t d = 0; d < kLanes; ++d) {
-      rows_of_dq[d] = _mm512_mul_ps(scale, _mm512_load_ps(states[g].dq + kLanes * d));
-    }
-    Transpose(rows_of_dq);
-    for (int64_t i = 0; i < groups[g].lanes; ++i) {
-      _mm512_storeu_ps(gradients.dq + groups[g].query[i], rows_of_dq[i]);
-    }
+    WriteRows(groups[g], scale, states[g].dq, gradients.dq);
   }
 }
 

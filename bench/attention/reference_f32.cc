@@ -1,6 +1,5 @@
 // The float32 reference kernels: online softmax over blocks of 64 keys; the gradient in one pass
 // over pairs of blocks, five products each.
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -77,19 +76,7 @@ void ForwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64_
       TransposedTimes(values, p, states[g].y);
     }
   }
-  for (size_t g = 0; g < groups.size(); ++g) {
-    const ForwardState& state = states[g];
-    const Vector inverse = _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_load_ps(state.sum));
-    Vector columns[kLanes];
-    for (int64_t d = 0; d < kLanes; ++d) {
-      columns[d] = _mm512_mul_ps(inverse, _mm512_load_ps(state.y + kLanes * d));
-    }
-    Transpose(columns);
-    for (int64_t i = 0; i < groups[g].lanes; ++i) {
-      _mm512_storeu_ps(y + groups[g].query[i], columns[i]);
-      lse[groups[g].lse[i]] = state.maximum[i] * kLn2 + std::log(state.sum[i]);
-    }
-  }
+  for (size_t g = 0; g < groups.size(); ++g) WriteResults(groups[g], states[g], y, lse);
 }
 
 struct BackwardState {
@@ -167,21 +154,12 @@ void BackwardTile(const AttentionSizes& sizes, int64_t b, int64_t kv_head, int64
       BlockTimes<true>(p, state.dy_rows, dv);
       BlockTimes<true>(ds, state.q_rows, dk);
     }
-    for (int64_t j = 0; j < std::min(kBlock, present); ++j) {
-      _mm512_storeu_ps(gradients.dk + at + j * stride, _mm512_load_ps(dk + kLanes * j));
-      _mm512_storeu_ps(gradients.dv + at + j * stride, _mm512_load_ps(dv + kLanes * j));
-    }
+    UnpackRows(dk, stride, present, gradients.dk + at);
+    UnpackRows(dv, stride, present, gradients.dv + at);
   }
   const Vector scale = _mm512_set1_ps(sizes.scale);
   for (size_t g = 0; g < groups.size(); ++g) {
-    Vector columns[kLanes];
-    for (int64_t d = 0; d < kLanes; ++d) {
-      columns[d] = _mm512_mul_ps(scale, _mm512_load_ps(states[g].dq + kLanes * d));
-    }
-    Transpose(columns);
-    for (int64_t i = 0; i < groups[g].lanes; ++i) {
-      _mm512_storeu_ps(gradients.dq + groups[g].query[i], columns[i]);
-    }
+    WriteRows(groups[g], scale, states[g].dq, gradients.dq);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -140,6 +141,34 @@ inline std::vector<LaneGroup> GroupsOf(const AttentionSizes& sizes, int64_t b, i
     groups.emplace_back(sizes, b, kv_head, first_row, lane);
   }
   return groups;
+}
+
+// Rows of the group's own queries, one per lane, from columns [column][lane] times `factor`.
+inline void WriteRows(const LaneGroup& group, Vector factor, const float* columns, float* to) {
+  Vector rows[kLanes];
+  for (int64_t d = 0; d < kLanes; ++d) {
+    rows[d] = _mm512_mul_ps(factor, _mm512_load_ps(columns + kLanes * d));
+  }
+  Transpose(rows);
+  for (int64_t i = 0; i < group.lanes; ++i) _mm512_storeu_ps(to + group.query[i], rows[i]);
+}
+
+// What the sums of a group's online softmax come to. `state` has y as [column][lane], and sum and
+// maximum (in powers of two) per lane.
+template <typename State>
+void WriteResults(const LaneGroup& group, const State& state, float* y, float* lse) {
+  const Vector inverse = _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_load_ps(state.sum));
+  WriteRows(group, inverse, state.y, y);
+  for (int64_t i = 0; i < group.lanes; ++i) {
+    lse[group.lse[i]] = state.maximum[i] * kLn2 + std::log(state.sum[i]);
+  }
+}
+
+// The rows of a block that exist, back to where PackRows had them from.
+inline void UnpackRows(const float* from, int64_t stride, int64_t rows, float* to) {
+  for (int64_t j = 0; j < std::min(kBlock, rows); ++j) {
+    _mm512_storeu_ps(to + j * stride, _mm512_load_ps(from + kLanes * j));
+  }
 }
 
 // tile(sequence, key head, first row) for all tiles.

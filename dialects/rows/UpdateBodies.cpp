@@ -40,7 +40,8 @@ void adamWBody(AdamWOp op, RowBuilder &r) {
   Value decay = r.mul(control(op.getWeightDecay()), r.scalarDouble("decay_factor"));
   Value keep = r.toSingle(r.sub(one, r.mul(lr, decay)));
   Value minusRate = r.toSingle(r.neg(r.div(lr, r.sub(one, power(r, beta1, step)))));
-  Value correction = r.toSingle(r.sub(one, power(r, beta2, step)));
+  // A factor in place of a quotient per element: divisions are what the loop would wait for.
+  Value correction = r.toSingle(r.div(one, r.sqrt(r.sub(one, power(r, beta2, step)))));
   Value rest1 = r.toSingle(r.sub(one, beta1)), rest2 = r.toSingle(r.sub(one, beta2));
   Value eps = r.toSingle(r.scalarDouble("eps"));
 
@@ -48,7 +49,7 @@ void adamWBody(AdamWOp op, RowBuilder &r) {
   Value g = r.mul(r.read(op.getGradient()), r.readSingle(op.getClipScale()));
   Value newM = r.fma(r.toSingle(beta1), m, r.mul(rest1, g));
   Value newV = r.fma(r.toSingle(beta2), v, r.mul(rest2, r.mul(g, g)));
-  Value root = r.add(r.sqrt(r.div(newV, correction)), eps);
+  Value root = r.fma(r.sqrt(newV), correction, eps);
   Value newP = r.fma(r.div(newM, root), minusRate, r.mul(p, keep));
   r.write(op.getNewParameter(), r.select(isPresent, newP, p));
   r.write(op.getNewM(), r.select(isPresent, newM, m));

@@ -24,46 +24,7 @@ using ::testing::Not;
 
 namespace {
 
-// Cases of every shape of program: flat, rows, segments, windows, gathered rows, column sums,
-// regions.
-const char* const kCases[] = {"unary_silu_48",
-                              "binary_i32_max_33",
-                              "binary_broadcast3_33",
-                              "rms_norm_48",
-                              "rms_norm_48_rows_8",
-                              "rms_norm_grad0_33",
-                              "rms_norm_weight_grad_chunks",
-                              "l2_norm_grad_17",
-                              "rope_16_position",
-                              "swiglu_33",
-                              "swiglu_grad_48",
-                              "split_17",
-                              "concat_17",
-                              "shift_from_16_33_history",
-                              "unfold_history_3_17",
-                              "fold_3_33",
-                              "window_tail_2_33",
-                              "embedding_48",
-                              "reduce_sum_all_48",
-                              "reduce_all_pieces",
-                              "reduce_max_leading_33",
-                              "cross_entropy_1001",
-                              "cross_entropy_grad_1001",
-                              "adamw_20000",
-                              "fused_add_norm_160",
-                              "fused_norm_gradients_160",
-                              "fused_softmax_160",
-                              "fused_norm_rope_17",
-                              "fused_log_sum_exp_100"};
-
 class GpuRows : public ::testing::TestWithParam<OpCase> {};
-
-std::vector<OpCase> gpuCases() {
-  std::vector<OpCase> cases;
-  for (OpCase& item : allOpCases())
-    if (llvm::is_contained(kCases, item.name)) cases.push_back(std::move(item));
-  return cases;
-}
 
 std::string textOf(const std::string& path) {
   std::ifstream stream(path);
@@ -109,15 +70,13 @@ TEST_P(GpuRows, AssemblesWithoutSpills) {
                     "configure again";
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GpuRows, ::testing::ValuesIn(gpuCases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GpuRows, ::testing::ValuesIn(rowProgramCases()),
                          [](const ::testing::TestParamInfo<OpCase>& info) {
                            return info.param.name;
                          });
 
-TEST(GpuRows, EveryCaseExists) { EXPECT_EQ(gpuCases().size(), std::size(kCases)); }
-
 TEST(GpuRows, IsDeterministicAndRefusesWhatItCannotDo) {
-  KernelHarness norm(gpuCases().front().text);
+  KernelHarness norm(rowProgramCases().front().text);
   FailureOr<std::string> first = generatePtx(norm.planModule(), "sm_80");
   FailureOr<std::string> second = generatePtx(norm.planModule(), "sm_80");
   ASSERT_TRUE(succeeded(first) && succeeded(second));

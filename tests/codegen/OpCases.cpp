@@ -2,51 +2,18 @@
 
 #include <set>
 
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "tests/codegen/CaseText.h"
 
 using namespace mlir::hydra::testing;
 
 namespace {
 
-std::string number(int64_t value) { return std::to_string(value); }
-
-std::string tensor(std::vector<int64_t> shape, const std::string& element = "f32") {
-  std::string text = "tensor<";
-  for (int64_t extent : shape) text += number(extent) + "x";
-  return text + element + ">";
-}
-
-// func @f(%a0: types[0], ...) { op %a0, %a1, ... attributes }
-std::string function(const std::string& op, const std::vector<std::string>& types,
-                     const std::string& attributes, const std::vector<std::string>& results,
-                     const std::string& operands = "") {
-  std::string arguments, names;
-  for (size_t i = 0; i < types.size(); ++i) {
-    arguments += (i ? ", %a" : "%a") + number(i) + ": " + types[i];
-    names += (i ? ", %a" : "%a") + number(i);
-  }
-  std::string argumentTypes = llvm::join(types, ", "), resultTypes = llvm::join(results, ", ");
-  std::string values;
-  for (size_t i = 0; i < results.size(); ++i) values += (i ? ", %r#" : "%r#") + number(i);
-  std::string count = ":" + number(results.size());
-  return "func.func @f(" + arguments + ") -> (" + resultTypes + ") { %r" + count + " = hydra." +
-         op + " " + (operands.empty() ? names : operands) + " " + attributes + " : (" +
-         argumentTypes + ") -> (" + resultTypes + ") return " + values + " : " + resultTypes + " }";
-}
-
 constexpr int64_t kExtents[] = {1, 15, 16, 17, 33, 48};
 constexpr int64_t kRowCounts[] = {0, 1, 7, 8, 9, 21};
 constexpr int64_t kExtentsWithRows[] = {1, 17, 48};
 const std::string kScalarInt = "tensor<i32>", kScalar = "tensor<f32>";
-
-OpCase make(const std::string& name, const std::string& text) {
-  OpCase result;
-  result.name = name;
-  result.text = text;
-  return result;
-}
 
 // The same case with a `rows` operand, for every interesting count of 21 rows. `extent` is the last
 // extent of the case; some are left out, as rows and columns do not meet in the loops.
@@ -409,79 +376,6 @@ std::vector<OpCase> mlir::hydra::testing::selectionCases() {
   return cases;
 }
 
-std::vector<OpCase> mlir::hydra::testing::attentionCases() {
-  std::vector<OpCase> cases;
-  struct Shape {
-    int64_t batch, queries, keys, heads, kvHeads, width;
-  };
-  const Shape shapes[] = {{1, 1, 1, 1, 1, 2},     {2, 5, 5, 4, 2, 16},   {1, 17, 17, 3, 1, 6},
-                          {2, 33, 33, 4, 4, 18},  {1, 70, 70, 2, 1, 64}, {1, 130, 130, 2, 2, 40},
-                          {1, 3, 40, 4, 2, 16},   {2, 1, 50, 4, 1, 32},  {1, 16, 64, 2, 2, 48},
-                          {1, 67, 67, 6, 2, 16},  {4, 70, 70, 8, 4, 8},  {1, 20, 20, 2, 1, 128},
-                          {1, 66, 66, 4, 2, 256}, {1, 1, 200, 3, 1, 256}};
-  for (const Shape& s : shapes) {
-    std::string q = tensor({s.batch, s.queries, s.heads * s.width});
-    std::string k = tensor({s.batch, s.keys, s.kvHeads * s.width});
-    std::string lse = tensor({s.batch, s.queries, s.heads});
-    std::string attributes = "{heads = " + number(s.heads) + ", kv_heads = " + number(s.kvHeads) +
-                             ", scale = 0.3 : f64}";
-    std::string name = "_" + number(s.batch) + "x" + number(s.queries) + "x" + number(s.keys) +
-                       "_" + number(s.heads) + "of" + number(s.kvHeads) + "x" + number(s.width);
-    // Scores of wide heads are sums of more terms.
-    double tolerance = s.width > 128 ? 2e-5 : 5e-6;
-    cases.push_back(
-        make("attention" + name, function("attention", {q, k, k}, attributes, {q, lse})));
-    cases.back().tolerance = tolerance;
-    for (int64_t position : std::set<int64_t>{0, s.keys / 2, s.keys - s.queries}) {
-      auto last = static_cast<int32_t>(position);
-      std::string perSequence = tensor({s.batch}, "i32");
-      cases.push_back(make("attention" + name + "_position_" + number(position),
-                           function("attention", {q, k, k, perSequence}, attributes, {q, lse},
-                                    "%a0, %a1, %a2 position %a3")));
-      cases.back().tolerance = tolerance;
-      cases.back().integers = {{last / 2, last}};
-      cases.push_back(make("attention" + name + "_count_" + number(position),
-                           function("attention", {q, k, k, perSequence, perSequence}, attributes,
-                                    {q, lse}, "%a0, %a1, %a2 position %a3 count %a4")));
-      cases.back().tolerance = tolerance;
-      cases.back().integers = {{last / 2, last}, {0, static_cast<int32_t>(s.queries)}};
-      cases.back().unspecified = true;
-    }
-    if (s.queries == s.keys) {
-      cases.push_back(make("attention_grad" + name, function("attention_grad", {q, q, k, k, q, lse},
-                                                             attributes, {q, k, k})));
-      cases.back().tolerance = 4 * tolerance;
-      cases.back().prepare = OpCase::Prepare::attention;
-    }
-  }
-  // Operands in bf16, float32 results: 8 bits of weights and slopes.
-  for (Shape s :
-       {Shape{1, 1, 1, 1, 1, 2}, Shape{2, 37, 37, 4, 2, 16}, Shape{1, 70, 70, 6, 2, 18},
-        Shape{1, 130, 130, 4, 1, 16}, Shape{4, 65, 65, 8, 4, 8}, Shape{1, 66, 66, 2, 2, 64},
-        Shape{1, 20, 20, 2, 1, 128}, Shape{1, 35, 35, 2, 1, 256}, Shape{1, 9, 90, 4, 2, 40}}) {
-    std::string q = tensor({s.batch, s.queries, s.heads * s.width}, "bf16");
-    std::string k = tensor({s.batch, s.keys, s.kvHeads * s.width}, "bf16");
-    std::string y = tensor({s.batch, s.queries, s.heads * s.width});
-    std::string dk = tensor({s.batch, s.keys, s.kvHeads * s.width});
-    std::string lse = tensor({s.batch, s.queries, s.heads});
-    std::string attributes = "{heads = " + number(s.heads) + ", kv_heads = " + number(s.kvHeads) +
-                             ", scale = 0.1 : f64}";
-    std::string name = "_bf16_" + number(s.batch) + "x" + number(s.queries) + "x" + number(s.keys) +
-                       "_" + number(s.heads) + "of" + number(s.kvHeads) + "x" + number(s.width);
-    cases.push_back(
-        make("attention" + name, function("attention", {q, k, k}, attributes, {y, lse})));
-    cases.back().tolerance = 1e-2;
-    cases.back().half = true;
-    if (s.queries != s.keys) continue;
-    cases.push_back(make("attention_grad" + name, function("attention_grad", {q, q, k, k, y, lse},
-                                                           attributes, {y, dk, dk})));
-    cases.back().tolerance = 2e-2;
-    cases.back().half = true;
-    cases.back().prepare = OpCase::Prepare::attention;
-  }
-  return cases;
-}
-
 std::vector<OpCase> mlir::hydra::testing::lossCases() {
   std::vector<OpCase> cases;
   for (int64_t c : {1, 15, 16, 17, 33, 48, 1001}) {
@@ -537,5 +431,44 @@ std::vector<OpCase> mlir::hydra::testing::allOpCases() {
   for (auto part : {elementwiseCases(), rowCases(), sequenceCases(), moveCases(), selectionCases(),
                     attentionCases(), lossCases(), samplingCases(), fusedCases()})
     cases.insert(cases.end(), part.begin(), part.end());
+  return cases;
+}
+
+std::vector<OpCase> mlir::hydra::testing::rowProgramCases() {
+  const std::set<std::string> names = {"unary_silu_48",
+                                       "binary_i32_max_33",
+                                       "binary_broadcast3_33",
+                                       "rms_norm_48",
+                                       "rms_norm_48_rows_0",
+                                       "rms_norm_48_rows_8",
+                                       "rms_norm_48_rows_21",
+                                       "rms_norm_grad0_33",
+                                       "rms_norm_weight_grad_chunks",
+                                       "l2_norm_grad_17",
+                                       "rope_16_position",
+                                       "swiglu_33",
+                                       "swiglu_grad_48",
+                                       "split_17",
+                                       "concat_17",
+                                       "shift_from_16_33_history",
+                                       "unfold_history_3_17",
+                                       "fold_3_33",
+                                       "window_tail_2_33",
+                                       "embedding_48",
+                                       "reduce_sum_all_48",
+                                       "reduce_all_pieces",
+                                       "reduce_max_leading_33",
+                                       "cross_entropy_1001",
+                                       "cross_entropy_grad_1001",
+                                       "adamw_20000",
+                                       "fused_add_norm_160",
+                                       "fused_norm_gradients_160",
+                                       "fused_softmax_160",
+                                       "fused_norm_rope_17",
+                                       "fused_log_sum_exp_100"};
+  std::vector<OpCase> cases;
+  for (OpCase& item : allOpCases())
+    if (names.count(item.name)) cases.push_back(std::move(item));
+  if (cases.size() != names.size()) llvm::report_fatal_error("a row program has no case");
   return cases;
 }

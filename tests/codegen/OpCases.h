@@ -50,6 +50,9 @@ std::vector<OpCase> samplingCases();
 // Regions of several primitives, and row programs written by hand.
 std::vector<OpCase> fusedCases();
 std::vector<OpCase> allOpCases();
+// Of all of them, row programs of every shape: flat, rows, segments, windows, gathered rows, column
+// sums, regions.
+std::vector<OpCase> rowProgramCases();
 
 }  // namespace mlir::hydra::testing
 

@@ -7,22 +7,7 @@ import support
 
 FAULT = "~"
 BLOCKS = 4
-# The head is not tied and nothing normalises what the MLP reads, so that a large row of the
-# embedding is seen by batches that hold its token alone.
-SPEC = """hydra.model @planted attributes {vocab_size = 256, dim = 16, max_seq_len = 64} {
-^bb0(%tokens: tensor<?x?xi32>):
-  %embedded = hydra.token_embedding %tokens : tensor<?x?xi32> -> tensor<?x?x16xf32>
-  %body = hydra.blocks %embedded count 4 as "layers" : tensor<?x?x16xf32> {
-  ^bb0(%x: tensor<?x?x16xf32>):
-    %m = hydra.mlp %x {hidden = 32} : tensor<?x?x16xf32>
-    %y = hydra.residual %x, %m : tensor<?x?x16xf32>
-    hydra.yield %y : tensor<?x?x16xf32>
-  }
-  %normed = hydra.norm %body "norm" : tensor<?x?x16xf32>
-  %logits = hydra.lm_head %normed {tied = false} : tensor<?x?x16xf32> -> tensor<?x?x256xf32>
-  hydra.yield %logits : tensor<?x?x256xf32>
-}
-"""
+SPEC = support.overflowing_model("planted", BLOCKS)
 
 
 class BisectTest(support.EndToEndTest):

@@ -13,22 +13,7 @@ import support
 STEPS = 24
 FAULT = "~"
 STATE = ("weights.safetensors", "optimizer.safetensors", "control_state.safetensors")
-# The head is not tied, so that the fault is seen by batches that hold it alone; nothing normalises
-# what the MLP reads.
-SPEC = """hydra.model @overflowing attributes {vocab_size = 256, dim = 16, max_seq_len = 64} {
-^bb0(%tokens: tensor<?x?xi32>):
-  %embedded = hydra.token_embedding %tokens : tensor<?x?xi32> -> tensor<?x?x16xf32>
-  %body = hydra.blocks %embedded count 1 as "layers" : tensor<?x?x16xf32> {
-  ^bb0(%x: tensor<?x?x16xf32>):
-    %m = hydra.mlp %x {hidden = 32} : tensor<?x?x16xf32>
-    %y = hydra.residual %x, %m : tensor<?x?x16xf32>
-    hydra.yield %y : tensor<?x?x16xf32>
-  }
-  %normed = hydra.norm %body "norm" : tensor<?x?x16xf32>
-  %logits = hydra.lm_head %normed {tied = false} : tensor<?x?x16xf32> -> tensor<?x?x256xf32>
-  hydra.yield %logits : tensor<?x?x256xf32>
-}
-"""
+SPEC = support.overflowing_model("overflowing", 1)
 
 
 class HaltingTest(support.EndToEndTest):

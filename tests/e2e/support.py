@@ -22,6 +22,25 @@ TINY_ENTRIES = ["train@2x32", "eval@2x32", "extend@1x16", "extend@1x1"]
 TINY_CACHE = 48
 
 
+def overflowing_model(name, blocks):
+    """A spec without normalisation before the MLP and with a head of its own, so that a row of the embedding
+    that is too large is seen by batches that hold its token alone."""
+    return f"""hydra.model @{name} attributes {{vocab_size = 256, dim = 16, max_seq_len = 64}} {{
+^bb0(%tokens: tensor<?x?xi32>):
+  %embedded = hydra.token_embedding %tokens : tensor<?x?xi32> -> tensor<?x?x16xf32>
+  %body = hydra.blocks %embedded count {blocks} as "layers" : tensor<?x?x16xf32> {{
+  ^bb0(%x: tensor<?x?x16xf32>):
+    %m = hydra.mlp %x {{hidden = 32}} : tensor<?x?x16xf32>
+    %y = hydra.residual %x, %m : tensor<?x?x16xf32>
+    hydra.yield %y : tensor<?x?x16xf32>
+  }}
+  %normed = hydra.norm %body "norm" : tensor<?x?x16xf32>
+  %logits = hydra.lm_head %normed {{tied = false}} : tensor<?x?x16xf32> -> tensor<?x?x256xf32>
+  hydra.yield %logits : tensor<?x?x256xf32>
+}}
+"""
+
+
 # A model of all routings, as JSON configurations have it; small enough to train in a second.
 ROUTED_MODEL = {"kind": "hydra", "vocab_size": 256, "dim": 32, "n_mor_blocks": 3,
                 "recursions_per_block": 3, "n_heads": 4, "n_kv_heads": 2, "compression_factor": 2,
@@ -146,6 +165,53 @@ class EndToEndTest(unittest.TestCase):
         write(cls.path(name + ".txt"), text.encode())
         cls.run_ok("data", "text", cls.path(name + ".txt"), "--out", cls.path(name), "--force")
         return cls.path(name)
+
+
+class TrainedModelTest(EndToEndTest):
+    """With the artifact of a small model, data, and runs of a few steps on them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.artifact, cls.data = cls.make_artifact(), cls.make_data()
+        cls.runs = 0
+        cls.base = cls.trained("--set", "keep_checkpoints=0")
+
+    @classmethod
+    def train(cls, out, *more):
+        return ["train", cls.artifact, "--data", cls.data, "--out", out, *more]
+
+    @classmethod
+    def trained(cls, *more):
+        """A run of three steps, or as many as given; its directory."""
+        cls.runs += 1
+        out = cls.path(f"run{cls.runs}")
+        steps = [] if any("steps" in str(part) for part in more) else ["--steps", "3"]
+        cls.result = cls.run_ok(*cls.train(out, *steps, *more))
+        return out
+
+    @staticmethod
+    def latest(run, name="weights.safetensors"):
+        return read(os.path.join(run, "checkpoints", "latest", name))
+
+    @staticmethod
+    def journal(run):
+        """The steps of a run's journal."""
+        lines = map(json.loads, read(os.path.join(run, "steps.jsonl")).decode().splitlines())
+        return [line for line in lines if "grad_norm" in line]
+
+    def output(self, *more):
+        self.trained(*more)
+        return self.result.out
+
+    def errors(self, *more):
+        self.trained(*more)
+        return self.result.err
+
+    def require_compiler(self):
+        """The recorded artifact of builds without hydra-opt has neither routing nor a ledger."""
+        if not has_compiler():
+            self.skipTest("this build has no hydra-opt")
 
 
 def write(path, contents):

@@ -101,28 +101,10 @@ void RunMatmul(void* context, int worker, uint64_t begin, uint64_t end) {
   }
 }
 
-uint8_t* DataOf(const Buffer& buffer) { return static_cast<const HostBuffer&>(buffer).data(); }
-
 }  // namespace
 
-absl::StatusOr<absl::Span<uint8_t>> CpuCommandList::Stage(size_t slot, uint32_t piece) {
-  HYDRA_RETURN_IF_ERROR(queue_->Await(ring_.blocker()));
-  return ring_.Stage(slot, piece);
-}
-
-absl::StatusOr<absl::Span<const uint8_t>> CpuCommandList::Fetch(Ticket ticket, size_t slot,
-                                                                uint32_t piece) {
-  HYDRA_ASSIGN_OR_RETURN(const size_t entry, ring_.Find(ticket));
-  HYDRA_RETURN_IF_ERROR(queue_->Await(ticket.sequence));
-  return ring_.Output(entry, slot, piece);
-}
-
 absl::Status CpuCommandList::Run(size_t entry, ThreadPool& pool, const WorkerMemory& memory) {
-  HYDRA_RETURN_IF_ERROR(
-      ring_.TakeStaged(entry, [](Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> bytes) {
-        if (!bytes.empty()) std::memcpy(DataOf(buffer) + offset, bytes.data(), bytes.size());
-        return absl::OkStatus();
-      }));
+  HYDRA_RETURN_IF_ERROR(TakeInputs(entry));
   for (RecordedPart& part : parts_) {
     for (uint32_t run = 0; run < part.repeat; ++run) {
       if (run > 0) part.Advance(1);
@@ -130,12 +112,7 @@ absl::Status CpuCommandList::Run(size_t entry, ThreadPool& pool, const WorkerMem
     }
     part.Advance(1 - static_cast<int64_t>(part.repeat));
   }
-  return ring_.GiveOutputs(entry,
-                           [](const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> bytes) {
-                             if (!bytes.empty())
-                               std::memcpy(bytes.data(), DataOf(buffer) + offset, bytes.size());
-                             return absl::OkStatus();
-                           });
+  return GiveOutputs(entry);
 }
 
 absl::Status CpuCommandList::RunSteps(const std::vector<Step>& steps, void* const* addresses,
@@ -148,8 +125,7 @@ absl::Status CpuCommandList::RunSteps(const std::vector<Step>& steps, void* cons
     const auto start = std::chrono::steady_clock::now();
     HYDRA_RETURN_IF_ERROR(RunStep(step, addresses, pool, memory));
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    profile_[step.profile].seconds += elapsed.count();
-    ++profile_[step.profile].runs;
+    AddRun(step.profile, elapsed.count());
   }
   return absl::OkStatus();
 }

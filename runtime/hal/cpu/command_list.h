@@ -3,8 +3,6 @@
 #define HYDRA_RUNTIME_HAL_CPU_COMMAND_LIST_H_
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -12,11 +10,8 @@
 #include "absl/status/status.h"
 #include "runtime/hal/cpu/matmul_step.h"
 #include "runtime/hal/cpu/thread_pool.h"
-#include "runtime/hal/device.h"
-#include "runtime/hal/host_buffer.h"
+#include "runtime/hal/host_command_list.h"
 #include "runtime/hal/kernel_image.h"
-#include "runtime/hal/slot_ring.h"
-#include "runtime/hal/submission_queue.h"
 
 namespace hydra::hal::cpu {
 
@@ -87,26 +82,11 @@ struct RecordedPart {
   uint32_t repeat = 1;
 };
 
-class CpuCommandList final : public CommandList {
+class CpuCommandList final : public HostCommandList {
  public:
-  // The ring's memory comes from the device.
-  CpuCommandList(std::shared_ptr<SubmissionQueue> queue, SlotRing ring, bool profile)
-      : queue_(std::move(queue)), ring_(std::move(ring)), profiling_(profile) {}
-  ~CpuCommandList() override { queue_->Drain(); }
-  CpuCommandList(const CpuCommandList&) = delete;
-  CpuCommandList& operator=(const CpuCommandList&) = delete;
-
-  absl::StatusOr<absl::Span<uint8_t>> Stage(size_t slot, uint32_t piece) override;
-  absl::StatusOr<absl::Span<const uint8_t>> Fetch(Ticket ticket, size_t slot,
-                                                  uint32_t piece) override;
-  absl::Span<const Segment> segments() const override { return segments_; }
-  const std::vector<CommandProfile>& profile() const override { return profile_; }
-
-  SlotRing& ring() { return ring_; }
-  void set_ring_memory(std::unique_ptr<HostBuffer> memory) {
-    ring_memory_ = std::move(memory);
-    ring_.UseMemory(ring_memory_->data());
-  }
+  CpuCommandList(HostRing ring, const RecordOptions& options)
+      : HostCommandList(std::move(ring), options) {}
+  ~CpuCommandList() override { Drain(); }
 
   // Runs everything on the calling thread, which is worker 0, and the pool's, between the staged
   // bytes of the ring's entry and its outputs. A failure if a library reports an error.
@@ -120,13 +100,7 @@ class CpuCommandList final : public CommandList {
   absl::Status RunStep(const Step& step, void* const* addresses, ThreadPool& pool,
                        const WorkerMemory& memory);
 
-  std::shared_ptr<SubmissionQueue> queue_;
-  SlotRing ring_;
-  std::unique_ptr<HostBuffer> ring_memory_;
   std::vector<RecordedPart> parts_;
-  std::vector<CommandProfile> profile_;
-  std::vector<Segment> segments_;
-  const bool profiling_;
 };
 
 }  // namespace hydra::hal::cpu

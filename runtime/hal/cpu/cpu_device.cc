@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <utility>
 
@@ -19,8 +18,8 @@
 #include "runtime/hal/cpu/recorder.h"
 #include "runtime/hal/cpu/thread_pool.h"
 #include "runtime/hal/host_buffer.h"
+#include "runtime/hal/host_device.h"
 #include "runtime/hal/kernel_image.h"
-#include "runtime/hal/submission_queue.h"
 
 namespace hydra::hal::cpu {
 namespace {
@@ -44,17 +43,10 @@ std::string DataCaches() {
                       " KiB, L3 ", kib(_SC_LEVEL3_CACHE_SIZE), " KiB");
 }
 
-class CpuDevice final : public Device {
+class CpuDevice final : public HostDevice {
  public:
-  explicit CpuDevice(int threads)
-      : account_(std::make_shared<MemoryAccount>()),
-        queue_(std::make_shared<SubmissionQueue>()),
-        levels_(RunnableLevels(HostCpu())),
-        pool_(MatmulContext::PrepareThread) {
+  explicit CpuDevice(int threads) : pool_(MatmulContext::PrepareThread) {
     memory_.tiles.resize(threads);
-    capabilities_.asynchronous_host = true;
-    capabilities_.kernel_functions = true;
-    capabilities_.command_profile = true;
     capabilities_.matmul_types = {ElementType::kF32};
     capabilities_.workers = threads;
     capabilities_.scratch_parts = threads;
@@ -71,35 +63,12 @@ class CpuDevice final : public Device {
     return absl::StrCat(ProcessorName(HostCpu()), ", ", capabilities_.workers, " threads, ",
                         levels_.empty() ? "no supported level" : levels_.front());
   }
-  const Capabilities& capabilities() const override { return capabilities_; }
-  const std::vector<std::string>& isa_levels() const override { return levels_; }
   std::vector<RuntimeFact> RuntimeFacts() const override {
     return {{"processor", ProcessorName(HostCpu())},
             {"data caches", DataCaches()},
             {"C library", CLibrary()},
             {"oneDNN", OneDnnVersion()},
             {"oneDNN level", std::string(loaded_ == nullptr ? "" : loaded_->onednn_isa)}};
-  }
-
-  absl::StatusOr<std::unique_ptr<Buffer>> Allocate(uint64_t bytes,
-                                                   absl::string_view purpose) override {
-    return HostBuffer::Create(bytes, purpose, account_, queue_);
-  }
-
-  absl::Status Read(const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> target) override {
-    HYDRA_ASSIGN_OR_RETURN(const uint8_t* data, Access(buffer, offset, target.size()));
-    if (!target.empty()) std::memcpy(target.data(), data, target.size());
-    return absl::OkStatus();
-  }
-  absl::Status Write(Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> source) override {
-    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, Access(buffer, offset, source.size()));
-    if (!source.empty()) std::memcpy(data, source.data(), source.size());
-    return absl::OkStatus();
-  }
-  absl::Status Fill(Buffer& buffer, uint64_t offset, uint64_t bytes, uint8_t value) override {
-    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, Access(buffer, offset, bytes));
-    if (bytes > 0) std::memset(data, value, bytes);
-    return absl::OkStatus();
   }
 
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernels(
@@ -126,85 +95,28 @@ class CpuDevice final : public Device {
     return KernelImage::FromFunctions(*loaded_, functions);
   }
 
-  absl::StatusOr<std::unique_ptr<CommandList>> Record(const Executable& executable,
-                                                      absl::Span<const Recording> recordings,
-                                                      absl::Span<const Slot> slots,
-                                                      const RecordOptions& options) override {
-    const auto* image = dynamic_cast<const KernelImage*>(&executable);
-    if (image == nullptr) {
-      return FailureError("the executable was loaded by another kind of device");
-    }
-    for (const Recording& recording : recordings) {
-      for (const RegionBinding& region : recording.regions) {
-        if (region.buffer != nullptr) HYDRA_RETURN_IF_ERROR(DataOf(*region.buffer).status());
-      }
-    }
-    for (const Slot& slot : slots) {
-      if (slot.buffer != nullptr) HYDRA_RETURN_IF_ERROR(DataOf(*slot.buffer).status());
-    }
-    HYDRA_ASSIGN_OR_RETURN(SlotRing ring, SlotRing::Create(slots, options));
-    auto list = std::make_unique<CpuCommandList>(queue_, std::move(ring), options.profile);
-    HYDRA_ASSIGN_OR_RETURN(
-        std::unique_ptr<HostBuffer> memory,
-        HostBuffer::Create(list->ring().bytes(), "staging rings", account_, nullptr));
-    list->set_ring_memory(std::move(memory));
-    Recorder recorder(*image, capabilities_.workers, [this, image](const MatmulShape& shape) {
-      return FindPrimitive(image->level(), shape);
+  absl::StatusOr<Ticket> Submit(CommandList& list) override {
+    return SubmitOwn(dynamic_cast<CpuCommandList*>(&list));
+  }
+
+ protected:
+  absl::StatusOr<std::unique_ptr<HostCommandList>> RecordOwn(
+      const KernelImage& image, absl::Span<const Recording> recordings, HostRing ring,
+      const RecordOptions& options) override {
+    auto list = std::make_unique<CpuCommandList>(std::move(ring), options);
+    Recorder recorder(image, capabilities_.workers, [this, &image](const MatmulShape& shape) {
+      return FindPrimitive(image.level(), shape);
     });
     HYDRA_RETURN_IF_ERROR(recorder.Record(recordings, *list));
     HYDRA_RETURN_IF_ERROR(Grow(recorder.workspace_bytes(), recorder.staging_bytes()));
     return list;
   }
 
-  absl::StatusOr<Ticket> Submit(CommandList& list) override {
-    auto* own = dynamic_cast<CpuCommandList*>(&list);
-    if (own == nullptr) {
-      return FailureError("the list was recorded by another kind of device");
-    }
-    HYDRA_RETURN_IF_ERROR(queue_->Await(own->ring().blocker()));
-    HYDRA_RETURN_IF_ERROR(queue_->status());
-    const Ticket ticket{queue_->pushed() + 1};
-    queue_->Push(own, own->ring().Close(ticket));
-    return ticket;
-  }
-
-  absl::Status Await(Ticket ticket) override {
-    if (ticket.sequence <= queue_->pushed()) return queue_->Await(ticket.sequence);
-    return FailureError(absl::StrCat("ticket ", ticket.sequence, " was never given; the last is ",
-                                     queue_->pushed()));
-  }
-
-  absl::StatusOr<double> Seconds(Ticket ticket) const override {
-    const double seconds = queue_->Seconds(ticket.sequence);
-    if (seconds >= 0) return seconds;
-    return FailureError(absl::StrCat("no time is kept for submission ", ticket.sequence,
-                                     "; the last one is ", queue_->pushed()));
-  }
-
-  std::vector<MemoryUse> memory_use() const override { return account_->uses(); }
-  AvailableMemory available_memory() const override { return FindAvailableMemory(); }
-
  private:
   static absl::Status RunSubmission(void* context, void* item, uint64_t entry) {
     auto& device = *static_cast<CpuDevice*>(context);
-    return static_cast<CpuCommandList*>(item)->Run(entry, device.pool_, device.memory_);
-  }
-
-  static absl::StatusOr<uint8_t*> DataOf(const Buffer& buffer) {
-    const auto* own = dynamic_cast<const HostBuffer*>(&buffer);
-    if (own != nullptr) return own->data();
-    return FailureError("the buffer belongs to another kind of device");
-  }
-
-  // The bytes of a range once every submission is done.
-  absl::StatusOr<uint8_t*> Access(const Buffer& buffer, uint64_t offset, uint64_t bytes) {
-    HYDRA_ASSIGN_OR_RETURN(uint8_t* data, DataOf(buffer));
-    if (offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
-      return FailureError(absl::StrCat("bytes [", offset, ", ", offset + bytes, ") of a buffer of ",
-                                       buffer.bytes(), " bytes"));
-    }
-    HYDRA_RETURN_IF_ERROR(queue_->Await(queue_->pushed()));
-    return data + offset;
+    auto* list = static_cast<HostCommandList*>(item);
+    return static_cast<CpuCommandList*>(list)->Run(entry, device.pool_, device.memory_);
   }
 
   absl::StatusOr<const MatmulPrimitive*> FindPrimitive(const CpuLevel& level,
@@ -246,10 +158,6 @@ class CpuDevice final : public Device {
     return absl::OkStatus();
   }
 
-  std::shared_ptr<MemoryAccount> account_;
-  std::shared_ptr<SubmissionQueue> queue_;  // buffers and lists wait for it
-  std::vector<std::string> levels_;
-  Capabilities capabilities_;
   const CpuLevel* loaded_ = nullptr;       // of the kernels loaded last
   std::unique_ptr<MatmulContext> matmul_;  // null until a matmul is recorded
   std::map<MatmulShape, std::unique_ptr<MatmulPrimitive>> primitives_;

@@ -19,8 +19,6 @@ constexpr uint8_t kRingPoison = 0xcd;
 // Launches by items, which only kernels of this program have.
 constexpr uint64_t kItemThreads = 32;
 
-uint8_t* DataOf(const Buffer& buffer) { return static_cast<const HostBuffer&>(buffer).data(); }
-
 std::string Where(size_t index, const Command& command) {
   return absl::StrCat("command ", index, " (", CommandKindName(command), ", scope ", command.scope,
                       ")");
@@ -68,24 +66,10 @@ void FillRows(const FillCommand& fill, uint8_t* target) {
 
 }  // namespace
 
-SimCommandList::SimCommandList(const KernelImage& image, std::shared_ptr<SubmissionQueue> queue,
-                               SlotRing ring, std::unique_ptr<HostBuffer> ring_memory,
-                               const RecordOptions& options)
-    : image_(image),
-      queue_(std::move(queue)),
-      ring_(std::move(ring)),
-      ring_memory_(std::move(ring_memory)),
-      entry_bytes_(ring_.bytes() / static_cast<uint64_t>(options.ring)),
-      profiling_(options.profile) {
-  ring_.UseMemory(ring_memory_->data());
-}
-
 absl::StatusOr<std::unique_ptr<SimCommandList>> SimCommandList::Create(
-    const KernelImage& image, absl::Span<const Recording> recordings,
-    std::shared_ptr<SubmissionQueue> queue, SlotRing ring, std::unique_ptr<HostBuffer> ring_memory,
+    const KernelImage& image, absl::Span<const Recording> recordings, HostRing ring,
     const RecordOptions& options) {
-  std::unique_ptr<SimCommandList> list(new SimCommandList(image, std::move(queue), std::move(ring),
-                                                          std::move(ring_memory), options));
+  std::unique_ptr<SimCommandList> list(new SimCommandList(image, std::move(ring), options));
   for (size_t i = 0; i < recordings.size(); ++i) {
     const std::string where = absl::StrCat("recording ", i);
     const Recording& recording = recordings[i];
@@ -119,28 +103,11 @@ size_t SimCommandList::AddProfile(uint32_t recording, const CommandSequence& com
   return first;
 }
 
-absl::StatusOr<absl::Span<uint8_t>> SimCommandList::Stage(size_t slot, uint32_t piece) {
-  HYDRA_RETURN_IF_ERROR(queue_->Await(ring_.blocker()));
-  return ring_.Stage(slot, piece);
-}
-
-absl::StatusOr<absl::Span<const uint8_t>> SimCommandList::Fetch(Ticket ticket, size_t slot,
-                                                                uint32_t piece) {
-  HYDRA_ASSIGN_OR_RETURN(const size_t entry, ring_.Find(ticket));
-  HYDRA_RETURN_IF_ERROR(queue_->Await(ticket.sequence));
-  return ring_.Output(entry, slot, piece);
-}
-
 absl::Status SimCommandList::Run(size_t entry, Simulator& simulator) {
-  HYDRA_RETURN_IF_ERROR(
-      ring_.TakeStaged(entry, [](Buffer& buffer, uint64_t offset, absl::Span<const uint8_t> bytes) {
-        if (!bytes.empty()) std::memcpy(DataOf(buffer) + offset, bytes.data(), bytes.size());
-        return absl::OkStatus();
-      }));
+  HYDRA_RETURN_IF_ERROR(TakeInputs(entry));
   // The device has its copy: what the host still holds of this entry is from before.
-  if (entry_bytes_ > 0) {
-    std::memset(ring_memory_->data() + entry * entry_bytes_, kRingPoison, entry_bytes_);
-  }
+  const absl::Span<uint8_t> stale = EntryMemory(entry);
+  std::fill(stale.begin(), stale.end(), kRingPoison);
   simulator_ = &simulator;
   for (const std::unique_ptr<Part>& part : parts_) {
     recording_ = &part->recording;
@@ -149,23 +116,17 @@ absl::Status SimCommandList::Run(size_t entry, Simulator& simulator) {
       HYDRA_RETURN_IF_ERROR(RunSequence(part->commands, line));
     }
   }
-  return ring_.GiveOutputs(entry,
-                           [](const Buffer& buffer, uint64_t offset, absl::Span<uint8_t> bytes) {
-                             if (!bytes.empty())
-                               std::memcpy(bytes.data(), DataOf(buffer) + offset, bytes.size());
-                             return absl::OkStatus();
-                           });
+  return GiveOutputs(entry);
 }
 
 absl::Status SimCommandList::RunSequence(const CommandSequence& commands, size_t& line) {
   for (size_t i = 0; i < commands.size(); ++i) {
-    CommandProfile& profile = profile_[line];
+    const size_t own = line;
     const auto start = std::chrono::steady_clock::now();
     HYDRA_RETURN_IF_ERROR(Annotate(RunCommand(commands[i], line), Where(i, commands[i])));
     if (!profiling_) continue;
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    profile.seconds += elapsed.count();
-    ++profile.runs;
+    AddRun(own, elapsed.count());
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,35 @@
+// hydra-debug-tall-skinny: debug_tall_skinny of the trainer's table, 42,195,490 parameters.
+// Written by scripts/model-specs.
+//
+//   tokens -> embedding -> 12 blocks -> norm -> logits (tied to the embedding)
+//   block:  h = x + attention / 2;  up to 2 passes of the MLP over h;  norm
+hydra.model @hydra_debug_tall_skinny attributes {vocab_size = 50257, dim = 384, max_seq_len = 2048} {
+^bb0(%tokens: tensor<?x?xi32>):
+  %embedded = hydra.token_embedding %tokens : tensor<?x?xi32> -> tensor<?x?x384xf32>
+
+  %body = hydra.blocks %embedded count 12 as "layers" : tensor<?x?x384xf32> {
+  ^bb0(%x: tensor<?x?x384xf32>):
+    // Attention in a space of a quarter of the width; 6 query heads share 2 key and value heads.
+    %n1 = hydra.norm %x "norm1" : tensor<?x?x384xf32>
+    %a = hydra.ccgqa %n1 {heads = 6, kv_heads = 2, compression = 4} : tensor<?x?x384xf32>
+    %h = hydra.residual %x, %a {scale = 0.5} : tensor<?x?x384xf32>
+
+    // Mixture of recursions around a mixture of depths, which is fitted to the inner blocks.
+    %r = hydra.recursion %h passes 2 {min_depth = 1} : tensor<?x?x384xf32> {
+    ^bb0(%s: tensor<?x?x384xf32>):
+      %n2 = hydra.norm %s "norm2" : tensor<?x?x384xf32>
+      %d = hydra.depth_routing %n2 capacity 0.5 {aux_weight = 0.01, warmup = 1000} : tensor<?x?x384xf32> {
+      ^bb0(%t: tensor<?x?x384xf32>):
+        %m = hydra.mlp %t {hidden = 1536} : tensor<?x?x384xf32>
+        hydra.yield %m : tensor<?x?x384xf32>
+      }
+      hydra.yield %d : tensor<?x?x384xf32>
+    }
+    %y = hydra.norm %r "final_norm" : tensor<?x?x384xf32>
+    hydra.yield %y : tensor<?x?x384xf32>
+  }
+
+  %normed = hydra.norm %body "norm" : tensor<?x?x384xf32>
+  %logits = hydra.lm_head %normed : tensor<?x?x384xf32> -> tensor<?x?x50257xf32>
+  hydra.yield %logits : tensor<?x?x50257xf32>
+}
