@@ -13,7 +13,8 @@ A case is what is routed, the rest stays as at fixed depth:
 
 Recursion may stop after the first pass (min_depth 0). Its routers are those of initial values, scaled until their
 scores have a standard deviation of 1.5 and shifted until the passes have the mean asked for; what they then do is
-printed as a histogram, and at least three depths must have a tenth of the tokens each (bench/support/recursion_routers.py).
+printed as a histogram, and at least three depths (or all there are) must have a tenth of the tokens each
+(bench/support/recursion_routers.py).
 
 For every case the same spec is compiled under --routing=fixed too; `accumulate`, forward and backward without the
 optimizer, and `eval` of both take turns on the same random tokens, so that other work on the machine meets both.
@@ -95,7 +96,8 @@ def spec_of(case, text):
         width = re.search(r"%y = hydra\.norm .* : tensor<\?x\?x(\d+)xf32>", text)
         hidden = re.search(r"hydra\.mlp %\w+ \{hidden = (\d+)\}", text)
         tensor = f"tensor<?x?x{width[1]}xf32>"
-        text = changed(text, r"( *)hydra\.yield %y : [^\n]*\n", rf"""\1%e = hydra.experts %y experts 4 layers 2 : {tensor} {{
+        text = changed(text, r"( *)hydra\.yield %y : [^\n]*\n",
+                       rf"""\1%e = hydra.experts %y experts 4 layers 2 : {tensor} {{
 \1^bb0(%u: {tensor}):
 \1  %w = hydra.mlp %u {{hidden = {hidden[1]}}} : {tensor}
 \1  hydra.yield %w : {tensor}

@@ -80,8 +80,8 @@ void Forward::softmax(Value group, Value first) {
       e.store(weights.back(), scores, place);
       total = e.addf(total, weights.back());
     }
-    // Results are divided by the sum of what multiplied v: one of weights that are not rounded would
-    // leave an error of the size of v in them, which the gradient of scores cannot afford.
+    // Results are divided by the sum of what multiplied v: one of weights that are not rounded
+    // would leave an error of the size of v in them, which the gradient of scores cannot afford.
     for (int64_t pair = 0; extents.half && pair < kChains; pair += 2) {
       Value rounded = products.roundBoth(weights[pair], weights[pair + 1]);
       e.store(products.interleave(rounded), scratch(at.pairs), e.mul(e.add(j, pair), kLanes / 2));

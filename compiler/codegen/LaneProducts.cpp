@@ -45,8 +45,7 @@ Value LaneProducts::widen(Value words, int64_t which) {
     lanes.push_back(which * kLanes + lane);
   Type halves = VectorType::get({2 * kLanes}, e.b.getI16Type());
   Value values = LLVM::BitcastOp::create(e.b, halves, words);
-  Value bits =
-      arith::ExtUIOp::create(e.b, e.vector(e.i32()), e.shuffle(values, values, lanes));
+  Value bits = arith::ExtUIOp::create(e.b, e.vector(e.i32()), e.shuffle(values, values, lanes));
   Value shifted = arith::ShLIOp::create(e.b, bits, e.splat(e.integer(16)));
   return arith::BitcastOp::create(e.b, e.vector(e.f32()), shifted);
 }

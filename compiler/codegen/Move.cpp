@@ -1,7 +1,7 @@
 // Kind `move`: rows written by index or count. cache_update works on sequences, merge_rows and
-// scatter_rows on row tiles; each row of a scatter looks up the rows that belong there and adds them
-// in ascending order before it meets the accumulator, so that a sum has the same bits whether an
-// accumulator takes it or an addition of its own.
+// scatter_rows on row tiles; each row of a scatter looks up the rows that belong there and adds
+// them in ascending order before it meets the accumulator, so that a sum has the same bits whether
+// an accumulator takes it or an addition of its own.
 //
 // In place: scatter_rows over its accumulator (an element is read before it is written),
 // cache_update over the cache and merge_rows over the base (a row is replaced or left alone).
@@ -25,8 +25,8 @@ Value negated(KernelEmitter &e, Value condition) {
                                arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
 }
 
-// The first row of x that goes to each row of the result, or -1; and, unless targets are unique, the
-// row after each that goes to the same place, or -1.
+// The first row of x that goes to each row of the result, or -1; and, unless targets are unique,
+// the row after each that goes to the same place, or -1.
 struct Sources {
   Value first, next;
   int64_t targets;

@@ -12,8 +12,9 @@ FailureOr<NamePatterns> NamePatterns::create(ModuleOp module, StringRef what,
   for (const std::string &text : patterns) {
     llvm::Expected<llvm::GlobPattern> glob = llvm::GlobPattern::create(text);
     if (!glob)
-      return module.emitError(what) << " pattern '" << text
-                                    << "' is not a glob pattern: " << llvm::toString(glob.takeError());
+      return module.emitError(what)
+             << " pattern '" << text
+             << "' is not a glob pattern: " << llvm::toString(glob.takeError());
     result.patterns.push_back({text, std::move(*glob)});
   }
   return result;

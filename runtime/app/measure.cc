@@ -89,8 +89,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
   HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
-  HYDRA_RETURN_IF_ERROR(
-      Time(*engine->step_launch(), engine->accumulate_entry(), options, result));
+  HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), engine->accumulate_entry(), options, result));
   return result;
 }
 

@@ -43,9 +43,9 @@ struct Measurement {
 // model has shape 0x0.
 std::vector<EntryRequest> EntriesOf(const artifact::ArtifactInfo& info);
 
-// Times one entry on random tokens; of `train`, a whole step of `micro_batches`, of `accumulate` its
-// forward and backward half alone. A usage error if the artifact has no such entry. The weights stay
-// as they are.
+// Times one entry on random tokens; of `train`, a whole step of `micro_batches`, of `accumulate`
+// its forward and backward half alone. A usage error if the artifact has no such entry. The weights
+// stay as they are.
 absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& entry,
                                          const MeasureOptions& options, int64_t micro_batches);
 

@@ -51,7 +51,8 @@ absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenShards& token
   }
   if (options.order == DataOrder::kSources) {
     if (options.sources.empty()) {
-      return InputError(absl::StrCat(tokens.path(), ": data_order=sources needs data that name "
+      return InputError(absl::StrCat(tokens.path(),
+                                     ": data_order=sources needs data that name "
                                      "their sources; make them again with 'hydra-run data text'"));
     }
     for (const SourceRange& source : options.sources) {

@@ -21,8 +21,8 @@ inline constexpr int32_t kIgnoredTarget = -100;
 
 // Which windows a run sees.
 enum class DataOrder {
-  kRandom,  // drawn with replacement, at any token
-  kEpochs,  // windows that do not overlap, each once per epoch, shuffled over all files
+  kRandom,   // drawn with replacement, at any token
+  kEpochs,   // windows that do not overlap, each once per epoch, shuffled over all files
   kSources,  // as random, but all rows of a micro-batch from one source, drawn by its windows
 };
 // The names of the orders, as settings have them: random, epochs, sources.
@@ -32,7 +32,7 @@ absl::StatusOr<DataOrder> DataOrderNamed(absl::string_view name);
 
 struct TrainingOptions {
   DataOrder order = DataOrder::kRandom;
-  int64_t micro_batches = 1;  // of a step
+  int64_t micro_batches = 1;              // of a step
   std::vector<SourceRange> sources = {};  // of the tokens; needed by kSources
 };
 

@@ -78,7 +78,8 @@ absl::StatusOr<std::vector<SourceRange>> ReadSources(const JsonView& root, const
       HYDRA_ASSIGN_OR_RETURN(const JsonView count, piece.Get("tokens"));
       HYDRA_ASSIGN_OR_RETURN(const uint64_t tokens, count.Uint());
       if (source >= sources.size())
-        return number.Expected(absl::StrCat("a number below that of the sources, ", sources.size()));
+        return number.Expected(
+            absl::StrCat("a number below that of the sources, ", sources.size()));
       HYDRA_ASSIGN_OR_RETURN(const JsonView file, sources[source].Get("file"));
       HYDRA_ASSIGN_OR_RETURN(const absl::string_view name, file.String());
       if (last != source) ranges.push_back({std::string(name), end, end});

@@ -116,9 +116,9 @@ absl::StatusOr<std::vector<int64_t>> Golden::ShapeOf(const std::string& name) co
 }
 
 bool Golden::routed() const {
-  return std::any_of(file_->tensors().begin(), file_->tensors().end(), [](const TensorView& tensor) {
-    return absl::StartsWith(tensor.name, "route.");
-  });
+  return std::any_of(
+      file_->tensors().begin(), file_->tensors().end(),
+      [](const TensorView& tensor) { return absl::StartsWith(tensor.name, "route."); });
 }
 
 }  // namespace hydra

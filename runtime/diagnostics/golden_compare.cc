@@ -156,7 +156,8 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         continue;
       }
       if (scope.bf16) {
-        const Measured measured = MeasureBf16(kind, got->second.values, want.values, scale, golden.routed());
+        const Measured measured =
+            MeasureBf16(kind, got->second.values, want.values, scale, golden.routed());
         Consider(verdict, name, measured.error, measured.allowed);
         continue;
       }

@@ -193,7 +193,7 @@ class InterpretedTrajectory {
   const VerifyOptions& options_;
   const GoldenRun& run_;
   std::string spec_, stage_;
-  StepSelections& selections_;  // of the first stage, in float32
+  StepSelections& selections_;               // of the first stage, in float32
   std::deque<SafetensorsFile> results_;      // of every step
   std::map<std::string, TensorView> state_;  // views of the last that had it
   NumericTensors computed_;

@@ -254,16 +254,16 @@ absl::StatusOr<VerifyCheck> SelectInFloat32(const Golden& golden, const VerifyOp
                                             const std::vector<std::string>& entries,
                                             Selections& selections) {
   const std::string path = options.work_directory + "/selecting.hydra";
-  std::vector<std::string> arguments = {spec, "--target=" + options.target,
-                                        "--arch=" + options.arch, "--probe=*", "-o", path};
+  std::vector<std::string> arguments = {
+      spec, "--target=" + options.target, "--arch=" + options.arch, "--probe=*", "-o", path};
   arguments.insert(arguments.end(), entries.begin(), entries.end());
   const std::vector<std::string> flags = run->CompileFlags();
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(arguments), "compiling in float32"));
   HYDRA_ASSIGN_OR_RETURN(CaseRunner runner, CaseRunner::Open(path, options, selections, true));
-  HYDRA_ASSIGN_OR_RETURN(const NumericTensors computed,
-                         runner.Run(golden, run, golden.cases().front(),
-                                    golden.training() ? "accumulate" : "eval"));
+  HYDRA_ASSIGN_OR_RETURN(
+      const NumericTensors computed,
+      runner.Run(golden, run, golden.cases().front(), golden.training() ? "accumulate" : "eval"));
   selections = Selections::Of(computed);
   GoldenScope scope;
   scope.gradients = golden.training();
@@ -319,9 +319,12 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
     HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(with_probes), "compiling with probes"));
     HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(without), "compiling"));
     const bool step = golden.training() && !golden.is_module();
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner probed, CaseRunner::Open(probed_path, options, selections, true));
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner shipped, CaseRunner::Open(shipped_path, options, selections, true));
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner plain, CaseRunner::Open(shipped_path, options, selections, false));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner probed,
+                           CaseRunner::Open(probed_path, options, selections, true));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner shipped,
+                           CaseRunner::Open(shipped_path, options, selections, true));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner plain,
+                           CaseRunner::Open(shipped_path, options, selections, false));
     HYDRA_ASSIGN_OR_RETURN(CaseRun seen, RunCase(probed, golden, run, item, name, false, step));
     HYDRA_ASSIGN_OR_RETURN(CaseRun checked,
                            RunCase(shipped, golden, run, item, name, extra_eval, step));

@@ -26,8 +26,7 @@ Selections Selections::Of(const NumericTensors& computed) {
     result.selected_.emplace(name, tensor);
     // All calls of a block together have no name in the program.
     if (computed.count(absl::StrCat(name, ".0")) != 0) continue;
-    result.values_.emplace(
-        name, std::vector<int32_t>(tensor.values.begin(), tensor.values.end()));
+    result.values_.emplace(name, std::vector<int32_t>(tensor.values.begin(), tensor.values.end()));
   }
   return result;
 }
@@ -40,11 +39,11 @@ std::vector<std::string> Selections::CompileFlags() const {
 
 void Selections::AddInputs(std::vector<TensorView>& views) const {
   for (const auto& [name, values] : values_) {
-    views.push_back({absl::StrCat("input/inject.", name),
-                     DType::kI32,
-                     selected_.at(name).shape,
-                     {reinterpret_cast<const uint8_t*>(values.data()),
-                      values.size() * sizeof(int32_t)}});
+    views.push_back(
+        {absl::StrCat("input/inject.", name),
+         DType::kI32,
+         selected_.at(name).shape,
+         {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(int32_t)}});
   }
 }
 
@@ -54,8 +53,8 @@ absl::Status Selections::SetInputs(const artifact::EntryInfo& entry, Launch& lau
     if (!absl::ConsumePrefix(&name, "inject.")) continue;
     const auto found = values_.find(std::string(name));
     if (found == values_.end()) {
-      return InputError(absl::StrCat("no selection for input ", input.name, " of entry ",
-                                     entry.name));
+      return InputError(
+          absl::StrCat("no selection for input ", input.name, " of entry ", entry.name));
     }
     HYDRA_RETURN_IF_ERROR(launch.SetInput<int32_t>(input.name, found->second));
   }

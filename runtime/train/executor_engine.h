@@ -79,7 +79,7 @@ class ExecutorEngine final : public TrainEngine {
     InputSlot<int32_t> tokens = {}, targets = {};
     // Experts that the batch's source asks for.
     std::optional<InputSlot<int32_t>> forced_expert = {}, teacher_expert = {};
-    std::vector<InputSlot<float>> noise = {};      // by expert layer
+    std::vector<InputSlot<float>> noise = {};  // by expert layer
     std::vector<size_t> fields = {};  // of launch->record_fields(): their places in fields_
   };
   struct EvalPlan {

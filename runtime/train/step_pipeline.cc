@@ -30,13 +30,12 @@ absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Datas
   }
   HYDRA_ASSIGN_OR_RETURN(const data::DataOrder order,
                          data::DataOrderNamed(settings.Text("data_order")));
-  HYDRA_ASSIGN_OR_RETURN(
-      data::TrainingBatches batches,
-      data::TrainingBatches::Create(dataset.train(), engine.batch(), engine.seq(),
-                                    settings.Integer("seed"),
-                                    {.order = order,
-                                     .micro_batches = engine.micro_batches(),
-                                     .sources = dataset.train_sources()}));
+  HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
+                         data::TrainingBatches::Create(dataset.train(), engine.batch(),
+                                                       engine.seq(), settings.Integer("seed"),
+                                                       {.order = order,
+                                                        .micro_batches = engine.micro_batches(),
+                                                        .sources = dataset.train_sources()}));
   HYDRA_ASSIGN_OR_RETURN(
       SourceExperts experts,
       SourceExperts::Create(settings.Text("moe_domain_expert_map"), dataset.train_sources()));
@@ -44,8 +43,8 @@ absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Datas
 }
 
 absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, Recipe recipe,
-                                                  const data::TrainingBatches& batches,
-                                                  int64_t lag, SourceExperts experts) {
+                                                  const data::TrainingBatches& batches, int64_t lag,
+                                                  SourceExperts experts) {
   if (engine.steps_in_flight() < lag) {
     return FailureError(absl::StrCat("a record lag of ", lag, " steps; the engine keeps ",
                                      engine.steps_in_flight(), " in flight"));

@@ -118,9 +118,9 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
   HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
   HYDRA_ASSIGN_OR_RETURN(RunBatches run, BatchesOf(settings, dataset, engine));
   const int64_t lag = RecordLag(settings, engine.facts().rules);
-  HYDRA_ASSIGN_OR_RETURN(StepPipeline pipeline,
-                         StepPipeline::Create(engine, std::move(recipe), run.batches, lag,
-                                              std::move(run.experts)));
+  HYDRA_ASSIGN_OR_RETURN(
+      StepPipeline pipeline,
+      StepPipeline::Create(engine, std::move(recipe), run.batches, lag, std::move(run.experts)));
   HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(lag));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
                   std::move(start.store), std::move(pipeline), std::move(records));

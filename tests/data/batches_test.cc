@@ -61,8 +61,7 @@ TEST(TrainingBatches, FromOneSourceEach) {
   EXPECT_NEAR(drawn[1], 12, 12);
   EXPECT_GT(drawn[1], 0);
   // In any order, where all rows happen to be of one.
-  const TrainingBatches random =
-      *TrainingBatches::Create(file, 3, 8, 1, {.sources = sources});
+  const TrainingBatches random = *TrainingBatches::Create(file, 3, 8, 1, {.sources = sources});
   int single = 0;
   for (int step = 0; step < 500; ++step) single += random.SourceOf(step, 0).has_value();
   EXPECT_GT(single, 50);
