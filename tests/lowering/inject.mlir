@@ -18,7 +18,8 @@
 func.func @f(%x: tensor<2x3xf32>) -> (tensor<2x3xf32> {hydra.binding = #hydra.binding<output "y">}) {
   // CHECK: %[[STARTS:.*]] = hydra.constant dense<{{\[\[}}0], [3]]>
   // CHECK-NOT: hydra.top_k
-  // CHECK: %[[PLACES:.*]] = hydra.binary <add> %[[INDEX]], %[[STARTS]]
+  // CHECK: %[[ROWS:.*]] = hydra.reshape %[[INDEX]]
+  // CHECK: %[[PLACES:.*]] = hydra.binary <add> %[[ROWS]], %[[STARTS]]
   // CHECK: %[[FLAT:.*]] = hydra.reshape %[[PLACES]] {{.*}} -> tensor<2xi32>
   // CHECK: hydra.scatter_rows %{{.*}}, %[[FLAT]] {{.*}}size = 6 {{.*}}unique
   // CHECK: hydra.cast
