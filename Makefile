@@ -35,7 +35,7 @@ demo: build
 test: build-all
 	@./scripts/test $(PRESET) --jobs $(TEST_JOBS)
 
-# Seconds of each format: FUZZ_SECONDS.
+# Seconds of each format: FUZZ_SECONDS (60). Formats: scripts/fuzz.
 fuzz: setup
 	@./scripts/fuzz
 

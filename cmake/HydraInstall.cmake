@@ -11,7 +11,7 @@ endif()
 
 install(TARGETS hydra-run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET hydra-opt)
-  install(TARGETS hydra-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS hydra-opt hydra-lsp-server hydra-reduce RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(TARGETS hydra EXPORT hydraTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # Programs include it as <hydra/hydra.h>.
