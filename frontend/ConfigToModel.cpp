@@ -104,7 +104,8 @@ void ModelBuilder::build() {
       {ShapedType::kDynamic, ShapedType::kDynamic, config.vocabSize}, builder.getF32Type());
   Block *block = builder.createBlock(&model.getBody(), {}, {tokens}, {location});
   Value x =
-      TokenEmbeddingOp::create(builder, location, stream, block->getArgument(0), text("tok_emb"));
+      TokenEmbeddingOp::create(builder, location, stream, block->getArgument(0), text("tok_emb"),
+                               /*scale=*/FloatAttr());
   auto blocks =
       BlocksOp::create(builder, location, stream, x, integer(config.nMorBlocks), text("layers"));
   body(blocks,

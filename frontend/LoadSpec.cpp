@@ -98,8 +98,10 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::parseConfig(StringRef text, String
     return fail(map.emit(document.status()));
   ::hydra::JsonView root = document->root();
   ConfigReader reader(root);
-  for (absl::string_view key : {"model", "cases", "name", "run", "loss", "derived", "no_grad",
-                                "margin", "tolerance", "optimizer"})
+  // Golden files say what was computed, config.json beside weights what hubs look for.
+  for (absl::string_view key :
+       {"model", "cases", "name", "run", "loss", "derived", "no_grad", "margin", "tolerance",
+        "optimizer", "architectures", "model_type", "torch_dtype", "transformers_version"})
     reader.ignore(key);
   std::optional<::hydra::JsonView> model = root.Find("model"), cases = root.Find("cases");
   if (absl::Status status = reader.finish(); !status.ok()) {

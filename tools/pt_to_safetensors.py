@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Turns a PyTorch checkpoint into safetensors, which `hydra-run checkpoint import` and `--weights` read.
 
-    tools/pt_to_safetensors.py CHECKPOINT.pt -o WEIGHTS.safetensors [--key KEY]
+    tools/pt_to_safetensors.py CHECKPOINT.pt -o WEIGHTS.safetensors [--key KEY] [--trust]
 
 Needs torch and nothing else. The state dict is the file itself or its member `model`, `model_state_dict` or `state_dict`; --key
-names another. The file is loaded with weights_only=True: no code in it is run. Names, types and values stay as they are.
+names another. The file is loaded with weights_only=True: no code in it is run. A file that holds objects besides tensors and numbers
+needs --trust, which runs what is in it. Names, types and values stay as they are.
 """
 import argparse
 import json
@@ -18,6 +19,18 @@ USUAL_KEYS = ("model", "model_state_dict", "state_dict")
 def safetensors_types(torch):
     return {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
             torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL"}
+
+
+def load(path, trust, torch):
+    try:
+        return torch.load(path, map_location="cpu", weights_only=not trust)
+    except OSError as problem:
+        sys.exit(f"{path}: {problem.strerror}")
+    except Exception as problem:  # pylint: disable=broad-except
+        # The first line says what it is; those behind it advise to run any code.
+        reason = str(problem).split("\n", maxsplit=1)[0].split(". ")[0]
+        sys.exit(f"{path}: expected a file of torch.save with tensors and numbers alone, found otherwise ({reason})"
+                 + ("" if trust else "; if you know where it comes from, --trust loads it with the objects, and so the code, in it"))
 
 
 def find_state_dict(loaded, key, torch):
@@ -59,12 +72,13 @@ def main():
     parser.add_argument("checkpoint")
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--key", help="member that holds the state dict")
+    parser.add_argument("--trust", action="store_true", help="load objects other than tensors and numbers, which runs code of the file")
     options = parser.parse_args()
     try:
         import torch  # pylint: disable=import-outside-toplevel
     except ImportError:
         sys.exit("expected Python to have torch, found none; pip install torch, or Debian's python3-torch")
-    loaded = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
+    loaded = load(options.checkpoint, options.trust, torch)
     found = find_state_dict(loaded, options.key, torch)
     tensors = {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
     for name in found.keys() - tensors.keys():

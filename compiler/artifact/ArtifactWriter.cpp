@@ -1,8 +1,7 @@
 #include "compiler/artifact/ArtifactWriter.h"
 
 #include "compiler/artifact/PlanTables.h"
-#include "compiler/artifact/TableSerializer.h"
-#include "runtime/artifact/format.h"
+#include "runtime/artifact/assemble.h"
 #include "runtime/io/atomic_file.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -10,10 +9,7 @@
 
 using namespace mlir;
 using namespace mlir::hydra;
-using ::hydra::artifact::AlignSection;
 using ::hydra::artifact::ArtifactInfo;
-using ::hydra::artifact::FileHeader;
-using ::hydra::artifact::SectionInfo;
 using ::hydra::artifact::SectionKind;
 
 std::string mlir::hydra::kernelSymbol(llvm::StringRef kernel, int64_t stage) {
@@ -64,30 +60,11 @@ LogicalResult mlir::hydra::writeArtifact(ModuleOp module, ArrayRef<CodeSection> 
     info->sections.push_back(
         {section.kind, section.name, 0, section.bytes.size(), hash.low64, hash.high64});
   }
-  // Offsets depend on the size of the tables, which does not depend on offsets.
-  uint64_t end = sizeof(FileHeader) + serializeTables(*info).size();
-  for (SectionInfo &section : info->sections) {
-    section.offset = AlignSection(end);
-    end = section.offset + section.bytes;
-  }
-  std::vector<uint8_t> tables = serializeTables(*info);
-  constexpr uint64_t kMaxTables = (uint64_t{1} << 31) - 1;
-  if (tables.size() > kMaxTables)
-    return module.emitError("the plan needs ")
-           << tables.size() << " bytes of tables, more than the " << kMaxTables
-           << " an artifact can hold; compile fewer entries";
-
-  FileHeader header;
-  std::copy(std::begin(::hydra::artifact::kMagic), std::end(::hydra::artifact::kMagic),
-            header.magic);
-  header.header_version = ::hydra::artifact::kHeaderVersion;
-  header.header_bytes = sizeof(FileHeader);
-  header.flatbuffer_bytes = tables.size();
-  header.flatbuffer_hash = llvm::xxh3_64bits(tables);
-
-  stream.write(reinterpret_cast<const char *>(&header), sizeof(header));
-  stream.write(reinterpret_cast<const char *>(tables.data()), tables.size());
-  uint64_t position = sizeof(header) + tables.size();
+  absl::StatusOr<std::vector<uint8_t>> head = ::hydra::artifact::AssembleHead(*info);
+  if (!head.ok())
+    return module.emitError(std::string(head.status().message()));
+  stream.write(reinterpret_cast<const char *>(head->data()), head->size());
+  uint64_t position = head->size();
   for (auto [section, place] : llvm::zip(sections, info->sections)) {
     stream.write_zeros(place.offset - position);
     stream.write(reinterpret_cast<const char *>(section.bytes.data()), section.bytes.size());

@@ -1,8 +1,8 @@
 // Interpretation of hydra.ccgqa, step by step as in model.md 4.
+#include "compiler/interpreter/DenseAttention.h"
 #include "compiler/interpreter/Interpretation.h"
 #include "compiler/interpreter/MatrixProduct.h"
 #include "compiler/interpreter/ModelState.h"
-#include "compiler/interpreter/ParallelFor.h"
 #include "dialects/hydra/RopeTable.h"
 
 #include <algorithm>
@@ -15,11 +15,6 @@ using namespace mlir::hydra;
 namespace {
 
 constexpr double kRopeTheta = 10000.0, kNormEps = 1e-12;
-
-// Sizes of one attention module on one input.
-struct Sizes {
-  int64_t batch, length, heads, kvHeads, latent, kvWidth, headWidth, taps;
-};
 
 // y[t, o] = sum over m, a of filter[o, a, m] x[t - (w-1) + m, group(o) in/groups + a], zero before
 // t = 0.
@@ -72,50 +67,6 @@ void normaliseHeads(TensorValue &x, int64_t headWidth, double factor) {
   }
 }
 
-void rotate(TensorValue &x, int64_t length, int64_t headWidth, const std::vector<float> &table) {
-  for (int64_t row = 0; row < x.rows(); ++row)
-    for (int64_t c = 0; c < x.columns(); c += 2) {
-      const float *angle = table.data() + row % length * headWidth + c % headWidth;
-      double even = x.row(row)[c], odd = x.row(row)[c + 1];
-      x.row(row)[c] = even * angle[0] - odd * angle[1];
-      x.row(row)[c + 1] = even * angle[1] + odd * angle[0];
-    }
-}
-
-// Causal softmax attention, one query after the other.
-TensorValue attend(const TensorValue &q, const TensorValue &k, const TensorValue &v,
-                   const Sizes &sizes) {
-  TensorValue result(q.kind(), q.shape());
-  int64_t width = sizes.headWidth;
-  double scale = 1.0 / std::sqrt(static_cast<double>(width));
-  parallelFor(sizes.batch * sizes.heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<double> weights(sizes.length);
-    for (int64_t item = begin; item < end; ++item) {
-      int64_t first = item / sizes.heads * sizes.length, h = item % sizes.heads;
-      int64_t kvHead = h / (sizes.heads / sizes.kvHeads);
-      for (int64_t t = 0; t < sizes.length; ++t) {
-        const double *query = q.row(first + t) + h * width;
-        double maximum = -INFINITY, sum = 0.0;
-        for (int64_t u = 0; u <= t; ++u) {
-          const double *key = k.row(first + u) + kvHead * width;
-          double score = 0.0;
-          for (int64_t c = 0; c < width; ++c)
-            score += query[c] * key[c];
-          weights[u] = score * scale;
-          maximum = std::max(maximum, weights[u]);
-        }
-        for (int64_t u = 0; u <= t; ++u)
-          sum += weights[u] = std::exp(weights[u] - maximum);
-        double *out = result.row(first + t) + h * width;
-        for (int64_t u = 0; u <= t; ++u)
-          for (int64_t c = 0; c < width; ++c)
-            out[c] += weights[u] / sum * v.row(first + u)[kvHead * width + c];
-      }
-    }
-  });
-  return result;
-}
-
 } // namespace
 
 // conv2(conv1(x)), conv1 grouped by head; null if a filter is missing.
@@ -138,18 +89,18 @@ static LogicalResult interpretCcgqa(CcgqaOp op, InterpreterFrame &frame) {
   const TensorValue &x = frame.get(op.getX());
   int64_t width = x.columns(), latent = width / static_cast<int64_t>(op.getCompression());
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headWidth = latent / heads;
-  Sizes sizes{x.shape()[0], x.shape()[1],        heads,     kvHeads,
-              latent,       kvHeads * headWidth, headWidth, (int64_t)op.getConvKernelSize()};
+  AttentionHeads sizes{x.shape()[0], x.shape()[1], heads, kvHeads, headWidth};
+  int64_t kvWidth = kvHeads * headWidth;
   std::string name = op.getName().str();
   const TensorValue *projection =
-      state->parameter(op, name + ".qkv_proj.weight", {latent + 2 * sizes.kvWidth, width});
+      state->parameter(op, name + ".qkv_proj.weight", {latent + 2 * kvWidth, width});
   const TensorValue *output = state->parameter(op, name + ".o_proj.weight", {width, latent});
   if (!projection || !output)
     return failure();
 
   TensorValue q = linearRows(x, *projection, 0, latent);
-  TensorValue k = linearRows(x, *projection, latent, sizes.kvWidth);
-  TensorValue v = linearRows(x, *projection, latent + sizes.kvWidth, sizes.kvWidth);
+  TensorValue k = linearRows(x, *projection, latent, kvWidth);
+  TensorValue v = linearRows(x, *projection, latent + kvWidth, kvWidth);
   if (op.getValueShift())
     shiftValues(v, sizes.length);
   TensorValue q0 = q, k0 = k;
@@ -175,10 +126,10 @@ static LogicalResult interpretCcgqa(CcgqaOp op, InterpreterFrame &frame) {
   }
   if (op.getRope()) {
     std::vector<float> table = ropeTable(sizes.length, headWidth, kRopeTheta);
-    rotate(q, sizes.length, headWidth, table);
-    rotate(k, sizes.length, headWidth, table);
+    rotatePairs(q, sizes.length, headWidth, table);
+    rotatePairs(k, sizes.length, headWidth, table);
   }
-  frame.set(op.getResult(), linear(attend(q, k, v, sizes), *output));
+  frame.set(op.getResult(), linear(attendCausally(q, k, v, sizes), *output));
   return success();
 }
 

@@ -75,6 +75,10 @@ static double evaluate(UnaryKind kind, double x) {
     return std::nearbyint(x); // ties to even in the default rounding mode
   case UnaryKind::silu:
     return x / (1.0 + std::exp(-x));
+  case UnaryKind::gelu: {
+    const double factor = std::sqrt(2.0 / 3.14159265358979323846);
+    return 0.5 * x * (1.0 + std::tanh(factor * (x + 0.044715 * x * x * x)));
+  }
   }
   llvm_unreachable("every kind is listed");
 }

@@ -35,6 +35,7 @@ void attachSamplingInterpretation(MLIRContext *context);
 void attachStructureInterpretation(MLIRContext *context);
 void attachRoutingInterpretation(MLIRContext *context);
 void attachCcgqaInterpretation(MLIRContext *context);
+void attachOpenInterpretation(MLIRContext *context);
 void attachRowProgramInterpretation(MLIRContext *context);
 
 /// `value` as an index in 0 .. extent-1; nullopt for NaN, which marks an unspecified row.

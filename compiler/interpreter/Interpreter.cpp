@@ -22,6 +22,7 @@ void mlir::hydra::registerInterpreterExternalModels(DialectRegistry &registry) {
     attachStructureInterpretation(context);
     attachRoutingInterpretation(context);
     attachCcgqaInterpretation(context);
+    attachOpenInterpretation(context);
   });
   registry.addExtension(
       +[](MLIRContext *context, rows::RowsDialect *) { attachRowProgramInterpretation(context); });

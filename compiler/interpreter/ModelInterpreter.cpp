@@ -62,9 +62,30 @@ static void addLosses(const ModelState &state, const TensorValue &targets,
   put("output/loss.total", ce + std::min(balance, kLargestBalanceLoss));
 }
 
-FailureOr<NamedTensors> mlir::hydra::interpretModel(LanguageModelOp model,
+// Gives every value under `root` the batch and sequence of a run, where its type leaves them open.
+static void fixShapes(Operation *root, ArrayRef<int64_t> tokens) {
+  auto fixed = [&](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || type.hasStaticShape())
+      return;
+    SmallVector<int64_t> shape(type.getShape());
+    for (size_t axis = 0; axis < std::min(shape.size(), tokens.size()); ++axis)
+      if (ShapedType::isDynamic(shape[axis]))
+        shape[axis] = tokens[axis];
+    value.setType(RankedTensorType::get(shape, type.getElementType()));
+  };
+  root->walk([&](Operation *op) {
+    llvm::for_each(op->getResults(), fixed);
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        llvm::for_each(block.getArguments(), fixed);
+  });
+}
+
+FailureOr<NamedTensors> mlir::hydra::interpretModel(LanguageModelOp spec,
                                                     const NamedTensors &bindings,
                                                     const InterpretOptions &options) {
+  LanguageModelOp model = spec;
   FailureOr<const TensorValue *> tokens = findTokens(model, bindings, "input/tokens");
   FailureOr<const TensorValue *> targets = findTokens(model, bindings, "input/targets");
   if (failed(tokens) || failed(targets))
@@ -75,6 +96,11 @@ FailureOr<NamedTensors> mlir::hydra::interpretModel(LanguageModelOp model,
   if (*targets && (*targets)->shape() != (*tokens)->shape())
     return model.emitOpError("expected targets of the tokens' type ")
            << (*tokens)->describeType() << ", found " << (*targets)->describeType();
+
+  // Primitives of a spec make values of the static types of their results.
+  OwningOpRef<ModuleOp> copy = spec->getParentOfType<ModuleOp>().clone();
+  fixShapes(*copy, (*tokens)->shape());
+  model = copy->lookupSymbol<LanguageModelOp>(spec.getSymName());
 
   ModelState state(model, bindings);
   state.training = options.training;

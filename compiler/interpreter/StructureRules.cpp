@@ -78,7 +78,7 @@ static LogicalResult interpretTokenEmbedding(TokenEmbeddingOp op, InterpreterFra
   auto type = cast<RankedTensorType>(op.getType());
   TensorValue result(*elementKindOf(type.getElementType()),
                      {tokens.shape()[0], tokens.shape()[1], width});
-  double scale = std::sqrt(static_cast<double>(width));
+  double scale = op.factor();
   for (int64_t i = 0; i < tokens.size(); ++i) {
     int64_t token = std::clamp<int64_t>(static_cast<int64_t>(tokens[i]), 0, vocabulary - 1);
     for (int64_t j = 0; j < width; ++j)

@@ -36,6 +36,8 @@ static std::optional<TensorValue> startValue(func::FuncOp function, unsigned ind
 static SmallVector<func::FuncOp> interpretedFunctions(ModuleOp module) {
   SmallVector<func::FuncOp> entries, all;
   for (auto function : module.getOps<func::FuncOp>()) {
+    if (function.isPrivate()) // a block that others call
+      continue;
     all.push_back(function);
     auto entry = function->getAttrOfType<EntryAttr>(kEntryAttrName);
     if (entry && entry.getName() != "apply" && entry.getName() != "derive")

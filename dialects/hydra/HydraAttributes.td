@@ -18,7 +18,7 @@ def Hydra_UnaryKind : Hydra_Enum<"UnaryKind", "elementwise function of one value
   I32EnumAttrCase<"neg", 0>, I32EnumAttrCase<"exp", 1>, I32EnumAttrCase<"log", 2>,
   I32EnumAttrCase<"tanh", 3>, I32EnumAttrCase<"sigmoid", 4>, I32EnumAttrCase<"sqrt", 5>,
   I32EnumAttrCase<"rsqrt", 6>, I32EnumAttrCase<"square", 7>, I32EnumAttrCase<"reciprocal", 8>,
-  I32EnumAttrCase<"round", 9>, I32EnumAttrCase<"silu", 10>]>;
+  I32EnumAttrCase<"round", 9>, I32EnumAttrCase<"silu", 10>, I32EnumAttrCase<"gelu", 11>]>;
 def Hydra_UnaryKindAttr : Hydra_EnumAttr<Hydra_UnaryKind, "unary_kind">;
 
 def Hydra_BinaryKind : Hydra_Enum<"BinaryKind", "elementwise function of two values", [

@@ -7,6 +7,7 @@ include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "dialects/hydra/HydraInterfaces.td"
 
 def Hydra_Dialect : Dialect {
   let name = "hydra";
@@ -26,7 +27,9 @@ def Hydra_Dialect : Dialect {
     carries one of three tier traits and the stages remove tiers from the top:
 
     * **model**: structure. A spec reads like the model; parameters are implied by the structural ops and named
-      by their scope (`layers.3.attention.qkv_proj.weight`). Sequence shapes are dynamic.
+      by their scope (`layers.3.attention.qkv_proj.weight`). Sequence shapes are dynamic. Primitives may stand
+      between them, with batch and sequence dynamic, if they keep tokens apart (`TokenWiseOpInterface`) or work
+      along the sequence (`AlongSequence`); others on values that do not depend on tokens.
     * **primitive**: a small closed set of mathematical operations on static shapes. Each one has an
       interpretation, a cost, an emission and either a derivative or the `NotDifferentiable` trait.
     * **fused**: groups of primitives with a kind and a reason.
@@ -69,6 +72,10 @@ def Hydra_ScalarFloat : 0DTensorOf<[F32, F64]>;
 def Hydra_ScalarInt : 0DTensorOf<[I32]>;
 // One number per sequence of a batch: [B].
 def Hydra_PerSequence : 1DTensorOf<[I32]>;
+
+// Works along the axes [B, S] of a stream whose extents are dynamic in a spec; what it needs in decoding, position,
+// count, history or cache, is given to it by the lowering (passes/lowering/SequencePrimitives.cpp).
+def AlongSequence : NativeOpTrait<"AlongSequence"> { let cppNamespace = "::mlir::hydra"; }
 
 class Hydra_Op<string mnemonic, list<Trait> traits = []> : Op<Hydra_Dialect, mnemonic, traits>;
 

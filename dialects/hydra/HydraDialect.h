@@ -25,6 +25,9 @@ class KernelEmitter;    // compiler/codegen
 // carries only attributes that it declares or that a dialect prefix claims, its numbers are finite
 // and its texts printable.
 LogicalResult verifyDeclaredAttributes(Operation *op);
+// What a primitive checks before its types are inferred (HydraOpenOps.cpp): operands are static, or
+// it is one of those that may stand in a spec, where batch and sequence are dynamic.
+LogicalResult verifyPrimitiveShapes(Operation *op);
 
 template <typename ConcreteType>
 class ModelTier : public OpTrait::TraitBase<ConcreteType, ModelTier> {
@@ -34,8 +37,12 @@ public:
 template <typename ConcreteType>
 class PrimitiveTier : public OpTrait::TraitBase<ConcreteType, PrimitiveTier> {
 public:
-  static LogicalResult verifyTrait(Operation *op) { return verifyDeclaredAttributes(op); }
+  static LogicalResult verifyTrait(Operation *op) {
+    return failed(verifyDeclaredAttributes(op)) ? failure() : verifyPrimitiveShapes(op);
+  }
 };
+template <typename ConcreteType>
+class AlongSequence : public OpTrait::TraitBase<ConcreteType, AlongSequence> {};
 template <typename ConcreteType>
 class FusedTier : public OpTrait::TraitBase<ConcreteType, FusedTier> {
 public:

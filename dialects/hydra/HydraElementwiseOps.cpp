@@ -207,8 +207,9 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
   if (adaptor.getInputs().empty())
     return emitOptionalError(location, "expected at least one input");
   RankedTensorType first = tensorOf(adaptor.getInputs().front());
-  if (first.getRank() == 0)
-    return emitOptionalError(location, "expected a last axis to join, found a scalar");
+  if (first.getRank() == 0 || ShapedType::isDynamic(lastExtent(first)))
+    return emitOptionalError(location, "expected a last axis of known extent to join, found ",
+                             first);
   int64_t sum = 0;
   for (Value input : adaptor.getInputs()) {
     RankedTensorType type = tensorOf(input);
@@ -218,6 +219,9 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
       return emitOptionalError(location,
                                "expected inputs that differ in the last extent only, found ", first,
                                " and ", type);
+    if (ShapedType::isDynamic(lastExtent(type)))
+      return emitOptionalError(location, "expected a last axis of known extent to join, found ",
+                               type);
     sum += lastExtent(type);
   }
   types.push_back(withLastExtent(first, sum));

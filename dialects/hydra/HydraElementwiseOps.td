@@ -24,10 +24,11 @@ def Hydra_RopeTableOp : Hydra_PrimitiveOp<"rope_table", [NotDifferentiable]> {
   let results = (outs 2DTensorOf<[F32, F64]>:$result);
 }
 
-def Hydra_UnaryOp : Hydra_PrimitiveOp<"unary"> {
+def Hydra_UnaryOp : Hydra_PrimitiveOp<"unary", [TokenWiseOpInterface]> {
   let summary = "Elementwise function of one tensor";
   let description = [{
-    `round` is to nearest, ties to even, with zero derivative. `silu` is x * sigmoid(x).
+    `round` is to nearest, ties to even, with zero derivative. `silu` is x * sigmoid(x). `gelu` is the tanh form
+    x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
     Constraints: C1 `rows`, if present, is a scalar i32.
   }];
   let arguments = (ins Hydra_UnaryKindAttr:$kind, Hydra_FloatTensor:$x,
@@ -36,7 +37,7 @@ def Hydra_UnaryOp : Hydra_PrimitiveOp<"unary"> {
   let assemblyFormat = "$kind operands attr-dict `:` functional-type(operands, results)";
 }
 
-def Hydra_BinaryOp : Hydra_PrimitiveOp<"binary"> {
+def Hydra_BinaryOp : Hydra_PrimitiveOp<"binary", [TokenWiseOpInterface]> {
   let summary = "Elementwise function of two tensors with broadcasting";
   let description = [{
     Shapes are aligned at the last axis; a missing or unit axis is repeated. `ge`, `gt`, `eq` give 1 or 0 and
@@ -50,7 +51,7 @@ def Hydra_BinaryOp : Hydra_PrimitiveOp<"binary"> {
   let assemblyFormat = "$kind operands attr-dict `:` functional-type(operands, results)";
 }
 
-def Hydra_SelectOp : Hydra_PrimitiveOp<"select"> {
+def Hydra_SelectOp : Hydra_PrimitiveOp<"select", [TokenWiseOpInterface]> {
   let summary = "a where mask is not zero, b elsewhere";
   let description = [{
     Unlike mask * a + (1 - mask) * b, the value that is not chosen may be anything, NaN included. The mask
@@ -62,17 +63,22 @@ def Hydra_SelectOp : Hydra_PrimitiveOp<"select"> {
   let results = (outs Hydra_Tensor:$result);
 }
 
-def Hydra_CastOp : Hydra_PrimitiveOp<"cast"> {
+def Hydra_CastOp : Hydra_PrimitiveOp<"cast", [TokenWiseOpInterface]> {
   let summary = "Converts the element type";
   let description = [{ Float to integer truncates towards zero and saturates. Round to nearest even otherwise. }];
   let arguments = (ins Hydra_Tensor:$x, TypeAttr:$element_type, Optional<Hydra_ScalarInt>:$rows);
   let results = (outs Hydra_Tensor:$result);
 }
 
-def Hydra_StopOp : Hydra_PrimitiveOp<"stop"> {
+def Hydra_StopOp : Hydra_PrimitiveOp<"stop", [TokenWiseOpInterface]> {
   let summary = "Identity in value, zero in gradient";
   let arguments = (ins Hydra_Tensor:$x);
   let results = (outs Hydra_Tensor:$result);
+  let extraClassDeclaration = [{
+    // Another name of x has no rows of its own.
+    void boundRows(::mlir::Value) {}
+    bool hasBoundedRows() { return false; }
+  }];
 }
 
 def Hydra_BroadcastOp : Hydra_PrimitiveOp<"broadcast"> {
@@ -82,7 +88,7 @@ def Hydra_BroadcastOp : Hydra_PrimitiveOp<"broadcast"> {
   let results = (outs Hydra_Tensor:$result);
 }
 
-def Hydra_ReduceOp : Hydra_PrimitiveOp<"reduce"> {
+def Hydra_ReduceOp : Hydra_PrimitiveOp<"reduce", [TokenWiseOpInterface]> {
   let summary = "Reduction over the last axis, the leading axes, or all";
   let description = [{
     `last`: [..., C] -> [..., 1]; `leading`: [..., C] -> [C]; `all`: -> scalar. With `rows`, `leading` and
@@ -93,6 +99,9 @@ def Hydra_ReduceOp : Hydra_PrimitiveOp<"reduce"> {
                        Optional<Hydra_ScalarInt>:$rows);
   let results = (outs Hydra_FloatTensor:$result);
   let assemblyFormat = "$kind $axes operands attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    bool isTokenWise() { return getAxes() == ReduceAxes::last; }
+  }];
 }
 
 def Hydra_ReshapeOp : Hydra_PrimitiveOp<"reshape"> {
@@ -102,7 +111,7 @@ def Hydra_ReshapeOp : Hydra_PrimitiveOp<"reshape"> {
   let results = (outs Hydra_Tensor:$result);
 }
 
-def Hydra_SplitOp : Hydra_PrimitiveOp<"split"> {
+def Hydra_SplitOp : Hydra_PrimitiveOp<"split", [TokenWiseOpInterface]> {
   let summary = "Cuts the last axis into consecutive pieces";
   let description = [{
     Inverse and adjoint of `hydra.concat`.
@@ -112,7 +121,7 @@ def Hydra_SplitOp : Hydra_PrimitiveOp<"split"> {
   let results = (outs Variadic<Hydra_Tensor>:$results);
 }
 
-def Hydra_ConcatOp : Hydra_PrimitiveOp<"concat", [AttrSizedOperandSegments]> {
+def Hydra_ConcatOp : Hydra_PrimitiveOp<"concat", [AttrSizedOperandSegments, TokenWiseOpInterface]> {
   let summary = "Joins tensors along the last axis";
   let description = [{ Constraints: C1 at least one input; C2 leading extents and element types agree. }];
   let arguments = (ins Variadic<Hydra_Tensor>:$inputs, Optional<Hydra_ScalarInt>:$rows);

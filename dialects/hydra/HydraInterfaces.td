@@ -52,4 +52,23 @@ def CostOpInterface : Hydra_Interface<"CostOpInterface"> {
                     "::mlir::hydra::FusionKind", "getFusionKind", (ins)>];
 }
 
+def TokenWiseOpInterface : Hydra_Interface<"TokenWiseOpInterface"> {
+  let description = [{
+    A primitive that can keep tokens apart: of operands [batch, sequence, channels], row (b, s) of the results depends
+    on row (b, s) alone. It may stand in the body of a model as it is, also in decoding and where tokens are gathered.
+  }];
+  let methods = [
+    InterfaceMethod<"Whether this op, with its attributes, keeps tokens apart.", "bool", "isTokenWise",
+                    (ins), "", [{ return true; }]>,
+    InterfaceMethod<"Bounds the rows that count; null: all do.", "void", "boundRows",
+                    (ins "::mlir::Value":$rows), "", [{
+      if (rows)
+        $_op.getRowsMutable().assign(rows);
+      else
+        $_op.getRowsMutable().clear();
+    }]>,
+    InterfaceMethod<"Whether the op bounds its rows.", "bool", "hasBoundedRows", (ins), "",
+                    [{ return static_cast<bool>($_op.getRows()); }]>];
+}
+
 #endif // HYDRA_INTERFACES_TD

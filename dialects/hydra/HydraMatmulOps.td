@@ -4,7 +4,7 @@
 
 include "dialects/hydra/HydraAttributes.td"
 
-def Hydra_MatmulOp : Hydra_PrimitiveOp<"matmul", [AttrSizedOperandSegments]> {
+def Hydra_MatmulOp : Hydra_PrimitiveOp<"matmul", [AttrSizedOperandSegments, TokenWiseOpInterface]> {
   let summary = "Matrix product of flattened operands, optionally block-diagonal, optionally accumulating";
   let description = [{
     Operands are matrices after flattening all axes but the last: A is [rows, ca], B is [rb, cb].
@@ -37,6 +37,13 @@ def Hydra_MatmulOp : Hydra_PrimitiveOp<"matmul", [AttrSizedOperandSegments]> {
   let assemblyFormat = [{
     $a `,` $b (`accumulate` $accumulator^)? (`rows` $rows^)? attr-dict `:`
     functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    // The rows of B are contracted or become columns.
+    bool isTokenWise() {
+      return !getTransposeA() && !getAccumulator() &&
+             ::llvm::cast<::mlir::RankedTensorType>(getB().getType()).hasStaticShape();
+    }
   }];
 }
 

@@ -2,6 +2,8 @@
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/hydra/ModelRules.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::hydra;
 
@@ -107,7 +109,15 @@ LogicalResult ParamOp::verify() {
   return verifyNotNegative(*this, "decay_factor", getDecayFactor());
 }
 
+double TokenEmbeddingOp::factor() {
+  double width = static_cast<double>(cast<RankedTensorType>(getType()).getShape()[2]);
+  return getScale() ? getScale()->convertToDouble() : std::sqrt(width);
+}
+
 LogicalResult TokenEmbeddingOp::verify() {
+  // token_embedding C2
+  if (getScale() && getScale()->isZero())
+    return emitOpError("expected a scale that is not zero, or none for sqrt(width); found 0");
   // token_embedding C1
   auto model = (*this)->getParentOfType<LanguageModelOp>();
   int64_t width = cast<RankedTensorType>(getType()).getShape()[2];

@@ -56,11 +56,19 @@ def Hydra_ParamOp : Hydra_ModelOp<"param", [Symbol]> {
 }
 
 def Hydra_TokenEmbeddingOp : Hydra_ModelOp<"token_embedding"> {
-  let summary = "Embedding table times sqrt(width); out-of-range tokens are clamped (model.md 2)";
-  let description = [{ Parameter: `<name>.weight` [vocab_size, dim]. C1 the width is the model's `dim`. }];
-  let arguments = (ins 2DTensorOf<[I32]>:$tokens, DefaultValuedStrAttr<StrAttr, "tok_emb">:$name);
+  let summary = "Embedding table times a scale; out-of-range tokens are clamped (model.md 2)";
+  let description = [{
+    Parameter: `<name>.weight` [vocab_size, dim]. Without `scale` it is sqrt(width).
+    Constraints: C1 the width is the model's `dim`; C2 `scale` is not zero.
+  }];
+  let arguments = (ins 2DTensorOf<[I32]>:$tokens, DefaultValuedStrAttr<StrAttr, "tok_emb">:$name,
+                       OptionalAttr<F64Attr>:$scale);
   let results = (outs Hydra_Stream:$result);
   let assemblyFormat = "$tokens attr-dict `:` type($tokens) `->` type($result)";
+  let extraClassDeclaration = [{
+    // The factor, given or derived.
+    double factor();
+  }];
   let hasVerifier = 1;
 }
 

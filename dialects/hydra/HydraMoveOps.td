@@ -4,7 +4,7 @@
 
 include "dialects/hydra/HydraAttributes.td"
 
-def Hydra_EmbeddingOp : Hydra_PrimitiveOp<"embedding"> {
+def Hydra_EmbeddingOp : Hydra_PrimitiveOp<"embedding", [TokenWiseOpInterface]> {
   let summary = "Rows of a table chosen by token, times a factor (model.md 2)";
   let description = [{
     table [V, D], tokens i32 [...] -> [..., D]. Tokens are clamped to 0 .. V-1.

@@ -3,6 +3,7 @@
 #define HYDRA_OPS_TD
 
 include "dialects/hydra/HydraModelOps.td"
+include "dialects/hydra/HydraOpenOps.td"
 include "dialects/hydra/HydraElementwiseOps.td"
 include "dialects/hydra/HydraMatmulOps.td"
 include "dialects/hydra/HydraRowOps.td"

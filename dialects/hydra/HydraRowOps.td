@@ -4,7 +4,7 @@
 
 include "dialects/hydra/HydraAttributes.td"
 
-def Hydra_RmsNormOp : Hydra_PrimitiveOp<"rms_norm"> {
+def Hydra_RmsNormOp : Hydra_PrimitiveOp<"rms_norm", [TokenWiseOpInterface]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * weight over the last axis (model.md 3)";
   let description = [{ Constraints: C1 weight is [C] with C the last extent of x, and has its element type; C2 `eps` > 0. }];
   let arguments = (ins Hydra_FloatTensor:$x, Hydra_FloatTensor:$weight,
@@ -31,7 +31,7 @@ def Hydra_RmsNormWeightGradOp : Hydra_PrimitiveOp<"rms_norm_weight_grad", [NotDi
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_L2NormOp : Hydra_PrimitiveOp<"l2_norm"> {
+def Hydra_L2NormOp : Hydra_PrimitiveOp<"l2_norm", [TokenWiseOpInterface]> {
   let summary = "Each head vector divided by max(its Euclidean norm, eps) (model.md 3)";
   let description = [{
     The last axis holds `heads` vectors of equal width.
@@ -53,7 +53,7 @@ def Hydra_L2NormGradOp : Hydra_PrimitiveOp<"l2_norm_grad", [NotDifferentiable]> 
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_SwigluOp : Hydra_PrimitiveOp<"swiglu"> {
+def Hydra_SwigluOp : Hydra_PrimitiveOp<"swiglu", [TokenWiseOpInterface]> {
   let summary = "silu(gate) * up with [gate | up] the two halves of the last axis (model.md 5)";
   let description = [{ Constraints: C1 the last extent is even. Result: half as wide. }];
   let arguments = (ins Hydra_FloatTensor:$x, Optional<Hydra_ScalarInt>:$rows);
@@ -67,7 +67,7 @@ def Hydra_SwigluGradOp : Hydra_PrimitiveOp<"swiglu_grad", [NotDifferentiable]> {
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_HeadMixOp : Hydra_PrimitiveOp<"head_mix"> {
+def Hydra_HeadMixOp : Hydra_PrimitiveOp<"head_mix", [TokenWiseOpInterface]> {
   let summary = "The mean over heads, times a factor, given to another number of heads";
   let description = [{
     [..., from_heads * d] -> [..., to_heads * d]: every output head is `scale` times the mean of the input
@@ -80,7 +80,7 @@ def Hydra_HeadMixOp : Hydra_PrimitiveOp<"head_mix"> {
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_RopeOp : Hydra_PrimitiveOp<"rope"> {
+def Hydra_RopeOp : Hydra_PrimitiveOp<"rope", [AlongSequence]> {
   let summary = "Rotary embedding of neighbouring channel pairs (model.md 3)";
   let description = [{
     x is [B, S, heads * d], the table [P, d] from `hydra.rope_table`. Row (b, t) uses table row

@@ -5,14 +5,14 @@
 include "dialects/hydra/HydraAttributes.td"
 
 // Operands that come by name behind x.
-class Hydra_WindowOp<string mnemonic, string operands>
-    : Hydra_PrimitiveOp<mnemonic, [AttrSizedOperandSegments]> {
+class Hydra_WindowOp<string mnemonic, string operands, list<Trait> traits = []>
+    : Hydra_PrimitiveOp<mnemonic, !listconcat([AttrSizedOperandSegments], traits)> {
   let assemblyFormat = operands # [{
     (`history` $history^)? (`position` $position^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
-def Hydra_ShiftOp : Hydra_WindowOp<"shift", "$x"> {
+def Hydra_ShiftOp : Hydra_WindowOp<"shift", "$x", [AlongSequence]> {
   let summary = "Delays the channels from `from_channel` on by one position (value shift, model.md 4.2)";
   let description = [{
     y[b, t, c] = x[b, t, c] for c < from_channel, x[b, t-1, c] otherwise. At t = 0 the delayed channels come
@@ -26,7 +26,7 @@ def Hydra_ShiftOp : Hydra_WindowOp<"shift", "$x"> {
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_CausalConvOp : Hydra_WindowOp<"causal_conv", "$x `,` $filter"> {
+def Hydra_CausalConvOp : Hydra_WindowOp<"causal_conv", "$x `,` $filter", [AlongSequence]> {
   let summary = "Causal convolution over the sequence, grouped or dense, without bias (model.md 3)";
   let description = [{
     x [B, S, Cin], filter [Cout, Cin / groups, w] -> [B, S, Cout]. Values before t = 0 come from `history`
@@ -73,7 +73,7 @@ def Hydra_WindowTailOp : Hydra_PrimitiveOp<"window_tail", [NotDifferentiable]> {
   let results = (outs Hydra_FloatTensor:$result);
 }
 
-def Hydra_AttentionOp : Hydra_PrimitiveOp<"attention", [AttrSizedOperandSegments]> {
+def Hydra_AttentionOp : Hydra_PrimitiveOp<"attention", [AttrSizedOperandSegments, AlongSequence]> {
   let summary = "Causal grouped-query attention with online softmax (model.md 4.9)";
   let description = [{
     q [B, S, heads * d], k [B, T, kv_heads * d], v [B, T, kv_heads * d] -> result [B, S, heads * d] and the

@@ -26,11 +26,14 @@ inline RankedTensorType withFirstExtent(RankedTensorType type, int64_t extent) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-// Extents of all axes but the last, multiplied.
+// Extents of all axes but the last, multiplied; dynamic if one is.
 inline int64_t flattenedRows(RankedTensorType type) {
   int64_t rows = 1;
-  for (int64_t extent : leadingShape(type))
+  for (int64_t extent : leadingShape(type)) {
+    if (ShapedType::isDynamic(extent))
+      return ShapedType::kDynamic;
     rows *= extent;
+  }
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "dialects/plan/KernelWork.h"
 
 #include "dialects/plan/AttentionTiling.h"
+#include "dialects/plan/ProductTiling.h"
 #include "dialects/rows/RowProgram.h"
 #include "dialects/target/CpuFacts.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -135,6 +136,8 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
       })
       .Case<AttentionOp, AttentionGradOp>(
           [](Operation *attention) { return attentionWork(attention); })
+      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>(
+          [](Operation *product) { return oneStage(tileProduct(product).tiles); })
       .Case([](GlobalNormOp norm) {
         int64_t pieces = 0;
         for (Value input : norm.getInputs())
@@ -174,6 +177,10 @@ static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned resu
         return value == scatter.getAccumulator() && value != scatter.getX();
       })
       .Case([&](MergeRowsOp merge) { return operand == 0 && value != merge.getX(); })
+      // Each element is read where it is written; as a factor it is read elsewhere, too.
+      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>([&](Operation *product) {
+        return value == accumulatorOf(product) && llvm::count(product->getOperands(), value) == 1;
+      })
       // A row of the result is a row of x or the same row of the cache.
       .Case([&](CacheUpdateOp update) { return operand == 0 && value != update.getX(); })
       .Default([](Operation *) { return false; });

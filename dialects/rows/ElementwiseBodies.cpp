@@ -8,6 +8,13 @@ using namespace mlir::hydra;
 
 namespace {
 
+// x / 2 (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+Value geluValue(RowBuilder &r, Value x) {
+  constexpr double kTwice = 1.5957691216057308; // 2 sqrt(2 / pi)
+  Value cubic = r.fma(r.mul(r.real(kTwice * 0.044715), r.mul(x, x)), x, r.mul(r.real(kTwice), x));
+  return r.mul(x, r.sigmoid(cubic));
+}
+
 Value unaryValue(RowBuilder &r, UnaryKind kind, Value x) {
   switch (kind) {
   case UnaryKind::neg:
@@ -32,6 +39,8 @@ Value unaryValue(RowBuilder &r, UnaryKind kind, Value x) {
     return math::RoundEvenOp::create(r.builder(), x);
   case UnaryKind::silu:
     return r.mul(x, r.sigmoid(x));
+  case UnaryKind::gelu:
+    return geluValue(r, x);
   }
   llvm_unreachable("all kinds are handled");
 }

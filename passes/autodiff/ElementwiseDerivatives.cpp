@@ -23,6 +23,17 @@ struct UnaryDerivative : Derivative<UnaryDerivative, UnaryOp> {
     return success();
   }
 
+  // With y = x s, s = sigmoid(c (x + a x^3)): s (1 + x (1 - s) c (1 + 3 a x^2)).
+  static Value geluSlope(AdjointBuilder &b, Value x, Value one, Value rows) {
+    constexpr double c = 1.5957691216057308, a = 0.044715; // 2 sqrt(2 / pi)
+    Value square = b.unary(UnaryKind::square, x, rows);
+    Value cubic = b.mul(x, b.add(one, b.scale(square, a, rows), rows), rows);
+    Value s = b.unary(UnaryKind::sigmoid, b.scale(cubic, c, rows), rows);
+    Value rise = b.scale(b.add(one, b.scale(square, 3 * a, rows), rows), c, rows);
+    Value rest = b.mul(x, b.mul(b.sub(one, s, rows), rise, rows), rows);
+    return b.mul(s, b.add(one, rest, rows), rows);
+  }
+
   static Value build(UnaryKind kind, AdjointBuilder &b, Value dy, Value x, Value y, Value one,
                      Value rows) {
     switch (kind) {
@@ -52,6 +63,8 @@ struct UnaryDerivative : Derivative<UnaryDerivative, UnaryOp> {
       Value slope = b.add(one, b.mul(x, b.sub(one, s, rows), rows), rows);
       return b.mul(dy, b.mul(s, slope, rows), rows);
     }
+    case UnaryKind::gelu:
+      return b.mul(dy, geluSlope(b, x, one, rows), rows);
     }
     llvm_unreachable("a unary kind without a derivative");
   }

@@ -7,6 +7,9 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
+// theta of model.md 3.
+static constexpr double kRotaryBase = 10000.0;
+
 FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
   AttentionSizes s = attentionSizes(op);
   Location loc = op.getLoc();
@@ -90,7 +93,8 @@ FailureOr<Value> ModelLowering::lowerAttention(CcgqaOp op, const Place &place) {
   }
 
   if (op.getRope()) {
-    Value table = ropeTable(request.ropePositions ? request.ropePositions : seq, s.headDim);
+    Value table =
+        ropeTable(request.ropePositions ? request.ropePositions : seq, s.headDim, kRotaryBase);
     q = RopeOp::create(builder, loc, q, table, position, UnitAttr());
     k = RopeOp::create(builder, loc, k, table, position, UnitAttr());
   }

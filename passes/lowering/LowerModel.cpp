@@ -1,4 +1,5 @@
 // hydra-lower-model: reads the options, instantiates the entries, removes the model.
+#include "passes/lowering/Calls.h"
 #include "passes/lowering/EntryRequest.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
@@ -29,10 +30,18 @@ private:
   std::optional<EntryRequest> decoding; // the first extend entry
 
   LogicalResult lower() {
+    DenseSet<func::FuncOp> called; // blocks of the spec's own, no functions of the program
+    getOperation().walk([&](CallOp call) { called.insert(calledFunction(call)); });
+    if (failed(lowerFunctions(called)) || failed(lowerModels()))
+      return failure();
+    for (func::FuncOp function : called)
+      function.erase();
+    return success();
+  }
+
+  LogicalResult lowerModels() {
     ModuleOp module = getOperation();
     SmallVector<LanguageModelOp> models(module.getOps<LanguageModelOp>());
-    if (failed(lowerFunctions()))
-      return failure();
     if (models.empty()) {
       if (llvm::all_of(entries, [](StringRef text) { return text.empty(); }))
         return success();
@@ -152,10 +161,13 @@ private:
     getOperation()->setAttr(kModelInfoAttrName, builder.getDictionaryAttr(facts));
   }
 
-  LogicalResult lowerFunctions() {
+  LogicalResult lowerFunctions(const DenseSet<func::FuncOp> &called) {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isExternal())
+      if (function.isExternal() || called.contains(function))
         continue;
+      if (function.isPrivate())
+        return function.emitOpError("is private, and nothing calls it: call it with hydra.call @")
+               << function.getName() << "(...) as \"NAME\", make it public, or remove it";
       int64_t created = 0;
       bindPlainFunction(function);
       if (failed(lowerFunction(function, created)))

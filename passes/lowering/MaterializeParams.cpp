@@ -50,6 +50,8 @@ private:
         continue;
       }
       OptimizerFactors factors = optimizerFactors(parameter.name, hasExperts);
+      factors.learningRate = parameter.learningRate.value_or(factors.learningRate);
+      factors.decay = parameter.decay.value_or(factors.decay);
       auto f64 = [&](double value) { return builder.getF64FloatAttr(value); };
       SmallVector<StringRef> aliases(parameter.aliases.begin(), parameter.aliases.end());
       ParamOp::create(builder, parameter.location, builder.getStringAttr(parameter.name),

@@ -1,4 +1,5 @@
 // Instantiates a model as functions: train, eval and extend; and lowers ordinary functions.
+#include "passes/lowering/Calls.h"
 #include "passes/lowering/EntryRequest.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
@@ -181,6 +182,9 @@ Value EntryBuilder::lastRows(Value x) {
 void EntryBuilder::addNextToken(Value logits, ModelLowering &lowering, bool allLogits) {
   PrimitiveEmitter::Region region(emit, model.getLoc(), "sample");
   auto head = logits.getDefiningOp<MatmulOp>();
+  // A product of the spec's own may be another one than that of a dense layer.
+  if (head && (!head.getTransposeB() || head.getGroups() != 1))
+    head = MatmulOp();
   Value last = head && entry.seq > 1 && !allLogits ? emit.linear(lastRows(head.getA()), head.getB())
                                                    : lastRows(logits);
   Value history = lowering.cached("tokens", emit.reshape(tokens, {entry.batch, entry.seq, 1}));
@@ -284,13 +288,13 @@ LogicalResult hydra::lowerFunction(func::FuncOp op, int64_t &primitives) {
   LoweringRequest request;
   ModelLowering lowering(emit, function, parameters, request);
   for (Operation *nested : structural) {
-    if (failed(checkSizes(nested)))
+    if (failed(checkSizes(nested)) || failed(checkCalls(nested)))
       return failure();
     emit.builder().setInsertionPoint(nested);
-    FailureOr<Value> result = lowering.lowerOp(nested, ModelLowering::Place());
-    if (failed(result))
+    FailureOr<SmallVector<Value>> results = lowering.lowerOp(nested, ModelLowering::Place());
+    if (failed(results))
       return failure();
-    nested->getResult(0).replaceAllUsesWith(*result);
+    nested->replaceAllUsesWith(*results);
     nested->erase();
   }
   primitives += emit.created();

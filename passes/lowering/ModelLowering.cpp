@@ -5,8 +5,6 @@
 #include "passes/lowering/RoutingWork.h"
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace mlir::hydra;
 
@@ -20,6 +18,12 @@ static LogicalResult requireStatic(Operation *op, Value operand) {
 }
 
 FailureOr<Value> ModelLowering::lowerBody(Block &body, ValueRange arguments, const Place &place) {
+  if (failed(lowerOps(body, arguments, place)))
+    return failure();
+  return lowered(body.getTerminator()->getOperand(0));
+}
+
+LogicalResult ModelLowering::lowerOps(Block &body, ValueRange arguments, const Place &place) {
   mapping.map(body.getArguments(), arguments);
   DenseSet<Operation *> done; // by a blend in front of them
   for (Operation &op : body.without_terminator()) {
@@ -34,32 +38,47 @@ FailureOr<Value> ModelLowering::lowerBody(Block &body, ValueRange arguments, con
     }
     if (done.contains(&op))
       continue;
-    FailureOr<Value> result = lowerOp(&op, place);
-    if (failed(result))
+    FailureOr<SmallVector<Value>> results = lowerOp(&op, place);
+    if (failed(results))
       return failure();
-    mapping.map(op.getResult(0), *result);
+    mapping.map(op.getResults(), *results);
   }
-  return lowered(body.getTerminator()->getOperand(0));
+  return success();
 }
 
-FailureOr<Value> ModelLowering::lowerOp(Operation *op, const Place &place) {
+FailureOr<SmallVector<Value>> ModelLowering::lowerOp(Operation *op, const Place &place) {
   for (Value operand : op->getOperands())
     if (failed(requireStatic(op, lowered(operand))))
       return failure();
+  if (op->hasTrait<PrimitiveTier>())
+    return lowerPrimitive(op, place);
+  if (auto call = dyn_cast<CallOp>(op))
+    return lowerCall(call, place);
+  FailureOr<Value> result = lowerStructural(op, place);
+  if (failed(result))
+    return failure();
+  return SmallVector<Value>{*result};
+}
+
+FailureOr<Value> ModelLowering::lowerStructural(Operation *op, const Place &place) {
   return TypeSwitch<Operation *, FailureOr<Value>>(op)
       .Case<TokenEmbeddingOp>([&](auto o) { return lowerEmbedding(o, place); })
+      .Case<PositionEmbeddingOp>([&](auto o) { return lowerPositions(o, place); })
       .Case<LmHeadOp>([&](auto o) { return lowerHead(o, place); })
       .Case<NormOp>([&](auto o) { return lowerNorm(o, place); })
+      .Case<LayerNormOp>([&](auto o) { return lowerLayerNorm(o, place); })
       .Case<ResidualOp>([&](auto o) { return lowerResidual(o, place); })
       .Case<MlpOp>([&](auto o) { return lowerMlp(o, place); })
+      .Case<WeightOp>([&](auto o) { return lowerWeight(o, place); })
+      .Case<LinearOp>([&](auto o) { return lowerLinear(o, place); })
       .Case<BlocksOp>([&](auto o) { return lowerBlocks(o, place); })
       .Case<RecursionOp>([&](auto o) { return lowerRecursion(o, place); })
       .Case<DepthRoutingOp>([&](auto o) { return lowerDepthRouting(o, place); })
       .Case<ExpertsOp>([&](auto o) { return lowerExperts(o, place); })
       .Case<CcgqaOp>([&](auto o) { return lowerAttention(o, place); })
+      .Case<GqaOp>([&](auto o) { return lowerDenseAttention(o, place); })
       .Default([](Operation *o) -> FailureOr<Value> {
-        return o->emitError("expected a structural op of the hydra dialect, found ")
-               << o->getName();
+        return o->emitError("expected an op of the hydra dialect, found ") << o->getName();
       });
 }
 
@@ -74,7 +93,7 @@ FailureOr<Value> ModelLowering::lowerEmbedding(TokenEmbeddingOp op, const Place 
   if (!table)
     return failure();
   return EmbeddingOp::create(emit.builder(), op.getLoc(), table, lowered(op.getTokens()), Value(),
-                             emit.builder().getF64FloatAttr(std::sqrt(static_cast<double>(width))))
+                             emit.builder().getF64FloatAttr(op.factor()))
       .getResult();
 }
 
@@ -108,8 +127,12 @@ FailureOr<Value> ModelLowering::lowerNorm(NormOp op, const Place &place) {
 
 FailureOr<Value> ModelLowering::lowerResidual(ResidualOp op, const Place &place) {
   PrimitiveEmitter::Region region(emit, op.getLoc(), place.part);
-  Value branch = emit.scaled(lowered(op.getBranch()), op.getScale().convertToDouble());
-  return emit.add(lowered(op.getX()), branch);
+  Value x = lowered(op.getX()), branch = lowered(op.getBranch());
+  if (x.getType() != branch.getType())
+    return op.emitOpError("adds values of different tokens, ")
+           << x.getType() << " and " << branch.getType()
+           << ": one of them comes from outside of the op that gathers tokens around this one";
+  return emit.add(x, emit.scaled(branch, op.getScale().convertToDouble()));
 }
 
 FailureOr<Value> ModelLowering::lowerMlp(MlpOp op, const Place &place) {
@@ -149,8 +172,8 @@ Value ModelLowering::input(Location location, StringRef name, RankedTensorType t
   return present ? present : function.addArgument(location, type, BindingKind::input, name);
 }
 
-Value ModelLowering::ropeTable(int64_t positions, int64_t headDim) {
-  Value &table = ropeTables[{positions, headDim}];
+Value ModelLowering::ropeTable(int64_t positions, int64_t headDim, double theta) {
+  Value &table = ropeTables[{positions, headDim, theta}];
   if (table)
     return table;
   OpBuilder &builder = emit.builder();
@@ -158,7 +181,7 @@ Value ModelLowering::ropeTable(int64_t positions, int64_t headDim) {
   builder.setInsertionPointToStart(function.body());
   PrimitiveEmitter::Region region(emit, emit.location(), "rope");
   table = RopeTableOp::create(builder, emit.location(), builder.getI64IntegerAttr(positions),
-                              builder.getI64IntegerAttr(headDim), builder.getF64FloatAttr(10000.0));
+                              builder.getI64IntegerAttr(headDim), builder.getF64FloatAttr(theta));
   return table;
 }
 

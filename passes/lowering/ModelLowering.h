@@ -12,6 +12,8 @@
 
 #include <map>
 #include <optional>
+#include <string>
+#include <tuple>
 
 namespace mlir::hydra {
 
@@ -70,8 +72,9 @@ public:
 
   // Lowers the ops of a body that maps `arguments` to one value, and returns that value.
   FailureOr<Value> lowerBody(Block &body, ValueRange arguments, const Place &place);
-  // Lowers one structural op; operands that were not lowered stand for themselves.
-  FailureOr<Value> lowerOp(Operation *op, const Place &place);
+  // Lowers one op of a spec: structural, or a primitive. Operands that were not lowered stand for
+  // themselves.
+  FailureOr<SmallVector<Value>> lowerOp(Operation *op, const Place &place);
 
   // What the losses are made of, empty unless training; and what the host is told, empty in
   // decoding.
@@ -93,6 +96,35 @@ private:
   FailureOr<Value> lowerDepthRouting(DepthRoutingOp op, const Place &place);
   FailureOr<Value> lowerExperts(ExpertsOp op, const Place &place);
   FailureOr<Value> lowerAttention(CcgqaOp op, const Place &place);
+  // Lowers the ops of a body.
+  LogicalResult lowerOps(Block &body, ValueRange arguments, const Place &place);
+  // One of one result.
+  FailureOr<Value> lowerStructural(Operation *op, const Place &place);
+
+  // OpenLowering.cpp
+  FailureOr<Value> lowerWeight(WeightOp op, const Place &place);
+  FailureOr<Value> lowerLinear(LinearOp op, const Place &place);
+  FailureOr<Value> lowerLayerNorm(LayerNormOp op, const Place &place);
+  FailureOr<Value> lowerPositions(PositionEmbeddingOp op, const Place &place);
+  FailureOr<Value> lowerDenseAttention(GqaOp op, const Place &place);
+  // x times parameter `name`.weight [outputs, in] transposed, plus `name`.bias if `bias`.
+  FailureOr<Value> affine(Location location, StringRef name, Value x, int64_t outputs, bool bias);
+  // Fails with a diagnostic at `op` where x is not a whole stream [B, S, C].
+  LogicalResult requireSequence(Operation *op, Value x);
+
+  // SequencePrimitives.cpp
+  FailureOr<SmallVector<Value>> lowerPrimitive(Operation *op, const Place &place);
+  FailureOr<SmallVector<Value>> lowerAlongSequence(Operation *op, const Place &place);
+  FailureOr<Operation *> instantiate(Operation *op, const Place &place);
+  LogicalResult requireWholeSequences(Operation *op);
+  std::string stateScope(Operation *op, const Place &place);
+  LogicalResult decodeRope(RopeOp op);
+  LogicalResult keepSequence(AttentionOp op, const std::string &scope);
+  LogicalResult keepSequence(ShiftOp op, const std::string &scope);
+  LogicalResult keepSequence(CausalConvOp op, const std::string &scope);
+
+  // Calls.cpp
+  FailureOr<SmallVector<Value>> lowerCall(CallOp op, const Place &place);
 
   // RecursionLowering.cpp: the paths of a recursion, and the router of those that have one.
   struct RoutedDepth {
@@ -164,7 +196,7 @@ private:
   Value input(Location location, StringRef name, RankedTensorType type);
   // Rows of a [passes, ..., D] parameter, each [1, D].
   SmallVector<Value> rowsOf(Value parameter, int64_t passes, int64_t width);
-  Value ropeTable(int64_t positions, int64_t headDim);
+  Value ropeTable(int64_t positions, int64_t headDim, double theta);
   // Decoding state: an argument, null outside of decoding; and its new value.
   Value stateArgument(StringRef name, ArrayRef<int64_t> shape);
   void keepState(StringRef name, Value value);
@@ -177,7 +209,10 @@ private:
   ParameterSource &parameters;
   LoweringRequest request;
   IRMapping mapping;
-  std::map<std::pair<int64_t, int64_t>, Value> ropeTables;
+  std::map<std::tuple<int64_t, int64_t, double>, Value> ropeTables;
+  DenseSet<Value> tokenless;                          // parameters and what is made of them alone
+  std::map<std::string, int64_t> unnamedStates;       // by scope and kind of op: how many there are
+  std::map<std::string, CallOp> callScopes;           // who claims a scope
   std::map<int64_t, SmallVector<Value>> selectedRows; // by block: i32 scalar per selection made
   Value blend;                                        // of the recursion at hand; null: 1
   RoutingTerms terms;

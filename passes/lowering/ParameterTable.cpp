@@ -4,6 +4,7 @@
 
 #include "dialects/hydra/ModelRules.h"
 
+#include "passes/lowering/Calls.h"
 #include "passes/lowering/InitialValues.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -40,12 +41,18 @@ private:
 
   Parameter &add(Operation *op, const Place &place, const Twine &name, ArrayRef<int64_t> shape,
                  Order order);
-  void addConstant(Operation *op, const Place &place, const Twine &name, ArrayRef<int64_t> shape,
-                   Order order, double value);
+  Parameter &addConstant(Operation *op, const Place &place, const Twine &name,
+                         ArrayRef<int64_t> shape, Order order, double value);
   LogicalResult collectBody(Block &body, const Place &place);
   LogicalResult collectBlocks(BlocksOp op, const Place &place);
   LogicalResult collectExperts(ExpertsOp op, const Place &place);
   void collectAttention(CcgqaOp op, const Place &place);
+  void collectDenseAttention(GqaOp op, const Place &place);
+  void collectAffine(Operation *op, const Place &place, const Twine &name, ArrayRef<int64_t> matrix,
+                     Order order, bool bias, bool residual);
+  void collectLayerNorm(LayerNormOp op, const Place &place);
+  void collectWeight(WeightOp op, const Place &place);
+  LogicalResult collectCall(CallOp op, const Place &place);
   void collectMlp(MlpOp op, const Place &place);
   void collectRecursion(RecursionOp op, const Place &place);
   LogicalResult checkUnique();
@@ -62,9 +69,9 @@ int64_t widthOf(Operation *op) {
 }
 
 // A norm stands right after the sub-layer that alone uses it.
-Order normOrder(NormOp op) {
+Order normOrder(Operation *op) {
   for (Operation *user : op->getUsers()) {
-    if (isa<CcgqaOp>(user))
+    if (isa<CcgqaOp, GqaOp>(user))
       return kAttentionNorm;
     if (isa<MlpOp, DepthRoutingOp>(user))
       return kMlpNorm;
@@ -96,7 +103,7 @@ static LogicalResult check(Operation *op, StringRef name, uint64_t value, int64_
 // The result of a structural op is a float32 stream of known, not absurd, width. Foreign ops are
 // somebody else's concern.
 static LogicalResult checkStream(Operation *op) {
-  if (!op->hasTrait<ModelTier>())
+  if (!op->hasTrait<ModelTier>() || isa<WeightOp, CallOp>(op))
     return success();
   for (Type type : op->getResultTypes()) {
     auto stream = cast<RankedTensorType>(type);
@@ -109,6 +116,28 @@ static LogicalResult checkStream(Operation *op) {
       return failure();
   }
   return success();
+}
+
+// Extents of a parameter of the spec's own, one by one and multiplied.
+static LogicalResult checkWeight(WeightOp op) {
+  constexpr int64_t kMaxElements = kMaxExtent * kMaxWidth;
+  int64_t elements = 1;
+  for (int64_t extent : cast<RankedTensorType>(op.getType()).getShape()) {
+    if (failed(check(op, "extent", extent, kMaxExtent)))
+      return failure();
+    if (extent > 0 && elements > kMaxElements / extent)
+      return op.emitError("expected at most ")
+             << kMaxElements << " elements, found " << op.getType();
+    elements *= extent;
+  }
+  return success();
+}
+
+static LogicalResult checkHeads(GqaOp op) {
+  if (failed(check(op, "heads", op.getHeads(), kMaxWidth)) ||
+      failed(check(op, "head_dim", op.headWidth(), kMaxWidth)))
+    return failure();
+  return check(op, "heads * head_dim", op.getHeads() * op.headWidth(), kMaxWidth);
 }
 
 LogicalResult hydra::checkSizes(Operation *root) {
@@ -125,6 +154,8 @@ LogicalResult hydra::checkSizes(Operation *root) {
             [&](auto o) { return check(o, "passes", o.getRecursions(), kMaxRepetition); })
         .Case<ExpertsOp>(
             [&](auto o) { return check(o, "experts", o.getExperts(), kMaxRepetition); })
+        .Case<WeightOp>([](auto o) { return checkWeight(o); })
+        .Case<GqaOp>([](auto o) { return checkHeads(o); })
         .Case<MlpOp>([&](auto o) { return check(o, "hidden", o.getHidden(), kMaxExtent); })
         .Case<CcgqaOp>([&](auto o) {
           return check(o, "conv_kernel_size", o.getConvKernelSize(), kMaxRepetition);
@@ -201,16 +232,19 @@ Parameter &Collector::add(Operation *op, const Place &place, const Twine &name,
                       .initial = kMatrixDeviation,
                       .residualScale = 1.0,
                       .aliases = {},
+                      .learningRate = {},
+                      .decay = {},
                       .location = op->getLoc(),
                       .order = {order, table.size()}};
   return table.emplace_back(std::move(parameter));
 }
 
-void Collector::addConstant(Operation *op, const Place &place, const Twine &name,
-                            ArrayRef<int64_t> shape, Order order, double value) {
+Parameter &Collector::addConstant(Operation *op, const Place &place, const Twine &name,
+                                  ArrayRef<int64_t> shape, Order order, double value) {
   Parameter &parameter = add(op, place, name, shape, order);
   parameter.init = InitKind::constant;
   parameter.initial = value;
+  return parameter;
 }
 
 void Collector::collectAttention(CcgqaOp op, const Place &place) {
@@ -228,6 +262,60 @@ void Collector::collectAttention(CcgqaOp op, const Place &place) {
         kAttention);
     add(op, inside, Twine(side) + "_conv.conv2.weight", {channels, channels, s.window}, kAttention);
   }
+}
+
+void Collector::collectAffine(Operation *op, const Place &place, const Twine &name,
+                              ArrayRef<int64_t> matrix, Order order, bool bias, bool residual) {
+  add(op, place, name + ".weight", matrix, order).residualScale = residual ? scale : 1.0;
+  if (bias)
+    addConstant(op, place, name + ".bias", matrix.front(), order, 0.0);
+}
+
+void Collector::collectDenseAttention(GqaOp op, const Place &place) {
+  int64_t queries = static_cast<int64_t>(op.getHeads()) * op.headWidth();
+  int64_t keys = op.keyHeads() * op.headWidth(), width = widthOf(op);
+  Place inside = place;
+  inside.scope = joinScope(place.scope, op.getName());
+  collectAffine(op, inside, "qkv_proj", {queries + 2 * keys, width}, kAttention, op.getBias(),
+                /*residual=*/false);
+  collectAffine(op, inside, "o_proj", {width, queries}, kAttention, op.getBias(),
+                /*residual=*/true);
+}
+
+void Collector::collectLayerNorm(LayerNormOp op, const Place &place) {
+  Order order = normOrder(op);
+  addConstant(op, place, op.getName() + ".weight", {widthOf(op)}, order, 1.0).decay = 0.0;
+  if (op.getBias())
+    addConstant(op, place, op.getName() + ".bias", {widthOf(op)}, order, 0.0).decay = 0.0;
+}
+
+void Collector::collectWeight(WeightOp op, const Place &place) {
+  Parameter &parameter =
+      add(op, place, op.getName(), cast<RankedTensorType>(op.getType()).getShape(), kOtherNorm);
+  if (InitAttr init = op.getInitAttr()) {
+    parameter.init = init.getKind();
+    parameter.initial = init.getValue().getValueAsDouble();
+  }
+  if (op.getResidual())
+    parameter.residualScale = scale;
+  if (auto factor = op.getLrFactor())
+    parameter.learningRate = factor->convertToDouble();
+  if (auto factor = op.getDecayFactor())
+    parameter.decay = factor->convertToDouble();
+}
+
+LogicalResult Collector::collectCall(CallOp op, const Place &place) {
+  Place inside = place;
+  inside.scope = joinScope(place.scope, op.getName());
+  Block &body = calledFunction(op).getBody().front();
+  for (Operation &inner : body)
+    if (isa<TokenEmbeddingOp, PositionEmbeddingOp, LmHeadOp, BlocksOp, RecursionOp, DepthRoutingOp,
+            ExpertsOp>(inner))
+      return (
+          inner.emitOpError("belongs into hydra.model itself, not into a function that it calls")
+              .attachNote(op.getLoc())
+          << "called here");
+  return collectBody(body, inside);
 }
 
 void Collector::collectMlp(MlpOp op, const Place &place) {
@@ -311,6 +399,21 @@ LogicalResult Collector::collectBody(Block &body, const Place &place) {
                   weight.aliases = {"output.weight"};
               return success();
             })
+            .Case<PositionEmbeddingOp>([&](auto o) {
+              int64_t positions = model.getMaxSeqLen();
+              add(o, place, o.getName() + ".weight", {positions, widthOf(o)}, kOtherNorm);
+              return success();
+            })
+            .Case<WeightOp>([&](auto o) { return collectWeight(o, place), success(); })
+            .Case<LinearOp>([&](auto o) {
+              int64_t inputs = cast<RankedTensorType>(o.getX().getType()).getShape()[2];
+              collectAffine(o, place, o.getName(), {widthOf(o), inputs}, kOtherNorm, o.getBias(),
+                            o.getResidual());
+              return success();
+            })
+            .Case<LayerNormOp>([&](auto o) { return collectLayerNorm(o, place), success(); })
+            .Case<GqaOp>([&](auto o) { return collectDenseAttention(o, place), success(); })
+            .Case<CallOp>([&](auto o) { return collectCall(o, place); })
             .Case<NormOp>([&](auto o) {
               addConstant(o, place, o.getName() + ".weight", {widthOf(o)}, normOrder(o), 1.0);
               return success();
@@ -339,10 +442,14 @@ LogicalResult Collector::collectBody(Block &body, const Place &place) {
             .Case<BlocksOp>([&](auto o) { return collectBlocks(o, place); })
             .Case<ExpertsOp>([&](auto o) { return collectExperts(o, place); })
             .Case<ResidualOp>([](auto) { return success(); })
-            .Default([](Operation *o) {
-              return o->emitError("expected a structural op of the hydra dialect inside "
-                                  "hydra.model, found ")
-                     << o->getName();
+            .Default([](Operation *o) -> LogicalResult {
+              if (o->hasTrait<PrimitiveTier>())
+                return success();
+              return o->emitError("expected an op of the hydra dialect inside hydra.model, found ")
+                     << o->getName()
+                     << (isa<func::CallOp>(o)
+                             ? "; a block of the spec's own is called by hydra.call"
+                             : "");
             });
     if (failed(result))
       return failure();
@@ -364,7 +471,7 @@ LogicalResult Collector::checkUnique() {
 }
 
 FailureOr<SmallVector<Parameter>> Collector::collect() {
-  if (failed(checkSizes(model)))
+  if (failed(checkSizes(model)) || failed(checkCalls(model)))
     return failure();
   scale = residualScale(residualUpdates(model));
   if (failed(collectBody(model.getBody().front(), Place())) || failed(checkUnique()))

@@ -4,6 +4,8 @@
 
 #include "dialects/hydra/HydraDialect.h"
 
+#include <optional>
+
 namespace mlir::hydra {
 
 // One trained tensor. Initial values are `initial` everywhere, or normal with that standard
@@ -15,7 +17,8 @@ struct Parameter {
   double initial = 0.02;
   double residualScale = 1.0;
   SmallVector<std::string> aliases;
-  Location location;            // of the op that implies it
+  std::optional<double> learningRate, decay; // factors; absent: they follow from the name
+  Location location;                         // of the op that implies it
   std::pair<int, size_t> order; // rank within its block, then position: order of the state dict
 };
 

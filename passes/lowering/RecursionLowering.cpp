@@ -194,7 +194,8 @@ PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
       body.scores |= routed;
       body.selects |= routed && hydra::selects(modeOf(routing));
     }
-    body.rowwise &= isa<NormOp, ResidualOp, MlpOp, DepthRoutingOp, YieldOp>(inner);
+    body.rowwise &=
+        isa<NormOp, LayerNormOp, ResidualOp, MlpOp, LinearOp, DepthRoutingOp, YieldOp>(inner);
     for (Value operand : inner->getOperands())
       body.rowwise &= region.isAncestor(operand.getParentRegion());
   });

@@ -1,5 +1,6 @@
 #include "passes/lowering/RoutingWork.h"
 
+#include "passes/lowering/Calls.h"
 #include "passes/lowering/ParameterTable.h"
 
 using namespace mlir;
@@ -57,6 +58,9 @@ double hydra::fixedDepthFlops(LanguageModelOp model, int64_t tokens) {
   double flops = 0;
   model.walk([&](MlpOp op) {
     flops += callsPerToken(model, op) * static_cast<double>(tokens) * mlpRowFlops(op);
+  });
+  model.walk([&](CallOp op) {
+    flops += callsPerToken(model, op) * static_cast<double>(tokens) * calledMlpFlops(op);
   });
   return flops;
 }

@@ -13,18 +13,20 @@ namespace {
 
 // Losses of a model on the ids of another tokenizer mean nothing.
 absl::Status CheckTokenizer(const data::Dataset& dataset, const std::string& path,
-                            const train::Checkpoint& checkpoint) {
-  const std::string& name = checkpoint.run().tokenizer;
-  if (name.empty()) return absl::OkStatus();
-  HYDRA_ASSIGN_OR_RETURN(const std::string contents, checkpoint.TokenizerContents());
+                            const Model& model) {
+  if (model.run() == nullptr || model.run()->tokenizer.empty()) return absl::OkStatus();
+  const std::string& name = model.run()->tokenizer;
+  HYDRA_ASSIGN_OR_RETURN(const std::string contents, model.TokenizerContents());
   if (dataset.tokenizer() == name && dataset.tokenizer_contents() == contents) {
     return absl::OkStatus();
   }
   return InputError(absl::StrCat(
-      path, ": expected ids of the tokenizer that ", checkpoint.path(), " was trained with (", name,
+      path, ": expected ids of the tokenizer that ", model.origin(), " was trained with (", name,
       "), found those of ", dataset.tokenizer() == name ? "another " : "", dataset.tokenizer(),
       "; make the data again with --tokenizer ",
-      contents.empty() ? name : absl::StrCat(checkpoint.path(), "/", name)));
+      contents.empty()   ? name
+      : model.checkpoint ? absl::StrCat(model.origin(), "/", name)
+                         : absl::StrCat("and the file ", name, " of that run")));
 }
 
 }  // namespace
@@ -46,10 +48,8 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
                                    model.artifact->info().vocab_size, ", the model's, found ",
                                    tokens->vocab_size(), "; use data of the model's tokenizer"));
   }
-  if (model.checkpoint) {
-    HYDRA_RETURN_IF_ERROR(CheckTokenizer(dataset, request.data, *model.checkpoint));
-  }
-  if (settings.given("seed") && (!request.weights.empty() || model.checkpoint)) {
+  HYDRA_RETURN_IF_ERROR(CheckTokenizer(dataset, request.data, model));
+  if (settings.given("seed") && (!request.weights.empty() || model.run() != nullptr)) {
     return UsageError(
         "--seed has no effect: it is for initial values, and these weights are trained; drop it");
   }
@@ -64,13 +64,17 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
     if (const auto control = engine->FindControl(name)) engine->SetControl(*control, value);
   }
   ModelEvaluation result{.evaluation = {},
+                         .sources = dataset.sources(),
                          .device = model.device().description(),
                          .variant = phase.variant,
                          .rule = SelectionRuleOf(*model.artifact, "eval"),
                          .batch = engine->eval_batch(),
                          .seq = engine->eval_seq()};
-  HYDRA_ASSIGN_OR_RETURN(result.evaluation,
-                         train::EvaluateTokens(*engine, *tokens, request.batches));
+  HYDRA_ASSIGN_OR_RETURN(
+      result.evaluation,
+      train::EvaluateTokens(
+          *engine, *tokens, request.batches,
+          request.train_split ? &dataset.train_sources() : &dataset.validation_sources()));
   return result;
 }
 

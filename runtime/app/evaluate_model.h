@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/app/model.h"
 #include "runtime/base/status.h"
@@ -23,15 +24,16 @@ struct EvaluateRequest {
 
 struct ModelEvaluation {
   train::Evaluation evaluation;
+  std::vector<std::string> sources;  // their names, by number
   std::string device;
   std::string variant;         // of the program
   std::string rule;            // by which depth routing selected; "": as in training, or not at all
   int64_t batch = 0, seq = 0;  // as evaluated
 };
 
-// By the definition that training uses. A routed model is evaluated in the phase that PhaseInUse
-// names, which is noted. Usage errors for settings without effect; input errors for data
-// that lack the split or are of another vocabulary.
+// By the definition that training uses, and of each text of the data. A routed model is evaluated
+// in the phase that PhaseInUse names, which is noted. Usage errors for settings without effect;
+// input errors for data that lack the split or are of another vocabulary.
 absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request);
 
 }  // namespace hydra::app

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "runtime/app/bundle.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
@@ -64,7 +65,35 @@ absl::StatusOr<std::unique_ptr<hydra_model>> OpenArtifact(const std::string& pat
       hydra_model{std::move(session), std::move(entries), std::move(variant), std::move(control)});
 }
 
-// The artifact of a checkpoint with its weights, in the routing phase of its last step.
+// Routes as in the last step of the run that the weights come from.
+absl::Status RouteAsIn(const hydra::train::RunRecord& run, hydra_model& model) {
+  HYDRA_ASSIGN_OR_RETURN(const hydra::train::PhaseForUse phase,
+                         hydra::train::ChoosePhase(hydra::train::FactsOf(model.session.executor()),
+                                                   &run, std::nullopt));
+  if (phase.variant.empty()) return absl::OkStatus();
+  model.variant = phase.variant;
+  // Values that the program does not have are of no use to it.
+  for (const auto& [name, value] : phase.controls) model.control.Set(name, value);
+  return model.session.executor().WriteControl(model.control);
+}
+
+absl::StatusOr<std::unique_ptr<hydra::train::ExecutorEngine>> EngineOf(const hydra_model& model) {
+  return hydra::train::ExecutorEngine::Create(model.session.executor(), {.training = false});
+}
+
+// An artifact, with its weights if it is a bundle.
+absl::StatusOr<std::unique_ptr<hydra_model>> OpenFile(const std::string& path, int threads) {
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra_model> model, OpenArtifact(path, threads));
+  const hydra::artifact::Artifact& artifact = model->session.executor().artifact();
+  if (!artifact.is_bundle()) return model;
+  HYDRA_ASSIGN_OR_RETURN(const hydra::app::Bundle bundle, hydra::app::Bundle::Of(artifact));
+  HYDRA_ASSIGN_OR_RETURN(const auto engine, EngineOf(*model));
+  HYDRA_RETURN_IF_ERROR(bundle.RestoreParameters(*engine));
+  HYDRA_RETURN_IF_ERROR(RouteAsIn(bundle.run(), *model));
+  return model;
+}
+
+// The artifact of a checkpoint with its weights.
 absl::StatusOr<std::unique_ptr<hydra_model>> OpenCheckpoint(const std::string& path, int threads) {
   HYDRA_ASSIGN_OR_RETURN(const hydra::train::Checkpoint checkpoint,
                          hydra::train::OpenCheckpoint(path));
@@ -77,19 +106,9 @@ absl::StatusOr<std::unique_ptr<hydra_model>> OpenCheckpoint(const std::string& p
   }
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra_model> model,
                          OpenArtifact(checkpoint.artifact_path(), threads));
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<hydra::train::ExecutorEngine> engine,
-      hydra::train::ExecutorEngine::Create(model->session.executor(), {.training = false}));
+  HYDRA_ASSIGN_OR_RETURN(const auto engine, EngineOf(*model));
   HYDRA_RETURN_IF_ERROR(checkpoint.RestoreParameters(*engine));
-  HYDRA_ASSIGN_OR_RETURN(
-      const hydra::train::PhaseForUse phase,
-      hydra::train::ChoosePhase(engine->facts(), &checkpoint.run(), std::nullopt));
-  if (!phase.variant.empty()) {
-    model->variant = phase.variant;
-    // Values that the program does not have are of no use to it.
-    for (const auto& [name, value] : phase.controls) model->control.Set(name, value);
-    HYDRA_RETURN_IF_ERROR(model->session.executor().WriteControl(model->control));
-  }
+  HYDRA_RETURN_IF_ERROR(RouteAsIn(checkpoint.run(), *model));
   return model;
 }
 
@@ -99,7 +118,7 @@ absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hydra_model> opened,
                          std::filesystem::is_directory(path, ignored)
                              ? OpenCheckpoint(path, threads)
-                             : OpenArtifact(path, threads));
+                             : OpenFile(path, threads));
   *model = opened.release();
   return absl::OkStatus();
 }
@@ -107,9 +126,7 @@ absl::Status OpenModel(const char* path, int threads, hydra_model** model) {
 absl::Status LoadWeights(hydra_model& model, const char* path) {
   HYDRA_ASSIGN_OR_RETURN(const hydra::train::WeightsSource source,
                          hydra::train::WeightsSource::Open(path));
-  HYDRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<hydra::train::ExecutorEngine> engine,
-      hydra::train::ExecutorEngine::Create(model.session.executor(), {.training = false}));
+  HYDRA_ASSIGN_OR_RETURN(const auto engine, EngineOf(model));
   return hydra::train::LoadWeights(source, *engine).status();
 }
 

@@ -56,7 +56,7 @@ HYDRA_API const char* hydra_version(void);
 HYDRA_API const char* hydra_last_error(void);
 
 /* Opens an artifact (.hydra), whose weights are zero until they are initialized or loaded, or a
- * checkpoint or run directory with its weights, on the device it was compiled for. threads:
+ * bundle, checkpoint or run directory with its weights, on the device it was compiled for. threads:
  * workers, 0 for all processors. *model is NULL on failure. */
 HYDRA_API hydra_status hydra_model_open(const char* path, int threads, hydra_model** model);
 /* Launches of the model must be closed before. NULL is allowed. */

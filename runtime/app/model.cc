@@ -160,6 +160,9 @@ absl::Status OpenModel(const ModelRequest& request, Model& model) {
     model.artifact_path = request.model;
   }
   HYDRA_ASSIGN_OR_RETURN(model.artifact, OpenArtifact(model.artifact_path));
+  if (model.artifact->is_bundle()) {
+    HYDRA_ASSIGN_OR_RETURN(model.bundle, Bundle::Of(*model.artifact));
+  }
   return absl::OkStatus();
 }
 
@@ -244,6 +247,7 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<train::ExecutorEngine> engine,
                          train::ExecutorEngine::Create(model.executor(), {.training = false}));
+  if (weights_file.empty() && model.bundle) return model.bundle->RestoreParameters(*engine);
   std::string path = weights_file;
   if (path.empty() && model.checkpoint) path = model.checkpoint->weights_path();
   if (path.empty()) {
@@ -264,7 +268,30 @@ absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t
   return absl::OkStatus();
 }
 
+const train::RunRecord* Model::run() const {
+  return checkpoint ? &checkpoint->run() : bundle ? &bundle->run() : nullptr;
+}
+
+const std::string& Model::origin() const { return checkpoint ? checkpoint->path() : artifact_path; }
+
+absl::StatusOr<std::unique_ptr<data::Tokenizer>> Model::OpenTokenizer() const {
+  if (checkpoint) return checkpoint->OpenTokenizer();
+  if (bundle) return bundle->OpenTokenizer();
+  return nullptr;
+}
+
+absl::StatusOr<std::string> Model::TokenizerContents() const {
+  if (checkpoint) return checkpoint->TokenizerContents();
+  return bundle ? bundle->tokenizer_contents() : std::string();
+}
+
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model) {
+  if (model.bundle) {
+    return InputError(absl::StrCat(
+        model.artifact_path,
+        ": expected a model to train, found a bundle, which is for serving; train from the "
+        "checkpoint or the artifact that it was made of"));
+  }
   train::CheckpointAttachments attachments;
   HYDRA_ASSIGN_OR_RETURN(attachments.artifact,
                          ReadWholeFile(model.artifact_path, kLargestArtifact));

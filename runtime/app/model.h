@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/app/bundle.h"
 #include "runtime/app/notices.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
@@ -46,7 +47,7 @@ std::vector<EntryRequest> DefaultEntries(const train::Settings& settings, int64_
 
 struct ModelRequest {
   std::string command;  // for messages
-  std::string model;    // .mlir, .json, .hydra, a checkpoint or a run directory
+  std::string model;    // .mlir, .json, .hydra (a bundle too), a checkpoint or a run directory
   std::optional<train::Checkpoint> checkpoint;  // opened already; instead of `model`
   // For specs: what to compile. For checkpoints: what the artifact must have, or else the
   // checkpoint's spec is compiled.
@@ -63,25 +64,33 @@ struct Model {
   std::string spec_path;  // "" if unknown
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
+  std::optional<Bundle> bundle;             // if the artifact is one
   std::optional<::hydra::Session> session;  // always there once loaded
   Notices notices;                          // those of the request
 
   hal::Device& device() const { return session->device(); }
   Executor& executor() const { return session->executor(); }
+  // The run that the weights come from, the checkpoint's or the bundle's; nullptr if there is none.
+  const train::RunRecord* run() const;
+  // What they come from, for messages: the path of the checkpoint, else of the artifact.
+  const std::string& origin() const;
+  // The tokenizer of that run, nullptr if it is unknown, and the bytes of its file, if any.
+  absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer() const;
+  absl::StatusOr<std::string> TokenizerContents() const;
 };
 
 // Compiles if needed, opens and checks everything, obtains memory. No weights yet.
 absl::StatusOr<Model> LoadModel(const ModelRequest& request);
 
-// Weights for inference: from `weights_file` if given, else from the checkpoint, else initial
-// values from `seed` with a warning.
+// Weights for inference: from `weights_file` if given, else from the checkpoint or the bundle, else
+// initial values from `seed` with a warning.
 absl::Status LoadWeights(Model& model, const std::string& weights_file, uint64_t seed);
 
 // train::OpenCheckpoint, with a warning for each newer checkpoint that was passed over.
 absl::StatusOr<train::Checkpoint> OpenCheckpointWithWarnings(const std::string& path,
                                                              const Notices& notices);
 
-// What a checkpoint of this model should carry along.
+// What a checkpoint of this model should carry along. kInput for a bundle, which is for serving.
 absl::StatusOr<train::CheckpointAttachments> AttachmentsOf(const Model& model);
 
 // Facts for the metrics database that may not enter checkpoints.

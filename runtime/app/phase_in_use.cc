@@ -16,13 +16,15 @@ absl::Status AddThresholds(const Model& model, absl::string_view entry, train::P
       !absl::StrContains(use.variant, "_mod")) {
     return absl::OkStatus();
   }
-  const std::string path = model.checkpoint ? model.checkpoint->path() : model.artifact_path;
-  if (!model.checkpoint || model.checkpoint->run().thresholds.values.empty()) {
+  const std::string& path = model.origin();
+  const train::RunRecord* run = model.run();
+  if (run == nullptr || run->thresholds.values.empty()) {
     return InputError(absl::StrCat(
         path, ": has no thresholds of depth routing; make them with 'hydra-run calibrate ",
-        model.checkpoint ? path : "CHECKPOINT", " --data DIR', or choose another --mod-rule"));
+        model.checkpoint ? path : "CHECKPOINT", " --data DIR'",
+        model.bundle ? " before bundling" : "", ", or choose another --mod-rule"));
   }
-  const train::SelectionThresholds& known = model.checkpoint->run().thresholds;
+  const train::SelectionThresholds& known = run->thresholds;
   if (known.variant != use.variant) {
     return InputError(absl::StrCat(path, ": expected thresholds of variant ", use.variant,
                                    ", found those of ", known.variant,
@@ -37,9 +39,7 @@ absl::Status AddThresholds(const Model& model, absl::string_view entry, train::P
 absl::StatusOr<train::PhaseForUse> PhaseInUse(const Model& model, absl::string_view entry,
                                               std::optional<int64_t> at_step) {
   const train::EngineFacts facts = train::FactsOf(model.executor());
-  HYDRA_ASSIGN_OR_RETURN(
-      train::PhaseForUse use,
-      train::ChoosePhase(facts, model.checkpoint ? &model.checkpoint->run() : nullptr, at_step));
+  HYDRA_ASSIGN_OR_RETURN(train::PhaseForUse use, train::ChoosePhase(facts, model.run(), at_step));
   if (use.variant.empty()) {
     use.variant = std::string(VariantForUse(model.artifact->info(), entry));
   }

@@ -11,7 +11,7 @@
 
 namespace hydra::app {
 
-// train::ChoosePhase for the checkpoint that `model` was loaded from, if it was; a note says which,
+// train::ChoosePhase for the run that the weights of `model` come from, if any; a note says which,
 // as entry `entry` has it. Every field is filled in.
 absl::StatusOr<train::PhaseForUse> PhaseInUse(const Model& model, absl::string_view entry,
                                               std::optional<int64_t> at_step);

@@ -214,6 +214,13 @@ absl::StatusOr<TrainRun::Result> TrainRun::Run(train::TrainObserver& observer,
       options.weights = model_.checkpoint->weights_path();
     }
   }
+  std::optional<TrainingSamples> samples;
+  if (!request_.samples.prompts.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(samples, TrainingSamples::Create(model_, dataset, request_.samples,
+                                                            settings_.Integer("seed")));
+    options.sample = [&samples](const train::RunRecord& run) { return samples->Write(run); };
+    options.sample_interval = request_.samples.every;
+  }
   if (!start_) {
     HYDRA_ASSIGN_OR_RETURN(start_, train::OpenStartingPoint(request_.start));
   }

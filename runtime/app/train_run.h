@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/app/model.h"
+#include "runtime/app/training_samples.h"
 #include "runtime/base/status.h"
 #include "runtime/train/checkpoint_start.h"
 #include "runtime/train/executor_engine.h"
@@ -32,6 +33,8 @@ struct TrainRequest {
   // A checkpoint or run directory whose state a new run begins with, optimizer, step and all.
   std::string branch = {};
   std::optional<int64_t> stop_at = std::nullopt;
+  // Texts that the model continues while it is trained; none without prompts.
+  SampleRequest samples = {};
   bool dry_run = false;  // nothing is begun, and nothing needs to be there to begin with
 };
 

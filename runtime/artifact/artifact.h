@@ -19,6 +19,7 @@
 #include "absl/types/span.h"
 #include "runtime/base/command.h"
 #include "runtime/io/mapped_file.h"
+#include "runtime/io/safetensors.h"
 
 namespace hydra::artifact {
 
@@ -93,6 +94,7 @@ enum class SectionKind : uint8_t {
   kSettings,
   kWeights,
   kTokenizer,
+  kRun,
 };
 
 struct SectionInfo {
@@ -132,7 +134,8 @@ struct ArtifactInfo {
   bool operator==(const ArtifactInfo&) const = default;
 };
 
-// An open artifact. Immutable, so threads may share it.
+// An open artifact. Immutable, so threads may share it. All of it is in memory, except the weights
+// of a bundle, which stay in the file.
 class Artifact {
  public:
   // All errors are of kind input: no such file; another version or unknown features, with both
@@ -148,23 +151,39 @@ class Artifact {
 
   const std::string& path() const { return path_; }
   const ArtifactInfo& info() const { return info_; }
-  uint64_t file_bytes() const { return bytes_.size(); }
+  uint64_t file_bytes() const { return file_bytes_; }
   // XXH3 64 of the flatbuffer, which contains the hashes of all sections: names the artifact's
   // content.
   uint64_t content_hash() const { return content_hash_; }
 
   // The bytes of a section, valid as long as the artifact; empty if there is none.
+  // Not of the weights.
   absl::Span<const uint8_t> Section(SectionKind kind, absl::string_view name = "") const;
   absl::Span<const uint8_t> Bytes(const SectionInfo& section) const;
 
+  // Whether it is a bundle: has weights, and the run that they come from.
+  bool is_bundle() const { return WeightsSection() != nullptr; }
+  // The weights of a bundle, valid as long as the artifact. kInput if they are no safetensors.
+  absl::StatusOr<SafetensorsFile> OpenWeights() const;
+
  private:
   Artifact() = default;
-  absl::Status Read(const MappedFile& file, size_t size);
-  absl::Status Load();
+  // Takes the first bytes of the file into memory.
+  absl::Status Read(uint64_t size);
+  absl::Status LoadFile();
+  // Header and description, of bytes_.
+  absl::Status LoadDescription();
+  absl::Status LoadSections() const;
+  absl::Status CheckGpuCode() const;
+  absl::Status CheckHash(const SectionInfo& section) const;
+  const SectionInfo* WeightsSection() const;
 
   std::string path_;
+  std::optional<MappedFile> file_;       // of Open
   std::unique_ptr<uint8_t[]> contents_;  // of Open; a mapping would follow a file that shrinks
-  absl::Span<const uint8_t> bytes_;      // the whole file
+  absl::Span<const uint8_t> bytes_;      // the file, of Open without the weights
+  uint64_t file_bytes_ = 0;
+  uint64_t description_end_ = 0;
   uint64_t content_hash_ = 0;
   ArtifactInfo info_;
 };

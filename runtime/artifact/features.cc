@@ -38,6 +38,9 @@ uint64_t FeaturesOf(const ArtifactInfo& info) {
     if (!entry.record.empty()) features |= Feature::step_record;
   }
   if (!info.derived.empty()) features |= Feature::derived_buffers;
+  for (const SectionInfo& section : info.sections) {
+    if (section.kind >= SectionKind::kWeights) features |= Feature::bundle;
+  }
   return static_cast<uint64_t>(features);
 }
 

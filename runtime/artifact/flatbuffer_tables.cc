@@ -122,9 +122,9 @@ KernelInfo ReadKernel(const fb::Kernel& from) {
 }
 
 absl::StatusOr<SectionInfo> ReadSection(const fb::Section& from) {
-  if (from.kind() > fb::SectionKind::tokenizer) {
-    return InputError(
-        absl::StrCat("section kind ", static_cast<int>(from.kind()), ", expected at most 6"));
+  if (from.kind() > fb::SectionKind::MAX) {
+    return InputError(absl::StrCat("section kind ", static_cast<int>(from.kind()),
+                                   ", expected at most ", static_cast<int>(fb::SectionKind::MAX)));
   }
   return SectionInfo{static_cast<SectionKind>(from.kind()),
                      Text(from.name()),

@@ -214,6 +214,25 @@ const SectionInfo* FindSection(const ArtifactInfo& info, SectionKind kind, absl:
   return nullptr;
 }
 
+// A bundle has weights, as its last section, and the run that they come from; nothing else has.
+absl::Status CheckBundle(const ArtifactInfo& info) {
+  size_t weights = 0, runs = 0, tokenizers = 0;
+  for (const SectionInfo& section : info.sections) {
+    weights += section.kind == SectionKind::kWeights ? 1 : 0;
+    runs += section.kind == SectionKind::kRun ? 1 : 0;
+    tokenizers += section.kind == SectionKind::kTokenizer ? 1 : 0;
+  }
+  if (weights + runs + tokenizers == 0) return absl::OkStatus();
+  if (weights != 1 || runs != 1 || tokenizers > 1) {
+    return Bad(absl::StrCat("a bundle of ", weights, " weights, ", runs, " runs, ", tokenizers,
+                            " tokenizers, expected one, one, at most one"));
+  }
+  if (info.sections.back().kind != SectionKind::kWeights) {
+    return Bad("the weights of a bundle are not its last section");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSections(const ArtifactInfo& info) {
   std::set<std::pair<SectionKind, absl::string_view>> names;
   for (const SectionInfo& section : info.sections) {
@@ -222,6 +241,7 @@ absl::Status CheckSections(const ArtifactInfo& info) {
                               "' appears twice"));
     }
   }
+  HYDRA_RETURN_IF_ERROR(CheckBundle(info));
   std::set<absl::string_view> levels(info.isa_levels.begin(), info.isa_levels.end());
   if (levels.size() != info.isa_levels.size()) return Bad("an ISA level appears twice");
   if (!info.kernels.empty() && info.isa_levels.empty()) {

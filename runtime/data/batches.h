@@ -19,6 +19,12 @@ namespace hydra::data {
 // The target that marks a position that does not count (model.md 10).
 inline constexpr int32_t kIgnoredTarget = -100;
 
+// Ids that come from one text or file of documents, as data.json names it.
+struct SourceRange {
+  std::string name;
+  uint64_t begin = 0, end = 0;  // among all ids of the shards
+};
+
 // Which windows a run sees.
 enum class DataOrder {
   kRandom,   // drawn with replacement, at any token
@@ -94,6 +100,10 @@ class EvaluationBatches {
 
   // Batches that cover the file; rows of the last one may be all ignored.
   int64_t count() const;
+  // The id that the first target of a row is; target t is id TargetStart + t.
+  uint64_t TargetStart(int64_t index, int64_t row) const {
+    return static_cast<uint64_t>((index * batch_ + row) * seq_ + 1);
+  }
   // Fills both spans of batch * seq ids and returns how many targets count. Errors are those of
   // TokenFile::Read.
   absl::StatusOr<int64_t> Fill(int64_t index, absl::Span<int32_t> tokens,

@@ -60,40 +60,42 @@ absl::StatusOr<TokenShards> OpenShards(const std::string& directory, const JsonV
   return TokenShards::Create(std::move(files));
 }
 
-// Which of the sources that data.json lists each id of a part is from.
-absl::StatusOr<std::vector<SourceRange>> ReadSources(const JsonView& root, const JsonView& part) {
-  std::vector<SourceRange> ranges;
-  const std::optional<JsonView> listed = root.Find("sources");
-  if (!listed || !part.is_array()) return ranges;  // version 1
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> sources, listed->Array());
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> shards, part.Array());
-  std::optional<uint64_t> last;
-  uint64_t end = 0, begin_of_shard = 0;
-  for (const JsonView& shard : shards) {
-    HYDRA_ASSIGN_OR_RETURN(const JsonView member, shard.Get("sources"));
-    HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> pieces, member.Array());
-    for (const JsonView& piece : pieces) {
-      HYDRA_ASSIGN_OR_RETURN(const JsonView number, piece.Get("source"));
-      HYDRA_ASSIGN_OR_RETURN(const uint64_t source, number.Uint());
-      HYDRA_ASSIGN_OR_RETURN(const JsonView count, piece.Get("tokens"));
-      HYDRA_ASSIGN_OR_RETURN(const uint64_t tokens, count.Uint());
-      if (source >= sources.size())
-        return number.Expected(
-            absl::StrCat("a number below that of the sources, ", sources.size()));
-      HYDRA_ASSIGN_OR_RETURN(const JsonView file, sources[source].Get("file"));
-      HYDRA_ASSIGN_OR_RETURN(const absl::string_view name, file.String());
-      if (last != source) ranges.push_back({std::string(name), end, end});
-      last = source;
-      end += tokens;
-      ranges.back().end = end;
-    }
-    HYDRA_ASSIGN_OR_RETURN(const JsonView total, shard.Get("tokens"));
-    HYDRA_ASSIGN_OR_RETURN(const uint64_t tokens, total.Uint());
-    if (end != begin_of_shard + tokens)
-      return total.Expected(absl::StrCat("the sum over its sources, ", end - begin_of_shard));
-    begin_of_shard = end;
+// The names of the texts.
+absl::StatusOr<std::vector<std::string>> ReadSources(const JsonView& root) {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView value, root.Get("sources"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, value.Array());
+  std::vector<std::string> names;
+  for (const JsonView& source : list) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView file, source.Get("file"));
+    HYDRA_ASSIGN_OR_RETURN(const absl::string_view name, file.String());
+    names.emplace_back(name);
   }
-  return ranges;
+  return names;
+}
+
+// Which of `sources` texts the ids of a part are of: as many as its shards have.
+absl::StatusOr<SourceMap> ReadSourceMap(const JsonView& part, const TokenShards& tokens,
+                                        size_t sources) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> shards, part.Array());
+  SourceMap map;
+  uint64_t end = 0;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView value, shards[i].Get("sources"));
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> runs, value.Array());
+    end += tokens.files()[i].size();
+    for (const JsonView& run : runs) {
+      HYDRA_ASSIGN_OR_RETURN(const JsonView number, run.Get("source"));
+      HYDRA_ASSIGN_OR_RETURN(const uint64_t source, number.Uint());
+      if (source >= sources) return number.Expected("the number of a source");
+      HYDRA_ASSIGN_OR_RETURN(const JsonView count, run.Get("tokens"));
+      HYDRA_ASSIGN_OR_RETURN(const uint64_t ids, count.Uint(end - map.size()));
+      map.Append(source, ids);
+    }
+    if (map.size() != end) {
+      return value.Expected(absl::StrCat("runs of together ", tokens.files()[i].size(), " tokens"));
+    }
+  }
+  return map;
 }
 
 // The bytes of the tokenizer's file that data.json describes.
@@ -113,11 +115,10 @@ absl::StatusOr<std::string> OpenTokenizerFile(const std::string& directory, cons
 }  // namespace
 
 Dataset::Dataset(std::string tokenizer, std::string tokenizer_contents, TokenShards train,
-                 std::vector<SourceRange> train_sources, std::optional<TokenShards> validation)
+                 std::optional<TokenShards> validation)
     : tokenizer_(std::move(tokenizer)),
       tokenizer_contents_(std::move(tokenizer_contents)),
       train_(std::move(train)),
-      train_sources_(std::move(train_sources)),
       validation_(std::move(validation)) {
   Hasher hasher;
   hasher.AddField(tokenizer_);
@@ -157,7 +158,6 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
                          OpenTokenizerFile(directory, root, tokenizer_name));
   HYDRA_ASSIGN_OR_RETURN(const JsonView train_part, root.Get("train"));
   HYDRA_ASSIGN_OR_RETURN(TokenShards train, OpenShards(directory, train_part, "train"));
-  HYDRA_ASSIGN_OR_RETURN(std::vector<SourceRange> sources, ReadSources(root, train_part));
   HYDRA_ASSIGN_OR_RETURN(const JsonView vocabulary, root.Get("vocab_size"));
   HYDRA_ASSIGN_OR_RETURN(const uint64_t vocab_size, vocabulary.Uint());
   if (vocab_size != static_cast<uint64_t>(train.vocab_size())) {
@@ -174,8 +174,19 @@ absl::StatusOr<Dataset> Dataset::Open(const std::string& directory) {
                                      train.vocab_size(), "; run 'hydra-run data text' again"));
     }
   }
-  return Dataset(std::string(tokenizer_name), std::move(tokenizer_contents), std::move(train),
-                 std::move(sources), std::move(validation));
+  Dataset dataset(std::string(tokenizer_name), std::move(tokenizer_contents), std::move(train),
+                  std::move(validation));
+  if (format_name == kOldFormat) return dataset;
+  HYDRA_ASSIGN_OR_RETURN(dataset.sources_, ReadSources(root));
+  const size_t sources = dataset.sources_.size();
+  HYDRA_ASSIGN_OR_RETURN(dataset.train_sources_,
+                         ReadSourceMap(train_part, dataset.train_, sources));
+  if (dataset.validation_) {
+    HYDRA_ASSIGN_OR_RETURN(const JsonView part, root.Get("validation"));
+    HYDRA_ASSIGN_OR_RETURN(dataset.validation_sources_,
+                           ReadSourceMap(part, *dataset.validation_, sources));
+  }
+  return dataset;
 }
 
 }  // namespace hydra::data

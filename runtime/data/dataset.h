@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/data/source_map.h"
 #include "runtime/data/token_shards.h"
 
 namespace hydra::data {
@@ -30,22 +31,26 @@ class Dataset {
   const std::string& tokenizer_contents() const { return tokenizer_contents_; }
   int64_t vocab_size() const { return train_.vocab_size(); }
   const TokenShards& train() const { return train_; }
-  // Where the training tokens come from, in their order; empty in directories of version 1.
-  const std::vector<SourceRange>& train_sources() const { return train_sources_; }
   // nullptr if nothing was held out.
   const TokenShards* validation() const { return validation_ ? &*validation_ : nullptr; }
+  // The texts that the ids come from, by name; none in directories of version 1, which do not say.
+  const std::vector<std::string>& sources() const { return sources_; }
+  // Which of them each id of train() and of validation() is of; empty without sources().
+  const SourceMap& train_sources() const { return train_sources_; }
+  const SourceMap& validation_sources() const { return validation_sources_; }
   // Names the contents: equal for equal tokens, wherever the directory lies.
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
   Dataset(std::string tokenizer, std::string tokenizer_contents, TokenShards train,
-          std::vector<SourceRange> train_sources, std::optional<TokenShards> validation);
+          std::optional<TokenShards> validation);
 
   std::string tokenizer_;
   std::string tokenizer_contents_;
   TokenShards train_;
-  std::vector<SourceRange> train_sources_;
   std::optional<TokenShards> validation_;
+  std::vector<std::string> sources_;
+  SourceMap train_sources_, validation_sources_;
   std::string fingerprint_;
 };
 

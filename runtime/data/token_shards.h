@@ -14,12 +14,6 @@
 
 namespace hydra::data {
 
-// Ids that come from one text or file of documents, as data.json names it.
-struct SourceRange {
-  std::string name;
-  uint64_t begin = 0, end = 0;  // among all ids of the shards
-};
-
 // At least one file; immutable; thread-safe.
 class TokenShards {
  public:

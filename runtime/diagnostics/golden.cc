@@ -55,6 +55,7 @@ absl::StatusOr<Golden> Golden::Open(const std::string& path) {
   if (config == metadata.end())
     return InputError(absl::StrCat(path, ": the metadata has no `config`"));
   golden.config_text_ = config->second;
+  if (auto spec = metadata.find("spec"); spec != metadata.end()) golden.spec_text_ = spec->second;
   HYDRA_ASSIGN_OR_RETURN(JsonDocument document,
                          JsonDocument::Parse(golden.config_text_, absl::StrCat(path, " config")));
   golden.config_.emplace(std::move(document));

@@ -46,6 +46,8 @@ class Golden {
   const SafetensorsFile& file() const { return *file_; }
   JsonView config() const { return config_->root(); }
   const std::string& config_text() const { return config_text_; }
+  // Metadata `spec`: the model as a spec (.mlir); empty where the configuration describes it.
+  const std::string& spec_text() const { return spec_text_; }
   const GoldenTolerance& tolerance() const { return tolerance_; }
   const std::vector<GoldenCase>& cases() const { return cases_; }
 
@@ -70,7 +72,7 @@ class Golden {
   absl::StatusOr<std::vector<int64_t>> ShapeOf(const std::string& name) const;
 
   std::optional<SafetensorsFile> file_;
-  std::string config_text_;
+  std::string config_text_, spec_text_;
   std::optional<JsonDocument> config_;
   GoldenTolerance tolerance_;
   std::vector<GoldenCase> cases_;

@@ -44,6 +44,8 @@ class Reader {
 
 absl::StatusOr<GoldenRun> GoldenRun::Read(const Golden& golden) {
   GoldenRun result;
+  // Those with a spec of their own route nothing.
+  if (!golden.spec_text().empty()) return result;
   HYDRA_RETURN_IF_ERROR(result.ReadModel(golden.config()));
   HYDRA_ASSIGN_OR_RETURN(const JsonView run, golden.config().Get("run"));
   HYDRA_RETURN_IF_ERROR(result.ReadCurriculum(run));

@@ -131,8 +131,10 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
 }  // namespace
 
 absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOptions& options) {
-  const std::string spec = options.work_directory + "/config.json";
-  HYDRA_RETURN_IF_ERROR(WriteFileAtomically(spec, golden.config_text()));
+  const bool is_spec = !golden.spec_text().empty();
+  const std::string spec = options.work_directory + (is_spec ? "/spec.mlir" : "/config.json");
+  HYDRA_RETURN_IF_ERROR(
+      WriteFileAtomically(spec, is_spec ? golden.spec_text() : golden.config_text()));
   std::vector<std::string> entries;
   std::optional<GoldenRun> run;
   if (!golden.is_module()) {

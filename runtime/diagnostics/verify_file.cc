@@ -38,6 +38,7 @@ absl::StatusOr<VerifyReport> VerifyFile(const std::string& path, const VerifyFil
       .program = program,
       .directory = directory.path(),
       .names = {{directory.path() + "/config.json", path + " (config)"},
+                {directory.path() + "/spec.mlir", path + " (spec)"},
                 {directory.path() + "/", ""}},
       .messages = options.messages,
       .interrupted = options.interrupted};

@@ -19,19 +19,19 @@ double Seconds(Clock::time_point from, Clock::time_point to) {
 absl::Status CheckPrompt(const std::vector<int32_t>& tokens, const DecodeEngine& engine) {
   const int64_t count = static_cast<int64_t>(tokens.size());
   if (tokens.empty()) {
-    return UsageError("--prompt: expected a text to continue, found an empty one");
+    return UsageError("expected a text to continue, found an empty one");
   }
   if (count > engine.cache_len()) {
     return UsageError(absl::StrCat(
-        "--prompt: expected at most ", engine.cache_len(),
-        " tokens, the positions of the decoding ", "cache, found ", count, "; shorten the prompt",
+        "expected at most ", engine.cache_len(), " tokens, the positions of the decoding ",
+        "cache, found ", count, "; shorten the prompt",
         count <= engine.max_seq_len()
             ? absl::StrCat(" or compile with --cache=", engine.max_seq_len())
             : absl::StrCat(", the model itself takes no more than ", engine.max_seq_len())));
   }
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= engine.vocab_size()) {
-      return UsageError(absl::StrCat("--prompt: expected ids below the model's vocabulary of ",
+      return UsageError(absl::StrCat("expected ids below the model's vocabulary of ",
                                      engine.vocab_size(), ", found ", tokens[i], " as token ", i,
                                      "; use the tokenizer that the model was trained with"));
     }
@@ -113,21 +113,19 @@ class Sequence {
   Generation result_;
 };
 
-// The sequences of all prompts, checked before anything runs.
-absl::StatusOr<std::vector<std::unique_ptr<Sequence>>> MakeSequences(
+// The ids of all prompts, checked before anything runs.
+absl::StatusOr<std::vector<std::vector<int32_t>>> EncodePrompts(
     const DecodeEngine& engine, const data::Tokenizer& tokenizer,
-    absl::Span<const std::string> prompts, const GenerateOptions& options, TextObserver& observer) {
-  std::vector<std::unique_ptr<Sequence>> sequences;
+    absl::Span<const std::string> prompts) {
+  std::vector<std::vector<int32_t>> encoded;
   for (size_t i = 0; i < prompts.size(); ++i) {
     HYDRA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, tokenizer.Encode(prompts[i]));
-    absl::Status status = CheckPrompt(tokens, engine);
-    if (!status.ok()) {
-      return prompts.size() == 1 ? status : Annotate(status, absl::StrCat("prompt ", i + 1));
-    }
-    sequences.push_back(
-        std::make_unique<Sequence>(i, prompts[i], std::move(tokens), options, observer));
+    HYDRA_RETURN_IF_ERROR(
+        Annotate(CheckPrompt(tokens, engine),
+                 prompts.size() == 1 ? std::string("prompt") : absl::StrCat("prompt ", i + 1)));
+    encoded.push_back(std::move(tokens));
   }
-  return sequences;
+  return encoded;
 }
 
 }  // namespace
@@ -144,13 +142,23 @@ absl::string_view StopReasonName(StopReason reason) {
   return "";
 }
 
+absl::Status CheckPrompts(const DecodeEngine& engine, const data::Tokenizer& tokenizer,
+                          absl::Span<const std::string> prompts) {
+  return EncodePrompts(engine, tokenizer, prompts).status();
+}
+
 absl::StatusOr<std::vector<Generation>> Generate(DecodeEngine& engine,
                                                  const data::Tokenizer& tokenizer,
                                                  absl::Span<const std::string> prompts,
                                                  const GenerateOptions& options,
                                                  TextObserver& observer) {
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<Sequence>> sequences,
-                         MakeSequences(engine, tokenizer, prompts, options, observer));
+  HYDRA_ASSIGN_OR_RETURN(std::vector<std::vector<int32_t>> encoded,
+                         EncodePrompts(engine, tokenizer, prompts));
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    sequences.push_back(
+        std::make_unique<Sequence>(i, prompts[i], std::move(encoded[i]), options, observer));
+  }
   // Ids that the tokenizer has no text for are never chosen.
   HYDRA_RETURN_IF_ERROR(engine.SetSampling(
       options.sampling, std::min<int64_t>(tokenizer.vocab_size(), engine.vocab_size())));

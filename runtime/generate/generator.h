@@ -42,6 +42,10 @@ class TextObserver {
   virtual void End(size_t prompt) = 0;
 };
 
+// Whether Generate would take these prompts: its usage errors, without writing anything.
+absl::Status CheckPrompts(const DecodeEngine& engine, const data::Tokenizer& tokenizer,
+                          absl::Span<const std::string> prompts);
+
 // Continues every prompt with tokens that the tokenizer has text for, as many at once as the engine
 // has rows; a sequence that ends gives its row to the next prompt. Pieces of text go to
 // `observer` as they are known. Same options, weights and prompt give the same text,

@@ -78,8 +78,12 @@ class SafetensorsFile {
   // kInput for what is missing, no regular file, or damaged.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
-  // The same for bytes that the caller keeps alive, e.g. a section of a bundle. `source` names them
-  // in messages.
+  // The same for `bytes` bytes of a larger file from `offset`, e.g. a section of a bundle; they
+  // must lie inside it, and the mapping must outlive the result. `source` names them in messages.
+  static absl::StatusOr<SafetensorsFile> Inside(const MappedFile& file, uint64_t offset,
+                                                uint64_t bytes, absl::string_view source);
+
+  // The same for bytes in memory that the caller keeps alive.
   static absl::StatusOr<SafetensorsFile> Parse(absl::Span<const uint8_t> bytes,
                                                absl::string_view source);
 

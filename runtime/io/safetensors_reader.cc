@@ -58,20 +58,26 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Parse(absl::Span<const uint8_t>
   return SafetensorsFile(std::move(header), bytes.subspan(data_begin), std::string(source));
 }
 
-absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
-  HYDRA_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  const uint64_t file_bytes = mapped.bytes().size();
-  std::vector<uint8_t> beginning(std::min(file_bytes, kSafetensorsLengthBytes));
-  HYDRA_RETURN_IF_ERROR(mapped.Read(0, absl::MakeSpan(beginning)));
-  HYDRA_ASSIGN_OR_RETURN(const uint64_t data_begin,
-                         SafetensorsDataBegin(beginning, file_bytes, path));
+absl::StatusOr<SafetensorsFile> SafetensorsFile::Inside(const MappedFile& mapped, uint64_t offset,
+                                                        uint64_t bytes, absl::string_view source) {
+  std::vector<uint8_t> beginning(std::min(bytes, kSafetensorsLengthBytes));
+  HYDRA_RETURN_IF_ERROR(mapped.Read(offset, absl::MakeSpan(beginning)));
+  HYDRA_ASSIGN_OR_RETURN(const uint64_t data_begin, SafetensorsDataBegin(beginning, bytes, source));
   beginning.resize(data_begin);
-  HYDRA_RETURN_IF_ERROR(mapped.Read(0, absl::MakeSpan(beginning)));
+  HYDRA_RETURN_IF_ERROR(mapped.Read(offset, absl::MakeSpan(beginning)));
   HYDRA_ASSIGN_OR_RETURN(SafetensorsHeader header,
-                         ParseSafetensorsHeader(beginning, file_bytes, path));
-  SafetensorsFile file(std::move(header), mapped.bytes().subspan(data_begin), path);
-  file.mapped_ = std::make_unique<const MappedFile>(std::move(mapped));
-  for (TensorView& view : file.tensors_) view.file = file.mapped_.get();
+                         ParseSafetensorsHeader(beginning, bytes, source));
+  SafetensorsFile file(std::move(header), mapped.bytes().subspan(offset, bytes).subspan(data_begin),
+                       std::string(source));
+  for (TensorView& view : file.tensors_) view.file = &mapped;
+  return file;
+}
+
+absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
+  HYDRA_ASSIGN_OR_RETURN(MappedFile opened, MappedFile::Open(path));
+  auto mapped = std::make_unique<const MappedFile>(std::move(opened));
+  HYDRA_ASSIGN_OR_RETURN(SafetensorsFile file, Inside(*mapped, 0, mapped->bytes().size(), path));
+  file.mapped_ = std::move(mapped);
   return file;
 }
 

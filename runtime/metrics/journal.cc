@@ -62,6 +62,14 @@ Json ToJson(const EvaluationRow& row) {
           {"seconds", Number(row.seconds)}};
 }
 
+Json ToJson(const SampleRow& row) {
+  return {{"event", "sample"},
+          {"step", row.step},
+          {"time", row.time},
+          {"prompt", row.prompt},
+          {"text", row.text}};
+}
+
 std::string Line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -11,8 +11,8 @@ namespace hydra::metrics {
 namespace {
 
 // Tables of training.md section 21 that plain training fills, keyed by run as its [T] rule says,
-// and what it adds: loss terms by name, the other fields of the step record, evaluations, and the
-// environment of every start.
+// and what it adds: loss terms by name, the other fields of the step record, evaluations, samples,
+// and the environment of every start.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS models(
   model_id TEXT PRIMARY KEY, name TEXT, params_millions REAL, architecture_json TEXT,
@@ -39,14 +39,17 @@ CREATE TABLE IF NOT EXISTS evaluations(
   run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, data TEXT NOT NULL,
   timestamp TEXT, loss REAL, tokens INTEGER, seconds REAL,
   PRIMARY KEY(run_id, step, data)) STRICT;
+CREATE TABLE IF NOT EXISTS samples(
+  run_id TEXT NOT NULL REFERENCES runs(run_id), step INTEGER NOT NULL, prompt TEXT NOT NULL,
+  timestamp TEXT, text TEXT, PRIMARY KEY(run_id, step, prompt)) STRICT;
 CREATE TABLE IF NOT EXISTS environments(
   run_id TEXT NOT NULL REFERENCES runs(run_id), start_step INTEGER NOT NULL, key TEXT NOT NULL,
   value TEXT, PRIMARY KEY(run_id, start_step, key)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS steps_model ON steps(model_id, step);
 CREATE INDEX IF NOT EXISTS runs_model ON runs(model_id);
-PRAGMA user_version=2;
+PRAGMA user_version=3;
 )sql";
-constexpr int64_t kSchemaVersion = 2;  // 2: routing_tables.h
+constexpr int64_t kSchemaVersion = 3;  // 2: routing_tables.h; 3: samples
 
 std::optional<double> Term(const StepRow& row, absl::string_view name) {
   for (const auto& [term, value] : row.losses) {
@@ -164,6 +167,7 @@ absl::Status MetricsDatabase::SetLaterRowsAside(int64_t start_step) {
         "UPDATE loss_terms SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE record_fields SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE evaluations SET run_id=?2 WHERE run_id=?1 AND step>?3",
+        "UPDATE samples SET run_id=?2 WHERE run_id=?1 AND step>?3",
         "UPDATE environments SET run_id=?2 WHERE run_id=?1 AND start_step>=?3"}) {
     HYDRA_ASSIGN_OR_RETURN(Statement move, database_.Prepare(sql));
     HYDRA_RETURN_IF_ERROR(
@@ -217,12 +221,14 @@ absl::Status MetricsDatabase::PrepareStatements() {
   HYDRA_ASSIGN_OR_RETURN(
       Statement evaluation,
       database_.Prepare("INSERT OR REPLACE INTO evaluations VALUES(?,?,?,?,?,?,?)"));
+  HYDRA_ASSIGN_OR_RETURN(Statement sample,
+                         database_.Prepare("INSERT OR REPLACE INTO samples VALUES(?,?,?,?,?)"));
   HYDRA_ASSIGN_OR_RETURN(
       Statement totals,
       database_.Prepare("UPDATE runs SET end_step=?2, total_tokens=?3, best_loss=?4, "
                         "best_loss_step=?5 WHERE run_id=?1"));
   statements_.emplace(Statements{std::move(step), std::move(term), std::move(field),
-                                 std::move(evaluation), std::move(totals)});
+                                 std::move(evaluation), std::move(sample), std::move(totals)});
   HYDRA_ASSIGN_OR_RETURN(RoutingTables routing, RoutingTables::Prepare(database_));
   routing_.emplace(std::move(routing));
   return absl::OkStatus();
@@ -290,6 +296,15 @@ absl::Status MetricsDatabase::RecordEvaluation(const EvaluationRow& row) {
       .Run();
 }
 
+absl::Status MetricsDatabase::RecordSample(const SampleRow& row) {
+  return statements_->sample.Bind(1, View(run_id_))
+      .Bind(2, row.step)
+      .Bind(3, View(row.prompt))
+      .Bind(4, View(row.time))
+      .Bind(5, View(row.text))
+      .Run();
+}
+
 absl::Status MetricsDatabase::WriteTotals(const RunTotals& totals) {
   statements_->totals.Bind(1, View(run_id_));
   if (totals.end_step == 0) {
@@ -307,9 +322,13 @@ absl::Status MetricsDatabase::Record(absl::Span<const Row> rows) {
   HYDRA_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Start(database_));
   RunTotals totals = totals_;
   for (const Row& row : rows) {
-    const auto* step = std::get_if<StepRow>(&row);
-    HYDRA_RETURN_IF_ERROR(step != nullptr ? RecordStep(*step, totals)
-                                          : RecordEvaluation(std::get<EvaluationRow>(row)));
+    if (const auto* step = std::get_if<StepRow>(&row)) {
+      HYDRA_RETURN_IF_ERROR(RecordStep(*step, totals));
+    } else if (const auto* evaluation = std::get_if<EvaluationRow>(&row)) {
+      HYDRA_RETURN_IF_ERROR(RecordEvaluation(*evaluation));
+    } else {
+      HYDRA_RETURN_IF_ERROR(RecordSample(std::get<SampleRow>(row)));
+    }
   }
   HYDRA_RETURN_IF_ERROR(WriteTotals(totals));
   HYDRA_RETURN_IF_ERROR(transaction.Commit());

@@ -52,7 +52,7 @@ class MetricsDatabase {
  private:
   // Prepared once; they belong to `database_`.
   struct Statements {
-    Statement step, term, field, evaluation, totals;
+    Statement step, term, field, evaluation, sample, totals;
   };
   explicit MetricsDatabase(Database database) : database_(std::move(database)) {}
   absl::Status SetLaterRowsAside(int64_t start_step);
@@ -61,6 +61,7 @@ class MetricsDatabase {
   absl::Status RecordStep(const StepRow& row, RunTotals& totals);
   absl::Status RecordFields(const StepRow& row);
   absl::Status RecordEvaluation(const EvaluationRow& row);
+  absl::Status RecordSample(const SampleRow& row);
   absl::Status WriteTotals(const RunTotals& totals);
 
   Database database_;

@@ -15,7 +15,7 @@ int64_t StepOf(const Row& row) {
   return std::visit([](const auto& event) { return event.step; }, row);
 }
 
-// Evaluations are no steps: a gap counts steps.
+// Evaluations and samples are no steps: a gap counts steps.
 void AddSteps(absl::Span<const Row> rows, StepRanges& steps) {
   for (const Row& row : rows) {
     if (std::holds_alternative<StepRow>(row)) steps.Add(StepOf(row));

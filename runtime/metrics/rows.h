@@ -1,4 +1,5 @@
-// What a run records: one row per optimizer step and per evaluation, and what is known of the run.
+// What a run records: one row per optimizer step, evaluation and sample, and what is known of the
+// run.
 #ifndef HYDRA_RUNTIME_METRICS_ROWS_H_
 #define HYDRA_RUNTIME_METRICS_ROWS_H_
 
@@ -53,7 +54,15 @@ struct EvaluationRow {
   double seconds = 0;
 };
 
-using Row = std::variant<StepRow, EvaluationRow>;
+// A text that the model wrote between two steps.
+struct SampleRow {
+  int64_t step = 0;
+  std::string time = {};  // UTC
+  std::string prompt;
+  std::string text;  // that continues it
+};
+
+using Row = std::variant<StepRow, EvaluationRow, SampleRow>;
 
 }  // namespace hydra::metrics
 

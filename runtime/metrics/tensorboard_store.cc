@@ -124,6 +124,27 @@ std::string ToEvent(const EvaluationRow& row) {
   return scalars.Event(Now(), row.step);
 }
 
+// Summary.Value {string tag = 1; TensorProto tensor = 8; SummaryMetadata metadata = 9}: a tensor of
+// one string, for the plugin that shows text.
+std::string ToEvent(const SampleRow& row) {
+  std::string dimension, shape, tensor, plugin, metadata, item, summary, event;
+  AppendNumber(1, 1, dimension);
+  AppendBytes(2, dimension, shape);
+  constexpr uint64_t kString = 7;
+  AppendNumber(1, kString, tensor);
+  AppendBytes(2, shape, tensor);
+  AppendBytes(8, absl::StrCat(row.prompt, row.text), tensor);
+  AppendBytes(1, "text", plugin);
+  AppendBytes(1, plugin, metadata);
+  AppendBytes(1, absl::StrCat("sample/", row.prompt), item);
+  AppendBytes(8, tensor, item);
+  AppendBytes(9, metadata, item);
+  AppendBytes(1, item, summary);
+  event = EventOf(Now(), row.step);
+  AppendBytes(5, summary, event);
+  return event;
+}
+
 }  // namespace
 
 uint32_t MaskedCrc32c(absl::string_view bytes) {

@@ -96,6 +96,12 @@ void MetricsObserver::OnEvaluation(int64_t step, const Evaluation& evaluation, d
   PassWarnings();
 }
 
+void MetricsObserver::OnSample(int64_t step, const TextSample& sample) {
+  writer_->Record(metrics::SampleRow{
+      .step = step, .time = metrics::UtcTimestamp(), .prompt = sample.prompt, .text = sample.text});
+  PassWarnings();
+}
+
 void MetricsObserver::OnEnd() {
   if (writer_ == nullptr) return;
   const std::vector<std::string> gaps = writer_->Finish();

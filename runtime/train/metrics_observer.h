@@ -23,6 +23,7 @@ class MetricsObserver final : public TrainObserver {
   void OnStart(const RunStart& start) override;
   void OnStep(const StepReport& report) override;
   void OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) override;
+  void OnSample(int64_t step, const TextSample& sample) override;
   void OnEnd() override;
 
   std::string database_path() const;

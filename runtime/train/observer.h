@@ -41,6 +41,12 @@ struct StepReport {
   absl::Span<const double> values;
 };
 
+// A text that the model continued between two steps.
+struct TextSample {
+  std::string prompt;
+  std::string text;  // without the prompt
+};
+
 // Called on the training thread. Who watches cannot stop training: nothing here can fail.
 class TrainObserver {
  public:
@@ -48,6 +54,7 @@ class TrainObserver {
   virtual void OnStart(const RunStart& start) {}
   virtual void OnStep(const StepReport& report) {}
   virtual void OnEvaluation(int64_t step, const Evaluation& evaluation, double seconds) {}
+  virtual void OnSample(int64_t step, const TextSample& sample) {}
   virtual void OnCheckpoint(int64_t step, const std::string& path) {}
   virtual void OnWarning(const std::string& message) {}
   // After the last checkpoint, whatever ended the run.

@@ -21,6 +21,21 @@ int64_t RecordLag(const Settings& settings, absl::string_view rules) {
   return rules == "pytorch" ? 1 : 2;
 }
 
+namespace {
+
+// The training tokens by source, in their order.
+std::vector<data::SourceRange> SourcesOf(const data::Dataset& dataset) {
+  std::vector<data::SourceRange> ranges;
+  uint64_t begin = 0;
+  for (const data::SourceMap::Run& run : dataset.train_sources().runs()) {
+    ranges.push_back({dataset.sources()[run.source], begin, run.end});
+    begin = run.end;
+  }
+  return ranges;
+}
+
+}  // namespace
+
 absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Dataset& dataset,
                                      const TrainEngine& engine) {
   for (const char* key : {"moe_teacher_weight", "moe_domain_expert_map"}) {
@@ -28,17 +43,16 @@ absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Datas
     return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
                                    engine.facts().model, " has no experts"));
   }
+  const std::vector<data::SourceRange> sources = SourcesOf(dataset);
   HYDRA_ASSIGN_OR_RETURN(const data::DataOrder order,
                          data::DataOrderNamed(settings.Text("data_order")));
-  HYDRA_ASSIGN_OR_RETURN(data::TrainingBatches batches,
-                         data::TrainingBatches::Create(dataset.train(), engine.batch(),
-                                                       engine.seq(), settings.Integer("seed"),
-                                                       {.order = order,
-                                                        .micro_batches = engine.micro_batches(),
-                                                        .sources = dataset.train_sources()}));
   HYDRA_ASSIGN_OR_RETURN(
-      SourceExperts experts,
-      SourceExperts::Create(settings.Text("moe_domain_expert_map"), dataset.train_sources()));
+      data::TrainingBatches batches,
+      data::TrainingBatches::Create(
+          dataset.train(), engine.batch(), engine.seq(), settings.Integer("seed"),
+          {.order = order, .micro_batches = engine.micro_batches(), .sources = sources}));
+  HYDRA_ASSIGN_OR_RETURN(SourceExperts experts,
+                         SourceExperts::Create(settings.Text("moe_domain_expert_map"), sources));
   return RunBatches{std::move(batches), std::move(experts)};
 }
 

@@ -276,6 +276,18 @@ absl::Status Trainer::EvaluateNow() {
   return absl::OkStatus();
 }
 
+void Trainer::SampleNow() {
+  record_.host_state = SaveModules(modules());
+  const absl::StatusOr<std::vector<TextSample>> samples = options_.sample(record_);
+  if (!samples.ok()) {
+    return Warn(absl::StrCat("no sample of step ", record_.step, ": ", samples.status().message(),
+                             "; training goes on"));
+  }
+  for (const TextSample& sample : *samples) {
+    for (TrainObserver* observer : observers_) observer->OnSample(record_.step, sample);
+  }
+}
+
 void Trainer::KeepBest() {
   if (!best_ || !best_->Improves(last_evaluation_->loss)) return;
   record_.host_state = SaveModules(modules());
@@ -387,9 +399,11 @@ absl::StatusOr<TrainOutcome> Trainer::RunSteps() {
     absl::Status status = Step();
     const bool evaluates = eval_interval > 0 && next_step() % eval_interval == 0;
     const bool saves = saves_.DueAt(next_step());
-    if (status.ok() && (evaluates || saves)) status = Settle();
+    const bool samples = options_.sample && next_step() % options_.sample_interval == 0;
+    if (status.ok() && (evaluates || saves || samples)) status = Settle();
     if (status.ok() && evaluates) status = EvaluateNow();
     if (!status.ok()) return EndWith(status);
+    if (samples) SampleNow();
     if (saves) SaveOrPostpone();
   }
   if (const absl::Status status = Settle(); !status.ok()) return EndWith(status);

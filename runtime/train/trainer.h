@@ -42,6 +42,11 @@ struct TrainerOptions {
   // Asked before every step; nullptr: the routing curriculum of the settings. Must outlive the
   // trainer.
   StepPolicy* policy = nullptr;
+  // Called after every `sample_interval`-th step, with nothing in flight and the run as it stands;
+  // what it gives goes to the observers. It may use arena, caches and control block of the device,
+  // and leaves everything else as it is. Training goes on after an error.
+  std::function<absl::StatusOr<std::vector<TextSample>>(const RunRecord& run)> sample = nullptr;
+  int64_t sample_interval = 0;
   // Before the last checkpoint of a run is tried again.
   std::chrono::milliseconds save_retry_pause = std::chrono::seconds(2);
 };
@@ -88,6 +93,7 @@ class Trainer {
   // Reads all of them, before anything that uses the state as a whole.
   absl::Status Settle();
   absl::Status EvaluateNow();
+  void SampleNow();
   absl::Status Save(int64_t keep);
   void SaveOrPostpone();
   absl::Status SaveAtEnd(int64_t keep);

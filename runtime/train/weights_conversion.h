@@ -1,4 +1,4 @@
-// Weights of other element types as F32.
+// Weights between F32 and other element types.
 #ifndef HYDRA_RUNTIME_TRAIN_WEIGHTS_CONVERSION_H_
 #define HYDRA_RUNTIME_TRAIN_WEIGHTS_CONVERSION_H_
 
@@ -19,6 +19,12 @@ bool IsFloat(DType dtype);
 // finite value that is too large for F32, if there is one.
 std::optional<size_t> ConvertToFloat(DType dtype, absl::Span<const uint8_t> from,
                                      absl::Span<float> to);
+
+// Writes values as little-endian elements of F16, BF16 or F32, rounded to nearest even; infinities
+// and NaN stay what they are. Returns the index of the first finite value that is too large for the
+// type, if there is one.
+std::optional<size_t> ConvertFromFloat(absl::Span<const float> from, DType dtype,
+                                       absl::Span<uint8_t> to);
 
 }  // namespace hydra::train
 

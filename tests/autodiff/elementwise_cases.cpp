@@ -39,13 +39,13 @@ GradientCase reduceRowsCase(const std::string& name, const std::string& kinds, c
 
 std::vector<GradientCase> elementwiseCases() {
   std::vector<GradientCase> cases;
-  for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "silu"})
+  for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "silu", "gelu"})
     cases.push_back(unaryCase(kind, -1.5, 1.5));
   for (const char* kind : {"log", "sqrt", "rsqrt", "reciprocal"})
     cases.push_back(unaryCase(kind, 0.4, 1.8));
   // Away from the jumps at the halves.
   cases.push_back(unaryCase("round", 0.6, 1.4));
-  for (const char* kind : {"exp", "silu", "round", "rsqrt", "tanh"})
+  for (const char* kind : {"exp", "silu", "gelu", "round", "rsqrt", "tanh"})
     cases.push_back({std::string("unary_rows_") + kind,
                      oneOp(std::string("hydra.unary <") + kind + "> %0, %1", {"2x3x5xf32", "i32"},
                            {"2x3x5xf32"}),

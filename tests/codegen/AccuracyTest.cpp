@@ -60,6 +60,9 @@ TEST_P(UnaryAccuracy, StaysWithinItsLimit) {
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double gelu(double x) {
+  return x * sigmoid(2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x));
+}
 INSTANTIATE_TEST_SUITE_P(
     Functions, UnaryAccuracy,
     ::testing::Values(Function{"exp", -86, 88, [](double x) { return std::exp(x); }, 2},
@@ -68,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Function{"tanh", -10, 10, [](double x) { return std::tanh(x); }, 8},
                       Function{"sigmoid", -30, 30, sigmoid, 4},
                       Function{"silu", -30, 30, [](double x) { return x * sigmoid(x); }, 5},
+                      Function{"gelu", -3, 8, gelu, 12},
                       Function{"sqrt", 0, 100, [](double x) { return std::sqrt(x); }, 0.5},
                       Function{"rsqrt", 1e-3, 100, [](double x) { return 1 / std::sqrt(x); }, 1.5},
                       Function{"reciprocal", 1e-3, 100, [](double x) { return 1 / x; }, 0.5},

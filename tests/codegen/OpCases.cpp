@@ -42,7 +42,7 @@ std::vector<OpCase> mlir::hydra::testing::elementwiseCases() {
   std::vector<OpCase> cases;
   for (int64_t c : kExtents) {
     std::string x = tensor({3, 7, c}), suffix = "_" + number(c);
-    for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "round", "silu"}) {
+    for (const char* kind : {"neg", "exp", "tanh", "sigmoid", "square", "round", "silu", "gelu"}) {
       OpCase item = make(std::string("unary_") + kind + suffix,
                          function(std::string("unary <") + kind + ">", {x}, "", {x}));
       item.inPlaceResult = item.inPlaceOperand = 0;
@@ -436,6 +436,7 @@ std::vector<OpCase> mlir::hydra::testing::allOpCases() {
 
 std::vector<OpCase> mlir::hydra::testing::rowProgramCases() {
   const std::set<std::string> names = {"unary_silu_48",
+                                       "unary_gelu_48",
                                        "binary_i32_max_33",
                                        "binary_broadcast3_33",
                                        "rms_norm_48",

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -51,6 +52,29 @@ TEST(Dataset, SplitsByPosition) {
   EXPECT_EQ(tokens[1], 'b');
   ASSERT_NE(dataset->validation(), nullptr);
   EXPECT_EQ(dataset->validation()->size(), 25u);
+}
+
+TEST(Dataset, EveryTokenHasItsSource) {
+  TemporaryDirectory directory;
+  WriteFile(directory / "a.txt", std::string(60, 'a'));
+  WriteFile(directory / "b.txt", std::string(40, 'b'));
+  ASSERT_TRUE(PrepareText({.files = {directory / "a.txt", directory / "b.txt"},
+                           .out = directory / "out",
+                           .validation_fraction = 0.25,
+                           .shard_tokens = 7})
+                  .ok());
+  const absl::StatusOr<Dataset> dataset = Dataset::Open(directory / "out");
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  ASSERT_EQ(dataset->sources().size(), 2u);
+  EXPECT_THAT(dataset->sources()[1], HasSubstr("b.txt"));
+  for (const auto& [tokens, map] :
+       {std::pair(&dataset->train(), &dataset->train_sources()),
+        std::pair(dataset->validation(), &dataset->validation_sources())}) {
+    ASSERT_EQ(map->size(), tokens->size());
+    std::vector<int32_t> ids(tokens->size());
+    ASSERT_TRUE(tokens->Read(0, absl::MakeSpan(ids)).ok());
+    for (size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(map->At(i), ids[i] == 'a' ? 0u : 1u) << i;
+  }
 }
 
 TEST(Dataset, SameTextSameBytes) {

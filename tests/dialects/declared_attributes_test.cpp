@@ -18,6 +18,7 @@ constexpr char kSpec[] = R"mlir(
 hydra.param @"other.weight" : tensor<4xf32> #hydra.init<constant 1.0>
 hydra.model @all attributes {vocab_size = 8, dim = 16, max_seq_len = 8} {
 ^bb0(%t: tensor<?x?xi32>):
+  %p = hydra.position_embedding %t : tensor<?x?xi32> -> tensor<?x?x16xf32>
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x16xf32>
   %1 = hydra.blocks %0 count 3 as "layers" : tensor<?x?x16xf32> {
   ^bb0(%x: tensor<?x?x16xf32>):
@@ -40,8 +41,16 @@ hydra.model @all attributes {vocab_size = 8, dim = 16, max_seq_len = 8} {
     }
     hydra.yield %e : tensor<?x?x16xf32>
   }
-  %2 = hydra.lm_head %1 : tensor<?x?x16xf32> -> tensor<?x?x8xf32>
+  %own = hydra.call @block(%1) as "own" : (tensor<?x?x16xf32>) -> tensor<?x?x16xf32>
+  %2 = hydra.lm_head %own : tensor<?x?x16xf32> -> tensor<?x?x8xf32>
   hydra.yield %2 : tensor<?x?x8xf32>
+}
+func.func private @block(%x: tensor<?x?x16xf32>) -> tensor<?x?x16xf32> {
+  %w = hydra.weight "gain" : tensor<16xf32>
+  %n = hydra.layer_norm %x "norm" : tensor<?x?x16xf32>
+  %a = hydra.gqa %n {heads = 2} : tensor<?x?x16xf32>
+  %y = hydra.linear %a "out" : tensor<?x?x16xf32> -> tensor<?x?x16xf32>
+  return %y : tensor<?x?x16xf32>
 }
 )mlir";
 

@@ -35,6 +35,73 @@ class CheckpointTest(support.EndToEndTest):
                  for name in ("run", "back")]
         self.assertEqual(texts[0], texts[1])
 
+    def test_a_directory_is_taken_whole(self):
+        """Weights in one file or in shards with an index, the model and the tokenizer beside them; and back."""
+        exported = self.path("d.safetensors")
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", exported)
+        whole, shards = self.path("whole"), self.path("shards")
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", whole)
+        report = self.run_ok("checkpoint", "export", self.path("run"), "-o", shards, "--shard-bytes", 8000, "--json").json()
+        spec = ["model.mlir"] if support.has_compiler() else []
+        self.assertEqual(sorted(os.listdir(whole)), sorted([*spec, "model.safetensors"]))
+        index = json.loads(support.read(os.path.join(shards, "model.safetensors.index.json")))
+        files = set(index["weight_map"].values())
+        self.assertGreater(len(files), 2)
+        self.assertEqual((report["files"], report["bytes"]), (len(files), index["metadata"]["total_size"]))
+        self.assertEqual(set(os.listdir(shards)), {*spec, "model.safetensors.index.json", *files})
+        tensors = {}
+        for file in files:
+            part = support.Safetensors.load(os.path.join(shards, file))
+            self.assertEqual(part.metadata, {"format": "pt"})
+            self.assertTrue(len(part.tensors) == 1 or sum(len(data) for _, _, data in part.tensors.values()) <= 8000)
+            tensors.update(part.tensors)
+        self.assertEqual(tensors, support.Safetensors.load(exported).tensors)
+        if not support.has_compiler():
+            return
+        for folder in (whole, shards):
+            self.run_ok("checkpoint", "import", folder, "-o", self.path("from-folder"), "--force")
+            self.run_ok("checkpoint", "export", self.path("from-folder"), "-o", self.path("from-folder.safetensors"), "--force")
+            self.assertEqual(support.read(self.path("from-folder.safetensors")), support.read(exported))
+        # Only exports are replaced.
+        support.write(os.path.join(whole, "notes.txt"), b"mine")
+        self.fails(2, "checkpoint", "export", self.path("run"), "-o", whole, "--force", says="notes.txt")
+
+    def test_a_config_goes_out_as_hubs_know_it_and_comes_back(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        model = {"kind": "base", "vocab_size": 256, "dim": 32, "n_mor_blocks": 2, "n_heads": 4, "n_kv_heads": 2,
+                 "compression_factor": 2, "max_seq_len": 64}
+        support.write(self.path("small.json"), json.dumps({"model": model}).encode())
+        self.run_ok("data", "tokenizer", self.path("data.txt"), "-o", self.path("bpe.json"), "--vocab-size", 256)
+        self.run_ok("data", "text", self.path("data.txt"), "--out", self.path("bpe"), "--tokenizer", self.path("bpe.json"))
+        self.run_ok("train", self.path("small.json"), "--data", self.path("bpe"), "--out", self.path("hub-run"), "--steps", 2,
+                    "--batch", 2, "--seq", 32)
+        hub = self.path("hub")
+        self.run_ok("checkpoint", "export", self.path("hub-run"), "-o", hub, "--type", "bf16")
+        self.assertEqual(sorted(os.listdir(hub)), ["config.json", "model.safetensors", "tokenizer.json"])
+        self.assertEqual(json.loads(support.read(os.path.join(hub, "config.json"))),
+                         {"architectures": ["HydraForCausalLM"], "model_type": "hydra", "torch_dtype": "bfloat16", "model": model})
+        self.assertEqual({dtype for dtype, _, _ in support.Safetensors.load(os.path.join(hub, "model.safetensors")).tensors.values()},
+                         {"BF16"})
+        self.run_ok("checkpoint", "import", hub, "-o", self.path("hub-back"))
+        self.assertEqual(support.read(self.path("hub-back", "tokenizer.json")), support.read(self.path("bpe.json")))
+        again = self.path("hub-again")
+        self.run_ok("checkpoint", "export", self.path("hub-back"), "-o", again, "--type", "bf16")
+        self.assertEqual(support.files_of(again), support.files_of(hub))
+
+    def test_weights_that_a_type_cannot_hold_are_named(self):
+        exported = self.path("l.safetensors")
+        self.run_ok("checkpoint", "export", self.path("run"), "-o", exported)
+        file = support.Safetensors.load(exported)
+        values = list(file.floats("norm.weight"))
+        values[3] = 70000.0
+        file.set_floats("norm.weight", values)
+        file.save(self.path("large.safetensors"))
+        self.run_ok("checkpoint", "import", self.path("large.safetensors"), "--model", self.artifact, "-o", self.path("large"))
+        self.fails(5, "checkpoint", "export", self.path("large"), "--type", "f16", "-o", self.path("f16.safetensors"),
+                   says=["norm.weight", "element 3", "70000", "F16"])
+        self.assertFalse(os.path.exists(self.path("f16.safetensors")))
+
     def test_names_and_shapes_are_those_of_the_state_dict(self):
         self.run_ok("checkpoint", "export", self.path("run"), "-o", self.path("n.safetensors"))
         file = support.Safetensors.load(self.path("n.safetensors"))

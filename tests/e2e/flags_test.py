@@ -116,6 +116,13 @@ class FlagsTest(support.TrainedModelTest):
                                                 says="resume"),
             "--stop-at": lambda: self.assertEqual(
                 len(self.journal(self.trained("--steps", "3", "--stop-at", "2"))), 2),
+            # What they do: samples_test.py.
+            "--sample-every": lambda: self.assertEqual(
+                self.errors("--sample-every", "2", "--sample-prompt", "a").count("  sample a"), 1),
+            "--sample-prompt": lambda: self.fails(
+                2, *self.train(fresh(), "--sample-prompt", "a"), says="--sample-every"),
+            "--sample-tokens": lambda: self.fails(
+                2, *self.train(fresh(), "--sample-tokens", "3"), says="--sample-prompt"),
             "--dry-run": lambda: self.assertIn("planned", self.run_ok(*dry).out),
             "--help-settings": lambda: self.assertIn(
                 "warmup_steps", self.run_ok("train", "--help-settings").out),
@@ -265,9 +272,27 @@ class FlagsTest(support.TrainedModelTest):
             "checkpoint": lambda: self.fails(3, "checkpoint", "export", self.data, "-o", fresh(),
                                              says="checkpoint"),
             "--output": lambda: self.assertTrue(os.path.isfile(
-                self.made(["checkpoint", "export", self.base], fresh(), "-o"))),
-            "--force": lambda: self.replaces(["checkpoint", "export", self.base], fresh(), "-o"),
+                self.made(["checkpoint", "export", self.base], fresh() + ".safetensors", "-o"))),
+            "--type": lambda: self.assertEqual(
+                2 * self.exported("bf16")["bytes"], self.exported("f32")["bytes"]),
+            "--shard-bytes": lambda: (
+                self.assertGreater(self.exported("f32", "--shard-bytes", "9999")["files"], 1),
+                self.fails(2, "checkpoint", "export", self.base, "-o", fresh() + ".safetensors",
+                           "--shard-bytes", "9999", says="--shard-bytes has no effect")),
+            "--force": lambda: [self.replaces(["checkpoint", "export", self.base], fresh() + end, "-o")
+                                for end in ("", ".safetensors")],
             "--json": lambda: self.json_of("checkpoint", "export", self.base, "-o", fresh()),
+        }
+        bundle = ["checkpoint", "bundle", self.base]
+        # What it does: bundle_test.py.
+        rows["checkpoint bundle"] = {
+            "checkpoint": lambda: self.fails(3, "checkpoint", "bundle", self.data, "-o", fresh(),
+                                             says="checkpoint"),
+            "--output": lambda: self.run_ok("inspect", self.made(bundle, fresh() + ".hydra", "-o")),
+            "--artifact": lambda: self.fails(3, *bundle, "-o", fresh(), "--artifact",
+                                             self.path("none.hydra"), says="none.hydra"),
+            "--force": lambda: self.replaces(bundle, fresh() + ".hydra", "-o"),
+            "--json": lambda: self.json_of(*bundle, "-o", fresh()),
         }
         rows["checkpoint import"] = {
             "file": lambda: self.fails(3, "checkpoint", "import", self.path("none"), "--model",
@@ -355,6 +380,12 @@ class FlagsTest(support.TrainedModelTest):
                     known.pop(key)()
             known.pop("--help", None)
             self.assertEqual(known, {}, f"rows of {command} without a flag")
+
+    def exported(self, kind, *more):
+        """What is said of the base run's weights, exported as this type."""
+        self.runs += 1
+        return self.run_ok("checkpoint", "export", self.base, "-o", self.path(f"exported{self.runs}"),
+                           "--type", kind, *more, "--json").json()
 
     def bisected(self, *more):
         """A step of the base run, which is healthy."""

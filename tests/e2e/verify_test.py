@@ -10,13 +10,14 @@ import support
 FILES = ["01_base_untied_eval", "02_base_gqa_train", "03_attention_switches", "04_fixed_dense_train",
          "05_fixed_modhard_train", "06_mor_adaptive_train", "07_mor_min1_modhard_train",
          "08_hard_eval_oddheads", "09_static_train", "10_static_eval_oob", "11_rampup_train",
-         "12_moe_top1_train", "13_moe_top2_train", "14_moe_forced_train"]
+         "12_moe_top1_train", "13_moe_top2_train", "14_moe_forced_train", "16_gpt2_train",
+         "17_llama_train"]
 # Optimizer steps across the starts of recursion and depth routing.
 TRAJECTORY = "15_adamw_5steps"
 # Every kind of route tensor.
 ROUTED = "12_moe_top1_train"
-# For the simulated device.
-SIMULATED = [FILES[0], FILES[1], FILES[3]]
+# For the simulated device: plain blocks, and each kind of routing.
+SIMULATED = [FILES[0], FILES[3], "06_mor_adaptive_train", "13_moe_top2_train"]
 # Altered copies come from these: the quickest one, and the quickest with gradients.
 QUICK, TRAINING = "01_base_untied_eval", "02_base_gqa_train"
 
@@ -56,7 +57,7 @@ class VerifyTest(support.EndToEndTest):
 
     # What is selected comes from a run in float32, so that all that differs is rounding.
     def test_routed_goldens_pass_in_bf16(self):
-        routed = list(map(self.golden, FILES[4:]))
+        routed = list(map(self.golden, FILES[4:14]))
         report = self.call("hydra-run", "verify", *routed, self.golden(TRAJECTORY), "--precision",
                            "bf16", "--json")
         if "expected --arch among" in report.err:
@@ -96,7 +97,7 @@ class VerifyTest(support.EndToEndTest):
             for stage in ("routing", "autodiff", "remat", "fusion"):
                 self.assertIn(f"interpreter after {stage}", stages, entry["file"])
             # Before stage routing there is fixed depth alone.
-            at_fixed_depth = entry["file"] in map(self.golden, FILES[:4])
+            at_fixed_depth = entry["file"] in map(self.golden, FILES[:4] + FILES[-2:])
             self.assertEqual("interpreter after model" in stages, at_fixed_depth, entry["file"])
 
     def smallest_budget(self, path, *more):

@@ -32,7 +32,8 @@ TEST_P(ElementwiseTest, UnaryKinds) {
       {"square", {0.0625, 1, 5.0625}},
       {"reciprocal", {4, 1, 1 / 2.25}},
       {"round", {0, 1, 2}},
-      {"silu", {0.1405441252214495, 0.7310585786300049, 2.0354637039770039}}};
+      {"silu", {0.1405441252214495, 0.7310585786300049, 2.0354637039770039}},
+      {"gelu", {0.149675350701685, 0.8411919906082768, 2.222798670102711}}};
   for (const Case& c : cases) {
     SCOPED_TRACE(c.kind);
     auto outputs = runOp(std::string("hydra.unary <") + c.kind + "> %0",

@@ -1,9 +1,12 @@
 // Feeding tokens in pieces through `extend` gives the logits of the whole sequence.
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <random>
+#include <sstream>
 
+#include "tests/base/test_paths.h"
 #include "tests/lowering/lowering_fixture.h"
 
 namespace mlir::hydra {
@@ -51,8 +54,18 @@ class DecodingTest : public RoutingTest, public testing::WithParamInterface<cons
   }
 };
 
+// The text of a spec beside the tests of this folder.
+std::string specText(const std::string& name) {
+  std::ifstream file(::hydra::testing::SourceDir() + "/tests/lowering/Inputs/" + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 TEST_P(DecodingTest, PiecesEqualTheWhole) {
-  auto module = lower(GetParam(), "entries=eval@2x11,extend@2x4,extend@2x1 cache=11");
+  std::string model = GetParam();
+  if (StringRef(model).ends_with(".mlir")) model = specText(model);
+  auto module = lower(model, "entries=eval@2x11,extend@2x4,extend@2x1 cache=11");
   ASSERT_TRUE(module);
   auto eval = module->lookupSymbol<func::FuncOp>("eval_2x11_fixed");
   auto four = module->lookupSymbol<func::FuncOp>("extend_2x4_fixed");
@@ -120,7 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"model": {"kind": "base", "vocab_size": 13, "dim": 32, "n_mor_blocks": 2, "n_heads": 2,
             "n_kv_heads": 1, "conv_kernel_size": 1}})",
         R"({"model": {"kind": "base", "vocab_size": 13, "dim": 32, "n_mor_blocks": 2, "n_heads": 2,
-            "n_kv_heads": 1, "use_convs": false, "use_value_shift": false, "use_rope": false}})"));
+            "n_kv_heads": 1, "use_convs": false, "use_value_shift": false, "use_rope": false}})",
+        "own-block.mlir"));
 
 }  // namespace
 }  // namespace mlir::hydra

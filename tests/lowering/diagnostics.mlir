@@ -55,13 +55,16 @@ hydra.model @absurd attributes {vocab_size = 8, dim = 4, max_seq_len = 8} {
 
 // -----
 
-hydra.model @primitive attributes {vocab_size = 8, dim = 4, max_seq_len = 8} {
+hydra.model @foreign attributes {vocab_size = 8, dim = 4, max_seq_len = 8} {
 ^bb0(%t: tensor<?x?xi32>):
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
-  // expected-error@+1 {{expected a structural op of the hydra dialect inside hydra.model, found hydra.unary}}
-  %1 = hydra.unary <silu> %0 : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+  // expected-error@+1 {{expected an op of the hydra dialect inside hydra.model, found func.call; a block of the spec's own is called by hydra.call}}
+  %1 = func.call @block(%0) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
   %3 = hydra.lm_head %1 : tensor<?x?x4xf32> -> tensor<?x?x8xf32>
   hydra.yield %3 : tensor<?x?x8xf32>
+}
+func.func private @block(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  return %x : tensor<?x?x4xf32>
 }
 
 // -----

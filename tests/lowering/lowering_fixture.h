@@ -28,11 +28,12 @@ class RoutingTest : public testing::Test {
     (void)registered;
   }
 
-  // The config lowered with the options of hydra-lower-model; null after a failure.
-  OwningOpRef<ModuleOp> lower(StringRef config, const std::string& options) {
-    auto module = parseConfig(config, "config", context_);
+  // The config or spec lowered with the options of hydra-lower-model; null after a failure.
+  OwningOpRef<ModuleOp> lower(StringRef text, const std::string& options) {
+    auto module = text.ltrim().starts_with("{") ? parseConfig(text, "config", context_)
+                                                : parseSpec(text, "spec", context_);
     if (failed(module)) {
-      ADD_FAILURE() << "the config does not parse";
+      ADD_FAILURE() << "the model does not parse";
       return nullptr;
     }
     PassManager manager(&context_);

@@ -5,10 +5,10 @@
 #include <map>
 
 #include "gmock/gmock.h"
+#include "llvm/ADT/StringExtras.h"
 #include "passes/lowering/ParameterTable.h"
 #include "tests/base/test_paths.h"
 #include "tests/lowering/lowering_fixture.h"
-#include "llvm/ADT/StringExtras.h"
 
 namespace mlir::hydra {
 namespace {
@@ -84,6 +84,8 @@ TEST_F(ParameterTableTest, CountsOfConstructorDefaultsAndExperts) {
 TEST_F(ParameterTableTest, CountsOfTheModels) {
   EXPECT_EQ(countValues(ofFile("hydra-nano.mlir")), 1376842);
   EXPECT_EQ(countValues(ofFile("plain.mlir")), 1371844);
+  EXPECT_EQ(countValues(ofFile("gpt2-124m.mlir")), 124439808);
+  EXPECT_EQ(countValues(ofFile("llama-small.mlir")), 124668672);
 }
 
 // Of the specs that scripts/model-specs writes; --check of it, another test, holds their first

@@ -140,20 +140,29 @@ static void printFacts(ModuleOp module, llvm::raw_ostream &stream) {
     });
     json.attributeArray("functions", [&] {
       for (auto function : module.getOps<func::FuncOp>())
-        json.value(function.getSymName());
+        if (!function.isPrivate()) // a block that others call
+          json.value(function.getSymName());
     });
   });
   stream << "\n";
 }
 
-// Keeps only the function called `name`; false if there is none.
+// Keeps only the function called `name`, and the blocks that it calls; false if there is none.
 static bool keepFunction(ModuleOp module, StringRef name) {
   bool found = false;
   for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
     if (function.getSymName() == name)
       found = true;
-    else
+    else if (!function.isPrivate())
       function.erase();
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (function.getSymName() != name && SymbolTable::symbolKnownUseEmpty(function, module)) {
+        function.erase();
+        changed = true;
+      }
   }
   return found;
 }
@@ -228,8 +237,10 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   if (flags.interprets())
     return interpret(flags, resolved, **module);
   if (std::string format = flags.explains(); !format.empty()) {
-    llvm::Expected<std::string> ledger =
-        renderLedger(ledgerJson(**module, resolved.target), format);
+    FailureOr<std::string> json = planLedger(**module, resolved);
+    if (failed(json))
+      return kFailure;
+    llvm::Expected<std::string> ledger = renderLedger(*json, format);
     if (!ledger)
       return report(kFailure, llvm::toString(ledger.takeError()));
     return writeText(flags.output(), [&](auto &stream) { stream << *ledger; });

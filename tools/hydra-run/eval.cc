@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "runtime/app/evaluate_model.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
@@ -21,6 +22,16 @@ struct EvalFlags {
   int64_t batches = 0;
   std::optional<int64_t> at_step;
 };
+
+Json LossesBySource(const app::ModelEvaluation& result) {
+  Json list = Json::array();
+  for (const train::SourceLoss& source : result.evaluation.sources) {
+    list.push_back({{"source", result.sources[source.source]},
+                    {"loss", source.loss},
+                    {"tokens", source.tokens}});
+  }
+  return list;
+}
 
 absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
   app::EvaluateRequest request{.data = flags.data,
@@ -40,12 +51,22 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
                {"bits_per_token", loss / std::log(2.0)},
                {"perplexity", std::exp(loss)},
                {"tokens", result.evaluation.tokens},
+               {"sources", LossesBySource(result)},
                {"batch", result.batch},
                {"seq", result.seq}});
   } else {
     std::printf("%s loss %.4f nats per token (%.4f bits, perplexity %.3f) over %s tokens\n",
                 flags.split.c_str(), loss, loss / std::log(2.0), std::exp(loss),
                 WithCommas(result.evaluation.tokens).c_str());
+    // That of the only one is what stands above.
+    if (result.evaluation.sources.size() > 1) {
+      Table table({"source", "loss", "tokens"}, "lrr");
+      for (const train::SourceLoss& source : result.evaluation.sources) {
+        table.Add({result.sources[source.source], absl::StrFormat("%.4f", source.loss),
+                   WithCommas(source.tokens)});
+      }
+      std::printf("\n%s", table.Text().c_str());
+    }
   }
   return 0;
 }
@@ -53,9 +74,9 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
 }  // namespace
 
 void AddEval(CommandLine& line) {
-  Command command = line.Add("eval", "Loss on held-out data");
+  Command command = line.Add("eval", "Loss on held-out data, and of each text in it");
   auto flags = std::make_shared<EvalFlags>();
-  flags->model.Declare(command, "eval", "checkpoint, run directory, artifact or model spec",
+  flags->model.Declare(command, "eval", "checkpoint, run directory, bundle, artifact or model spec",
                        {"batch", "seq", "seed"});
   command.RequiredText("-d,--data", flags->data, "data directory");
   command.Text("--split", flags->split, "which tokens", {"validation", "train"});

@@ -175,10 +175,8 @@ void PrintSpeed(const std::vector<generate::Generation>& results, double seconds
 absl::StatusOr<std::unique_ptr<data::Tokenizer>> OpenTokenizer(const GenerateFlags& flags,
                                                                const Model& model) {
   if (!flags.tokenizer.empty()) return data::MakeTokenizer(flags.tokenizer);
-  if (model.checkpoint) {
-    HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<data::Tokenizer> own, model.checkpoint->OpenTokenizer());
-    if (own != nullptr) return own;
-  }
+  HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<data::Tokenizer> own, model.OpenTokenizer());
+  if (own != nullptr) return own;
   return data::MakeTokenizer(data::kByteTokenizer);
 }
 
@@ -240,8 +238,8 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
 void AddGenerate(CommandLine& line) {
   Command command = line.Add("generate", "Continue texts");
   auto flags = std::make_shared<GenerateFlags>();
-  flags->model.Declare(command, "generate", "checkpoint, run directory, artifact or model spec",
-                       {});
+  flags->model.Declare(command, "generate",
+                       "checkpoint, run directory, bundle, artifact or model spec", {});
   generate::GenerateOptions& options = flags->options;
   command.Texts("-p,--prompt", flags->prompts, "TEXT",
                 "the text to continue; several are decoded together, each as if alone");

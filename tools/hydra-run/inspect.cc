@@ -40,7 +40,8 @@ absl::StatusOr<int> Inspect(const std::string& path, bool json) {
 
 void AddInspect(CommandLine& line) {
   Command command = line.Add(
-      "inspect", "Contents of an artifact, checkpoint, safetensors or token file, or of data");
+      "inspect",
+      "Contents of an artifact, bundle, checkpoint, safetensors or token file, or of data");
   auto path = std::make_shared<std::string>();
   command.Positional("file", *path, "file, run, checkpoint or data directory");
   command.Run([path](bool json) { return Inspect(*path, json); });

@@ -1,12 +1,15 @@
 // The contents of an artifact: versions, entries, memory plan, parameters, sections.
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/app/artifact_facts.h"
+#include "runtime/app/bundle.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
+#include "runtime/io/gpu_report.h"
 #include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
@@ -137,10 +140,54 @@ std::string RoutingText(const artifact::Artifact& artifact) {
   return routing.empty() ? "" : absl::StrCat("routing     ", routing, rules, "\n");
 }
 
+// What the kernels of target cuda take of a GPU; an empty report for other targets.
+absl::StatusOr<GpuReport> GpuReportOf(const artifact::Artifact& artifact) {
+  const absl::Span<const uint8_t> ledger = artifact.Section(artifact::SectionKind::kLedger);
+  if (artifact.info().target != "cuda" || ledger.empty()) return GpuReport();
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
+                         JsonDocument::Parse(std::string(ledger.begin(), ledger.end()),
+                                             absl::StrCat(artifact.path(), ": section ledger")));
+  return ReadGpuReport(document.root());
+}
+
+Json GpuCodeJson(const GpuReport& report) {
+  Json levels = Json::array();
+  for (const GpuLevelReport& level : report.levels) {
+    Json kernels = Json::array();
+    for (const GpuKernelReport& kernel : level.kernels) {
+      kernels.push_back({{"name", kernel.name},
+                         {"threads", kernel.threads},
+                         {"registers", kernel.registers},
+                         {"stack_bytes", kernel.stack_bytes},
+                         {"spill_store_bytes", kernel.spill_store_bytes},
+                         {"spill_load_bytes", kernel.spill_load_bytes},
+                         {"shared_bytes", kernel.shared_bytes},
+                         {"resident_blocks", kernel.resident_blocks},
+                         {"occupancy_percent", kernel.occupancy_percent}});
+    }
+    levels.push_back({{"level", level.level}, {"kernels", std::move(kernels)}});
+  }
+  return {{"assembler", report.assembler}, {"levels", std::move(levels)}};
+}
+
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
   Json names = Json::array();
   for (const artifact::NamedBuffer& buffer : buffers) names.push_back(buffer.name);
   return names;
+}
+
+// What a bundle has beside its program: weights, and the run that they come from. Null for none.
+absl::StatusOr<Json> DescribeBundle(const artifact::Artifact& artifact, std::string& text) {
+  if (!artifact.is_bundle()) return Json(nullptr);
+  HYDRA_ASSIGN_OR_RETURN(const app::Bundle bundle, app::Bundle::Of(artifact));
+  HYDRA_ASSIGN_OR_RETURN(const SafetensorsFile weights, artifact.OpenWeights());
+  const train::RunRecord& run = bundle.run();
+  absl::StrAppend(&text, "bundle      weights of step ", run.step, " of ", run.run_id,
+                  ", tokenizer ", run.tokenizer.empty() ? "unknown" : run.tokenizer, "\n");
+  return Json{{"run_id", run.run_id},
+              {"step", run.step},
+              {"tokenizer", run.tokenizer},
+              {"tensors", weights.tensors().size()}};
 }
 
 }  // namespace
@@ -154,6 +201,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
   const std::optional<JsonDocument> settings = app::CompileSettingsOf(*artifact);
+  HYDRA_ASSIGN_OR_RETURN(const GpuReport gpu, GpuReportOf(*artifact));
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -162,11 +210,15 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                   absl::StrJoin(info.isa_levels, ", "), ")\nprecision   ", info.precision,
                   "\ncompiler    ", info.compiler_build, "\nvocabulary  ", info.vocab_size,
                   "\ncache       ", info.cache_len, " positions\nkernels     ", info.kernels.size(),
-                  "\n", RoutingText(*artifact), "\n");
-  absl::StrAppend(&result.text, EntriesText(info, entries), "\n", RecordText(info),
+                  "\n", RoutingText(*artifact));
+  HYDRA_ASSIGN_OR_RETURN(Json bundle, DescribeBundle(*artifact, result.text));
+  absl::StrAppend(&result.text, "\n", EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));
-  result.json = {{"kind", "artifact"},
+  const std::string gpu_text = GpuReportText(gpu);
+  if (!gpu_text.empty()) absl::StrAppend(&result.text, "\n", gpu_text);
+  result.json = {{"kind", artifact->is_bundle() ? "bundle" : "artifact"},
+                 {"bundle", std::move(bundle)},
                  {"path", path},
                  {"bytes", artifact->file_bytes()},
                  {"content_hash", absl::StrFormat("%016x", artifact->content_hash())},
@@ -191,6 +243,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"optimizer", Names(info.optimizer)},
                  {"parameters", std::move(parameters)},
                  {"sections", std::move(sections)}};
+  if (!gpu.levels.empty()) result.json["gpu_code"] = GpuCodeJson(gpu);
   return result;
 }
 

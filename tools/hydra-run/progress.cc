@@ -73,6 +73,10 @@ void Progress::OnEvaluation(int64_t step, const train::Evaluation& evaluation, d
                        WithCommas(evaluation.tokens), HumanSeconds(seconds)));
 }
 
+void Progress::OnSample(int64_t step, const train::TextSample& sample) {
+  Line(absl::StrCat("step ", step, "  sample ", sample.prompt, sample.text));
+}
+
 void Progress::OnCheckpoint(int64_t step, const std::string& path) {
   Line(absl::StrCat("step ", step, "  checkpoint ", path));
 }

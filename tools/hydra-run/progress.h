@@ -19,6 +19,7 @@ class Progress final : public train::TrainObserver {
   void OnStart(const train::RunStart& start) override;
   void OnStep(const train::StepReport& report) override;
   void OnEvaluation(int64_t step, const train::Evaluation& evaluation, double seconds) override;
+  void OnSample(int64_t step, const train::TextSample& sample) override;
   void OnCheckpoint(int64_t step, const std::string& path) override;
   void OnWarning(const std::string& message) override;
   void OnEnd() override;

@@ -27,6 +27,8 @@ struct TrainFlags {
   std::optional<int64_t> resume_from;
   bool dry_run = false;
   bool list_settings = false;
+  app::SampleRequest samples;
+  std::optional<int64_t> sample_every, sample_tokens;
 };
 
 int PrintSettings(bool json) {
@@ -81,6 +83,22 @@ absl::StatusOr<train::StartRequest> StartOf(const TrainFlags& flags) {
   return request;
 }
 
+absl::StatusOr<app::SampleRequest> SamplesOf(const TrainFlags& flags) {
+  app::SampleRequest samples = flags.samples;
+  const bool asked = flags.sample_every || flags.sample_tokens || !samples.prompts.empty();
+  if (!asked) return samples;
+  if (flags.dry_run) {
+    return UsageError("--dry-run begins nothing, so the --sample flags have no effect; drop them");
+  }
+  if (!flags.sample_every || samples.prompts.empty()) {
+    return UsageError(absl::StrCat("samples need --sample-every N and --sample-prompt TEXT, found ",
+                                   samples.prompts.empty() ? "no prompt" : "no number of steps"));
+  }
+  samples.every = *flags.sample_every;
+  samples.tokens = flags.sample_tokens.value_or(samples.tokens);
+  return samples;
+}
+
 Json Summary(const app::TrainRun::Result& result, const std::string& out,
              const Progress& progress) {
   const char* name = result.outcome == train::TrainOutcome::kFinished  ? "finished"
@@ -126,6 +144,7 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
                             .dry_run = flags.dry_run};
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
   HYDRA_ASSIGN_OR_RETURN(request.start, StartOf(flags));
+  HYDRA_ASSIGN_OR_RETURN(request.samples, SamplesOf(flags));
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<app::TrainRun> run,
                          app::TrainRun::Prepare(std::move(request)));
   if (flags.dry_run) return DryRun(*run, json);
@@ -174,6 +193,13 @@ void AddTrain(CommandLine& line) {
                   "continue from the checkpoint of this step; later ones move to OUT/abandoned");
   command.Integer("--stop-at", flags->stop_at, {.least = 1},
                   "end after this step with a checkpoint; the schedule still counts to --steps");
+  command.Integer("--sample-every", flags->sample_every, {.least = 1},
+                  "let the model continue every --sample-prompt after each N steps");
+  command.Texts("--sample-prompt", flags->samples.prompts, "TEXT",
+                "a text to continue while training; several are several. Texts go to standard "
+                "error, steps.jsonl, training.db and tensorboard");
+  command.Integer("--sample-tokens", flags->sample_tokens, {.least = 1},
+                  "tokens to write per sample; default: 64");
   command.Flag("--dry-run", flags->dry_run,
                "print parameters, planned bytes, FLOPs and speed, and stop");
   command.Flag("--help-settings", flags->list_settings, "list every setting for --set");
