@@ -1,4 +1,5 @@
-# The dialect and pass reference, generated from the .td files into build/docs/reference.
+# The documentation for a browser: the reference, generated from the .td files and the programs into
+# build/docs/reference, and pages of it and of docs/ in build/docs/html.
 # hydra_reference_page(NAME TD-FILE GENERATOR-FLAGS...)
 function(hydra_reference_page name td)
   set(output ${CMAKE_BINARY_DIR}/docs/reference/${name}.md)
@@ -21,5 +22,35 @@ foreach(stage lowering routing autodiff precision fusion plan)
     hydra_reference_page(passes-${stage} passes/${stage}/Passes.td -gen-pass-doc)
   endif()
 endforeach()
+
+# hydra_generated_page(NAME SCRIPT ARGUMENT... DEPENDS ...): what the script prints.
+function(hydra_generated_page name script)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  set(output ${CMAKE_BINARY_DIR}/docs/reference/${name}.md)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/docs/reference
+    COMMAND python3 -B ${CMAKE_SOURCE_DIR}/scripts/docs/${script} ${ARG_UNPARSED_ARGUMENTS} > ${output}.new
+    COMMAND ${CMAKE_COMMAND} -E rename ${output}.new ${output}
+    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/docs/${script} ${ARG_DEPENDS}
+    COMMENT "Reference page ${name}.md")
+  set_property(GLOBAL APPEND PROPERTY HYDRA_REFERENCE_PAGES ${output})
+endfunction()
+
+find_program(HYDRA_LLVM_TBLGEN NAMES llvm-tblgen-22 llvm-tblgen HINTS ${LLVM_TOOLS_BINARY_DIR} REQUIRED)
+hydra_generated_page(model-settings model_settings.py ${CMAKE_SOURCE_DIR} ${HYDRA_LLVM_TBLGEN} ${MLIR_INCLUDE_DIRS}
+  DEPENDS ${CMAKE_SOURCE_DIR}/dialects/hydra/HydraModelOps.td ${CMAKE_SOURCE_DIR}/dialects/hydra/HydraAttributes.td
+          ${CMAKE_SOURCE_DIR}/frontend/ModelConfig.cpp ${CMAKE_SOURCE_DIR}/frontend/ModelConfig.h
+          ${CMAKE_SOURCE_DIR}/docs/config.md)
+hydra_generated_page(commands commands.py $<TARGET_FILE:hydra-run> DEPENDS hydra-run)
+
 get_property(pages GLOBAL PROPERTY HYDRA_REFERENCE_PAGES)
-add_custom_target(docs DEPENDS ${pages})
+file(GLOB_RECURSE guide CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
+set(index ${CMAKE_BINARY_DIR}/docs/html/index.html)
+add_custom_command(
+  OUTPUT ${index}
+  COMMAND python3 -B ${CMAKE_SOURCE_DIR}/scripts/docs/html_pages.py ${CMAKE_SOURCE_DIR}
+          ${CMAKE_BINARY_DIR}/docs/reference ${CMAKE_BINARY_DIR}/docs/html
+  DEPENDS ${pages} ${guide} ${CMAKE_SOURCE_DIR}/scripts/docs/html_pages.py
+  COMMENT "Documentation in docs/html/index.html")
+add_custom_target(docs DEPENDS ${index})

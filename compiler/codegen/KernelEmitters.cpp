@@ -1,6 +1,7 @@
 #include "compiler/codegen/KernelEmitters.h"
 
 #include "compiler/codegen/KernelEmitter.h"
+#include "dialects/plan/MatmulShape.h"
 #include "dialects/rows/RowsDialect.h"
 
 using namespace mlir;
@@ -50,6 +51,8 @@ GpuKernelEmitter hydra::gpuEmitterFor(plan::KernelOp kernel) {
     return nullptr;
   if (isa<rows::ProgramOp>(op))
     return emitGpuRows;
+  if (plan::isProduct(op))
+    return emitGpuProduct;
   if (isa<KernelOpInterface>(op))
     return emitGpuItems;
   reportNoKernel(op);

@@ -21,6 +21,8 @@ GpuKernelEmitter gpuEmitterFor(plan::KernelOp kernel);
 // Row programs (rows.program under a schedule).
 LogicalResult emitCpuRows(plan::KernelOp kernel, KernelEmitter &e);
 LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module);
+// Products (dialects/plan/MatmulShape.h), a block per tile.
+LogicalResult emitGpuProduct(plan::KernelOp kernel, int stage, ModuleOp module);
 // Any kind with a KernelOpInterface, a thread per item.
 LogicalResult emitGpuItems(plan::KernelOp kernel, int stage, ModuleOp module);
 

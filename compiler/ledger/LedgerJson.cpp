@@ -37,8 +37,8 @@ static int64_t bytesOf(plan::KernelOp kernel) {
   return bytes ? bytes.getInt() : 0;
 }
 
-// Kernel commands of every entry, and what is read and written outside of matmuls: by kernels,
-// copies and fills.
+// Kernel commands of every entry, and what is read and written outside of matmuls: by kernels that
+// are none, copies and fills.
 static json::Array entriesOf(ModuleOp plan) {
   SymbolTable symbols(plan);
   json::Array entries;
@@ -48,8 +48,9 @@ static json::Array entriesOf(ModuleOp plan) {
       if (auto launch = dyn_cast<plan::LaunchOp>(op)) {
         ++kernels;
         // A launch of all stages moves that once.
-        if (launch.getStage() == 0)
-          bytes += bytesOf(symbols.lookup<plan::KernelOp>(launch.getKernel()));
+        auto kernel = symbols.lookup<plan::KernelOp>(launch.getKernel());
+        if (launch.getStage() == 0 && kernel.getKind() != FusionKind::matmul)
+          bytes += bytesOf(kernel);
       } else if (auto copy = dyn_cast<plan::CopyOp>(op)) {
         bytes += 2 * copy.getTarget().getBytes();
       } else if (auto fill = dyn_cast<plan::FillOp>(op)) {
@@ -79,7 +80,26 @@ static json::Array kernelsOf(ModuleOp plan) {
   return kernels;
 }
 
-std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
+static json::Object toJson(const CudaCode &code) {
+  json::Array levels;
+  for (const CudaImage &image : code.images) {
+    json::Array kernels;
+    for (const AssembledKernel &kernel : image.kernels)
+      kernels.push_back(json::Object{{"name", kernel.name},
+                                     {"threads", kernel.threads},
+                                     {"registers", kernel.resources.registers},
+                                     {"stack_bytes", kernel.resources.stackBytes},
+                                     {"spill_store_bytes", kernel.resources.spillStores},
+                                     {"spill_load_bytes", kernel.resources.spillLoads},
+                                     {"shared_bytes", kernel.resources.sharedBytes},
+                                     {"resident_blocks", kernel.residentBlocks},
+                                     {"occupancy_percent", kernel.occupancyPercent}});
+    levels.push_back(json::Object{{"level", image.code.isaLevel}, {"kernels", std::move(kernels)}});
+  }
+  return json::Object{{"assembler", code.assembler}, {"levels", std::move(levels)}};
+}
+
+std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target, const CudaCode *code) {
   json::Object root;
   root["target"] = target;
   auto ledger = plan->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
@@ -87,6 +107,8 @@ std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
   root["level"] = level ? level.getValue() : StringRef();
   root["entries"] = entriesOf(plan);
   root["kernels"] = kernelsOf(plan);
+  if (code)
+    root["gpu_code"] = toJson(*code);
   auto decisions = ledger ? ledger.getAs<ArrayAttr>("decisions") : ArrayAttr();
   root["decisions"] = decisions ? toJson(decisions) : json::Value(json::Array());
   return llvm::formatv("{0:2}\n", json::Value(std::move(root))).str();

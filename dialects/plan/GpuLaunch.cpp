@@ -1,5 +1,6 @@
 #include "dialects/plan/GpuLaunch.h"
 
+#include "dialects/plan/ProductTiling.h"
 #include "dialects/plan/RowSchedule.h"
 #include "dialects/rows/RowsDialect.h"
 #include "dialects/target/GpuFacts.h"
@@ -31,7 +32,15 @@ static void setUnits(GpuLaunch &launch, rows::ProgramOp program, RowScheduleAttr
 GpuLaunch plan::gpuLaunch(KernelOp kernel, int stage) {
   GpuLaunch launch;
   int64_t most = kItemThreads;
-  if (auto program = dyn_cast<rows::ProgramOp>(&kernel.getBody().front().front())) {
+  Operation *op = &kernel.getBody().front().front();
+  if (isProduct(op)) {
+    ProductTiling tiling = tileProduct(op);
+    launch.units = tiling.tiles;
+    launch.lanes = launch.threads = tiling.threads();
+    launch.blocks = tiling.blocks;
+    return launch;
+  }
+  if (auto program = dyn_cast<rows::ProgramOp>(op)) {
     most = kernel.getSchedule()->getThreads();
     setUnits(launch, program, *kernel.getSchedule(), stage);
   } else {

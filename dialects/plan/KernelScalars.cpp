@@ -11,7 +11,8 @@ bool mlir::plan::isKernelScalar(Operation *op, NamedAttribute attribute) {
   // Discardable attributes are notes of other stages, whatever they hold.
   if (!op->getInherentAttr(attribute.getName()))
     return false;
-  if (isa<AdamWOp>(op) && attribute.getName() == "index")
+  if ((isa<AdamWOp>(op) && attribute.getName() == "index") ||
+      (isa<GroupedWeightGradOp>(op) && attribute.getName() == "group"))
     return true;
   return isa<FloatAttr>(attribute.getValue());
 }

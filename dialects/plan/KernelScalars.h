@@ -6,8 +6,8 @@
 
 namespace mlir::plan {
 
-// A scalar of an op in a kernel body: eps, scale, factors, and AdamW's parameter index. Sizes and
-// numbers of heads shape the loops and stay in the body.
+// A scalar of an op in a kernel body: eps, scale, factors, AdamW's parameter index, the group of
+// grouped_weight_grad. Sizes and numbers of heads shape the loops and stay in the body.
 struct KernelScalar {
   Operation *op;
   StringAttr attribute;
@@ -18,7 +18,8 @@ bool isKernelScalar(Operation *op, NamedAttribute attribute);
 
 // The scalars of a kernel body, in the order in which they appear in a launch: the rows.scalar ops
 // of a row program in block order; for primitives, ops in block order and within an op its own (not
-// discardable) FloatAttr attributes and AdamW's `index` by ascending attribute name.
+// discardable) FloatAttr attributes, AdamW's `index` and grouped_weight_grad's `group` by ascending
+// attribute name.
 SmallVector<KernelScalar> collectKernelScalars(Block &body);
 
 // The same for a region of primitives whose kernel is `kernelBody`: rows.scalar ops name their

@@ -1,6 +1,7 @@
 #include "dialects/plan/KernelWork.h"
 
 #include "dialects/plan/AttentionTiling.h"
+#include "dialects/plan/ProductTiling.h"
 #include "dialects/rows/RowProgram.h"
 #include "dialects/target/CpuFacts.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -111,16 +112,15 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         return oneStage(items, grainOf(typeOf(rank.getKeys()).getShape().back(), items));
       })
       .Case([](ScatterRowsOp scatter) {
-        if (scatter.getUnique()) {
-          // Where each row of the result comes from, then the rows.
-          KernelWork work = rowWork(scatter);
-          work.items.insert(work.items.begin(), 1);
-          work.grain.insert(work.grain.begin(), 1);
-          work.partialBytes = llvm::alignTo(rowsOf(typeOf(scatter.getResult())) * kWordBytes, 8);
-          return work;
-        }
-        return oneStage(
-            llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
+        // Where each row of the result comes from, then the rows.
+        KernelWork work = rowWork(scatter);
+        work.items.insert(work.items.begin(), 1);
+        work.grain.insert(work.grain.begin(), 1);
+        int64_t links = rowsOf(typeOf(scatter.getResult()));
+        if (!scatter.getUnique())
+          links += rowsOf(typeOf(scatter.getX()));
+        work.partialBytes = llvm::alignTo(links * kWordBytes, 8);
+        return work;
       })
       .Case([](CacheUpdateOp update) {
         return oneStage(typeOf(update.getCache()).getShape().front());
@@ -136,6 +136,8 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
       })
       .Case<AttentionOp, AttentionGradOp>(
           [](Operation *attention) { return attentionWork(attention); })
+      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>(
+          [](Operation *product) { return oneStage(tileProduct(product).tiles); })
       .Case([](GlobalNormOp norm) {
         int64_t pieces = 0;
         for (Value input : norm.getInputs())
@@ -170,11 +172,15 @@ FailureOr<RowScheduleAttr> mlir::plan::formRowProgram(Block &body) {
 static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
   Value value = op->getOperand(operand);
   return llvm::TypeSwitch<Operation *, bool>(op)
-      // Each element starts from its own old value.
+      // An element is read before it is written.
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();
       })
       .Case([&](MergeRowsOp merge) { return operand == 0 && value != merge.getX(); })
+      // Each element is read where it is written; as a factor it is read elsewhere, too.
+      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>([&](Operation *product) {
+        return value == accumulatorOf(product) && llvm::count(product->getOperands(), value) == 1;
+      })
       // A row of the result is a row of x or the same row of the cache.
       .Case([&](CacheUpdateOp update) { return operand == 0 && value != update.getX(); })
       .Default([](Operation *) { return false; });

@@ -59,7 +59,7 @@ static void giveRemark(CandidateKind kind, Operation *op, Operation *with, const
   auto options = remark::RemarkOpts::name(verdict.code).category("fusion").function(function);
   auto remark = verdict.accepted ? remark::passed(op->getLoc(), options)
                                  : remark::missed(op->getLoc(), options);
-  remark << nameOf(kind).str() + " of " + titleOf(op) + " and " + titleOf(with);
+  remark << nameOf(kind).str() + " of " + titleOf(op) + (with ? " and " + titleOf(with) : "");
   if (!verdict.detail.empty())
     remark << remark::reason("{0}", verdict.detail);
   if (verdict.before && verdict.after)
@@ -120,7 +120,7 @@ void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef
     add("ops", b.getArrayAttr(ops));
     record.content = b.getDictionaryAttr(facts);
   }
-  giveRemark(kind, left.back(), right.back(), verdict);
+  giveRemark(kind, left.back(), right.empty() ? nullptr : right.back(), verdict);
 }
 
 void FusionLedger::write(StringRef level) {

@@ -22,6 +22,8 @@ StringRef mlir::hydra::nameOf(CandidateKind kind) {
     return "epilogue";
   case CandidateKind::prologue:
     return "prologue";
+  case CandidateKind::product:
+    return "product";
   }
   llvm_unreachable("all kinds are handled");
 }
@@ -55,6 +57,10 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"SLOWER", "it would take longer", false},
       {"BELOW_THRESHOLD", "it would gain too little", false},
       {"DISABLED", "switched off by a flag", false},
+      {"COUNTED", "a count on the device ends the product, which no library reads", false},
+      {"SMALL_PRODUCT", "the product is too small for a library to gain anything", false},
+      {"NO_LIBRARY", "the product is large, and the device's driver has no library for it", false},
+      {"LARGE_PRODUCT", "the product has work enough for a library", false},
       {"PROBED", "the value in between is asked for by name", false},
   };
   return codes;
@@ -98,7 +104,7 @@ llvm::Error FusionSwitches::check(StringRef word) {
   }
   std::string known;
   for (const FusionCode &code : fusionCodes())
-    if (code.taken) {
+    if (code.switchable) {
       if (code.name == word)
         return llvm::Error::success();
       known += (known.empty() ? "" : ", ") + code.name.str();

@@ -18,6 +18,7 @@ enum class CandidateKind {
   accumulate, // a product and what is added to it, summed in the product's own call
   epilogue,   // a row program behind a matmul, in the library's call
   prologue,   // a row program before a matmul
+  product,    // a product, as a kernel of our own instead of a library's
 };
 StringRef nameOf(CandidateKind kind);
 
@@ -35,11 +36,11 @@ struct Verdict {
 // The codes of verdicts with what they mean, in the order of the documentation.
 struct FusionCode {
   StringLiteral name, meaning;
-  bool taken;
+  bool switchable; // --no-fuse may name it: that of a merge
 };
 ArrayRef<FusionCode> fusionCodes();
 
-// What is switched off: codes of taken verdicts, names HYDRA_DISABLE_*, globs over scopes, and
+// What is switched off: codes of merges, names HYDRA_DISABLE_*, globs over scopes, and
 // FILE:LINE of a source location.
 struct FusionSwitches {
   bool on = true;

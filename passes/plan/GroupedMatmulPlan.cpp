@@ -6,11 +6,6 @@ using namespace mlir;
 using namespace mlir::plan;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-static int64_t columnsOf(Value value) { return typeOf(value).getShape().back(); }
-static int64_t rowsOf(Value value) {
-  int64_t columns = columnsOf(value);
-  return columns == 0 ? 0 : typeOf(value).getNumElements() / columns;
-}
 
 // Offsets `first` to `last` of an i32 vector.
 static RefAttr offsetsOf(RefAttr offsets, int64_t first, int64_t last) {
@@ -36,12 +31,7 @@ void mlir::plan::emitGroupedMatmul(OpBuilder &builder, hydra::GroupedMatmulOp op
                                    const StorageAssignment &storage, StringRef scope) {
   OperandRange weights = op.getWeights();
   auto groups = static_cast<int64_t>(weights.size());
-  MatmulShape shape;
-  shape.m = rowsOf(op.getX());
-  shape.n = columnsOf(op.getResult());
-  shape.k = shape.lda = columnsOf(op.getX());
-  shape.ldb = columnsOf(weights.front());
-  shape.ldc = shape.n;
+  MatmulShape shape = matmulShape(op);
   // Rows of a group on average: larger tiles would be mostly empty.
   MatmulShape share = shape;
   share.m = llvm::divideCeil(shape.m, groups);
@@ -78,10 +68,7 @@ void mlir::plan::emitGroupedWeightGrad(OpBuilder &builder, hydra::GroupedWeightG
                                        const StorageAssignment &storage, StringRef scope) {
   const hydra::MatmulLibrary &library = hydra::cpuMatmulLibrary();
   auto group = static_cast<int64_t>(op.getGroup());
-  MatmulShape shape; // a [k, m], b [k, n] -> [m, n]
-  shape.m = shape.lda = columnsOf(op.getA());
-  shape.n = shape.ldb = shape.ldc = columnsOf(op.getB());
-  shape.k = rowsOf(op.getA());
+  MatmulShape shape = matmulShape(op);
   Tile tile = chooseTile(shape, library);
   auto element = [](Value value) { return typeOf(value).getElementType(); };
   MatmulOp::create(builder, op.getLoc(), storage.placeOf(op.getA()), storage.placeOf(op.getB()),

@@ -1,27 +1,11 @@
-// A hydra.matmul as strided matrices on planned tiles.
+// The tiles of products that the matmul library of the cpu target computes.
 #ifndef HYDRA_PASSES_PLAN_MATMULPLAN_H
 #define HYDRA_PASSES_PLAN_MATMULPLAN_H
 
-#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/MatmulShape.h"
 #include "dialects/target/CpuFacts.h"
 
 namespace mlir::plan {
-
-// Fields as in artifact.fbs MatmulCommand; all counts and strides in elements.
-struct MatmulShape {
-  int64_t m = 0, n = 0, k = 0;
-  int64_t lda = 0, ldb = 0, ldc = 0;
-  int64_t groups = 1, groupA = 0, groupB = 0, groupC = 0;
-};
-
-MatmulShape matmulShape(hydra::MatmulOp op);
-
-// Whether the op becomes matmul commands instead of a kernel.
-inline bool isProduct(Operation *op) {
-  return isa<hydra::MatmulOp, hydra::GroupedMatmulOp, hydra::GroupedWeightGradOp>(op);
-}
-// What a product adds to; null if it adds to nothing.
-Value accumulatorOf(Operation *product);
 
 struct Tile {
   int64_t m = 0, n = 0;

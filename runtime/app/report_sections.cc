@@ -54,7 +54,8 @@ Chart StepChart(const std::string& title, const std::string& y_label,
   return {.title = title, .x_label = "step", .y_label = y_label, .series = std::move(series)};
 }
 
-std::string MegaBytes(uint64_t bytes) {
+std::string SizeText(uint64_t bytes) {
+  if (bytes < 100000) return absl::StrFormat("%.1f kB", static_cast<double>(bytes) / 1e3);
   return absl::StrFormat("%.2f MB", static_cast<double>(bytes) / 1e6);
 }
 
@@ -253,7 +254,7 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
   for (int i = 0; i < hal::kRegionCount; ++i) {
     if (info.region_bytes[static_cast<size_t>(i)] == 0) continue;
     memory.emplace_back(std::string(hal::RegionName(static_cast<hal::Region>(i))),
-                        MegaBytes(info.region_bytes[static_cast<size_t>(i)]));
+                        SizeText(info.region_bytes[static_cast<size_t>(i)]));
   }
   std::string text = "<h2>Memory of the plan</h2><div class=\"grid2\">";
   for (const artifact::EntryInfo* entry : EntriesToShow(info)) {
@@ -275,7 +276,7 @@ std::string ArtifactSection(const artifact::Artifact& artifact, int& charts) {
                   .bytes = true});
     charts += svg.empty() ? 0 : 1;
     const std::string& scope = info.scopes[entry->body[timeline.peak_command].scope];
-    absl::StrAppend(&text, "<div>", svg, "<p>most: ", MegaBytes(timeline.peak), ", in command ",
+    absl::StrAppend(&text, "<div>", svg, "<p>most: ", SizeText(timeline.peak), ", in command ",
                     timeline.peak_command, scope.empty() ? "" : " of ", EscapeHtml(scope),
                     "</p></div>");
   }

@@ -13,6 +13,7 @@ namespace hydra::app {
 namespace {
 
 constexpr double kWidth = 640, kHeight = 300;
+constexpr double kLegendRow = 16;
 constexpr double kLeft = 68, kRight = 16, kTop = 34, kBottom = 44;
 constexpr int kColumns = static_cast<int>(kWidth - kLeft - kRight);
 
@@ -38,11 +39,21 @@ double NiceStep(double span, int count) {
 
 std::vector<double> Ticks(const Axis& axis, int count) {
   std::vector<double> ticks;
-  if (axis.logarithmic && axis.most / axis.least >= 10) {
-    const int first = static_cast<int>(std::ceil(std::log10(axis.least) - 1e-9));
-    const int last = static_cast<int>(std::floor(std::log10(axis.most) + 1e-9));
-    for (int power = first; power <= last; ++power) ticks.push_back(std::pow(10, power));
-    if (ticks.size() >= 2) return ticks;
+  if (axis.logarithmic) {
+    const int first = static_cast<int>(std::floor(std::log10(axis.least)));
+    const int last = static_cast<int>(std::ceil(std::log10(axis.most)));
+    // Powers of ten alone where they are enough.
+    for (const bool between : {false, true}) {
+      ticks.clear();
+      for (int power = first; power <= last; ++power) {
+        for (const double factor : {1.0, 2.0, 5.0}) {
+          const double tick = factor * std::pow(10, power);
+          if (factor > 1 && !between) continue;
+          if (axis.Place(tick) > -1e-9 && axis.Place(tick) < 1 + 1e-9) ticks.push_back(tick);
+        }
+      }
+      if (ticks.size() >= 3) return ticks;
+    }
     ticks.clear();
   }
   const double step = NiceStep(axis.most - axis.least, count);
@@ -176,6 +187,33 @@ void DrawSeries(const ChartSeries& series, const Axis& x, const Axis& y, std::st
   }
 }
 
+// The names of the series, each behind a bar of its colour, as contents of texts that end at the
+// right edge; the first row stands beside the title. The widths are guessed, the rendering does not
+// depend on them.
+std::vector<std::string> LegendRows(const Chart& chart) {
+  const auto width = [](absl::string_view name) {
+    return 7.0 * static_cast<double>(name.size()) + 36;
+  };
+  std::vector<std::string> rows;
+  double room = 0;
+  for (const ChartSeries& series : chart.series) {
+    if (series.name.empty() || series.points.empty()) continue;
+    if (rows.empty() || width(series.name) > room) {
+      room = kWidth - kLeft - kRight - (rows.empty() ? width(chart.title) : 0);
+      rows.emplace_back();
+    }
+    room -= width(series.name);
+    absl::StrAppend(
+        &rows.back(),
+        absl::StrFormat(
+            "<tspan dx=\"%d\" fill=\"%s\" fill-opacity=\"%g\">\xE2\x94\x81\xE2\x94\x81</tspan>"
+            "<tspan dx=\"5\">%s</tspan>",
+            rows.back().empty() ? 0 : 14, ChartColor(series.color), series.faint ? 0.45 : 1.0,
+            EscapeHtml(series.name)));
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string ChartColor(int number) {
@@ -208,28 +246,24 @@ std::string ChartSvg(const Chart& chart) {
   const Axis x = AxisOf(x_least, x_most, false, 0);
   Axis y = AxisOf(y_least, y_most, logarithmic, 0.05);
   if (chart.from_zero && y_least == 0) y.least = 0;
+  const std::vector<std::string> legend = LegendRows(chart);
+  // Rows of the legend that do not fit beside the title push it up.
+  const double above = kLegendRow * static_cast<double>(std::max<size_t>(1, legend.size()) - 1);
   std::string svg = absl::StrFormat(
-      "<svg class=\"chart\" viewBox=\"0 0 %g %g\" role=\"img\"><title>%s</title>"
-      "<text class=\"title\" x=\"%g\" y=\"16\">%s</text>",
-      kWidth, kHeight, EscapeHtml(chart.title), kLeft, EscapeHtml(chart.title));
+      "<svg class=\"chart\" viewBox=\"0 %g %g %g\" role=\"img\"><title>%s</title>"
+      "<text class=\"title\" x=\"%g\" y=\"%g\">%s</text>",
+      -above, kWidth, kHeight + above, EscapeHtml(chart.title), kLeft, 16 - above,
+      EscapeHtml(chart.title));
+  for (size_t row = 0; row < legend.size(); ++row) {
+    absl::StrAppend(
+        &svg, absl::StrFormat("<text class=\"end\" x=\"%g\" y=\"%g\">%s</text>", kWidth - kRight,
+                              16 - above + kLegendRow * static_cast<double>(row), legend[row]));
+  }
   DrawAxes(chart, x, y, svg);
   for (const bool faint : {true, false}) {
     for (const ChartSeries& series : chart.series) {
       if (series.faint == faint) DrawSeries(series, x, y, svg);
     }
-  }
-  // The legend stands right of the title, from the right end.
-  double at = kWidth - kRight;
-  for (auto series = chart.series.rbegin(); series != chart.series.rend(); ++series) {
-    if (series->name.empty() || series->points.empty()) continue;
-    absl::StrAppend(&svg, absl::StrFormat("<text class=\"end\" x=\"%g\" y=\"16\">%s</text>", at,
-                                          EscapeHtml(series->name)));
-    at -= 6.4 * static_cast<double>(series->name.size()) + 8;
-    absl::StrAppend(
-        &svg, absl::StrFormat("<line x1=\"%g\" x2=\"%g\" y1=\"12\" y2=\"12\" "
-                              "stroke=\"%s\" stroke-width=\"3\" stroke-opacity=\"%g\"/>",
-                              at - 14, at, ChartColor(series->color), series->faint ? 0.45 : 1.0));
-    at -= 26;
   }
   return svg + "</svg>\n";
 }

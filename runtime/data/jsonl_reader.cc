@@ -10,8 +10,9 @@ constexpr size_t kLongestLine = size_t{1} << 26;
 absl::Status JsonlReader::Line(absl::string_view line, const TakeDocument& take) {
   ++lines_;
   if (line.find_first_not_of(" \t\r") == line.npos) return absl::OkStatus();
-  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
-                         JsonDocument::Parse(line, absl::StrCat(source_, ": line ", lines_)));
+  HYDRA_ASSIGN_OR_RETURN(
+      const JsonDocument document,
+      JsonDocument::Parse(line, source_, {.binary_base = {}, .first_line = lines_}));
   const JsonView root = document.root();
   if (!root.is_object()) return root.Expected(absl::StrCat("an object with \"", field_, "\""));
   HYDRA_ASSIGN_OR_RETURN(const JsonView member, root.Get(field_));
@@ -25,7 +26,7 @@ absl::Status JsonlReader::Append(absl::string_view piece, const TakeDocument& ta
     const size_t end = piece.find('\n');
     if (end == piece.npos || !pending_.empty()) {
       if (pending_.size() + std::min(end, piece.size()) > kLongestLine) {
-        return InputError(absl::StrCat(source_, ": line ", lines_ + 1, ": expected at most ",
+        return InputError(absl::StrCat(source_, ":", lines_ + 1, ": expected at most ",
                                        kLongestLine, " bytes; is it a file of one object?"));
       }
       pending_.append(piece.data(), std::min(end, piece.size()));

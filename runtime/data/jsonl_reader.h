@@ -16,7 +16,7 @@ namespace hydra::data {
 class JsonlReader {
  public:
   using TakeDocument = std::function<absl::Status(absl::string_view text)>;
-  // `source` begins messages.
+  // `source` begins messages: the path as the user knows it.
   JsonlReader(std::string source, std::string field)
       : source_(std::move(source)), field_(std::move(field)) {}
 

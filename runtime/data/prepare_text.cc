@@ -36,16 +36,15 @@ class Preparation {
     HYDRA_ASSIGN_OR_RETURN(TextSource source, TextSource::Open(path));
     const uint64_t before = shards_.tokens();
     std::optional<JsonlReader> reader;
-    if (options_.format == TextFormat::kJsonl) reader.emplace(source.name(), options_.field);
+    if (options_.format == TextFormat::kJsonl) reader.emplace(source.path(), options_.field);
     const auto take = [&](absl::string_view document) { return Document(document); };
     for (;;) {
       HYDRA_ASSIGN_OR_RETURN(const absl::string_view piece, source.Read());
       if (piece.empty()) break;
-      const absl::Status status = reader ? reader->Append(piece, take) : Append(piece);
-      if (!status.ok()) return Annotate(status, source.name());
+      HYDRA_RETURN_IF_ERROR(reader ? reader->Append(piece, take)
+                                   : Annotate(Append(piece), source.path()));
     }
-    const absl::Status status = reader ? reader->Finish(take) : FinishText();
-    if (!status.ok()) return Annotate(status, source.name());
+    HYDRA_RETURN_IF_ERROR(reader ? reader->Finish(take) : Annotate(FinishText(), source.path()));
     bytes_ += source.bytes();
     documents_ += reader ? reader->documents() : 1;
     sources_.push_back({{"file", source.name()},

@@ -22,6 +22,8 @@ class TextSource {
   // The next piece, of at most 1 MiB, valid until the next call; empty at the end.
   absl::StatusOr<absl::string_view> Read();
 
+  // As messages name it: the path, or "standard input".
+  const std::string& path() const { return path_; }
   // The file's name without directories; "stdin".
   const std::string& name() const { return name_; }
   // Of what was read so far.

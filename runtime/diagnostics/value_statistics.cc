@@ -11,6 +11,9 @@
 namespace hydra {
 namespace {
 
+// As floats these words are NaNs that arithmetic never makes, whose NaNs end in zeros.
+constexpr int32_t kLeastInteger = -65536;
+
 template <typename T>
 T Load(const uint8_t* at) {
   T value;
@@ -21,8 +24,8 @@ T Load(const uint8_t* at) {
 double Element(const uint8_t* at, hal::ElementType type) {
   switch (type) {
     case hal::ElementType::kF32: {
-      constexpr uint32_t kMinusOne = 0xffffffff;
-      return Load<uint32_t>(at) == kMinusOne ? -1 : Load<float>(at);
+      const int32_t integer = Load<int32_t>(at);
+      return integer < 0 && integer >= kLeastInteger ? integer : Load<float>(at);
     }
     case hal::ElementType::kBf16: {
       const uint32_t bits = static_cast<uint32_t>(Load<uint16_t>(at)) << 16;

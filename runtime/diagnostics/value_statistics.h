@@ -21,8 +21,9 @@ struct ValueStatistics {
   std::string Text() const;
 };
 
-// Of f32, bf16, f64 or i32 elements. In memory of unknown type, given as f32, the word of all ones
-// counts as the integer -1, which arithmetic never makes a NaN of.
+// Of f32, bf16, f64 or i32 elements. In memory of unknown type, given as f32, the words of the
+// integers -65536 to -1 (no expert, a target to ignore) count as these: as floats they would be
+// NaNs that arithmetic never makes.
 ValueStatistics StatisticsOf(absl::Span<const uint8_t> bytes, hal::ElementType type);
 
 // Whether an element is not finite in `after` and had other bits in `before`. Memory may hold such

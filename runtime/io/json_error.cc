@@ -63,7 +63,7 @@ std::string JsonTree::Position(uint64_t offset) const {
   const auto next = std::upper_bound(line_starts.begin(), line_starts.end(), offset);
   const size_t line = static_cast<size_t>(next - line_starts.begin());
   const uint64_t column = offset - line_starts[line - 1] + 1;
-  return absl::StrCat(source, ":", line, ":", column);
+  return absl::StrCat(source, ":", first_line + line - 1, ":", column);
 }
 
 std::string JsonTree::Path(uint32_t node) const {

@@ -19,6 +19,7 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(absl::string_view text, absl::s
   auto tree = std::make_unique<JsonTree>();
   tree->source = std::string(source);
   tree->binary_base = options.binary_base;
+  tree->first_line = options.first_line;
   HYDRA_RETURN_IF_ERROR(ParseJson(text, *tree));
   return JsonDocument(std::move(tree));
 }

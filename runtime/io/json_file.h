@@ -95,6 +95,8 @@ class JsonDocument {
   // JSON text at `base`.
   struct Options {
     std::optional<uint64_t> binary_base;
+    // Of the text in its file, from 1: a line of JSON Lines.
+    uint64_t first_line = 1;
   };
 
   // `source` names the text in messages.

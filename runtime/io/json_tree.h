@@ -45,6 +45,7 @@ struct JsonNode {
 struct JsonTree {
   std::string source;
   std::optional<uint64_t> binary_base;
+  uint64_t first_line = 1;
   std::vector<JsonNode> nodes;        // nodes[0] is the root
   std::string characters;             // all decoded strings and keys
   std::vector<uint32_t> line_starts;  // offset of the first character of each line
@@ -59,7 +60,7 @@ struct JsonTree {
   std::string Where(uint32_t node) const;
 };
 
-// Fills `tree` (source and binary_base set by the caller) from `text`.
+// Fills `tree` (its source and how it counts set by the caller) from `text`.
 absl::Status ParseJson(absl::string_view text, JsonTree& tree);
 
 // Bytes of the well-formed UTF-8 character that `text` begins with, or 0 if there is none. `text`

@@ -1,5 +1,7 @@
 #include "runtime/toolchain/compile.h"
 
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -71,6 +73,12 @@ absl::StatusOr<std::string> MakeCacheDirectory() {
 }
 
 absl::Status CompilerError(int exit_status, const std::string& spec) {
+  // RunProcess says 128 + N of a child that signal N ended.
+  if (const int signal = exit_status - 128; signal > 0 && signal != SIGTERM && signal != SIGINT) {
+    return FailureError(absl::StrCat(
+        spec, ": ", kCompiler, " crashed on this spec (signal ", signal, ", ", strsignal(signal),
+        "); the fault is the compiler's: make the spec small with hydra-reduce and report it"));
+  }
   const std::string message = absl::StrCat(spec, ": ", kCompiler, " ended with status ",
                                            exit_status, "; its messages are above");
   return MakeError(KindOfExitCode(exit_status), message);

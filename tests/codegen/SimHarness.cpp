@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "compiler/codegen/GpuCode.h"
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/SimCode.h"
 #include "dialects/plan/GpuLaunch.h"
@@ -24,6 +25,23 @@ uint64_t aligned(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 absl::Span<uint8_t> bytesOf(Words& words) {
   return absl::MakeSpan(reinterpret_cast<uint8_t*>(words.words.data()), 4 * words.words.size());
+}
+
+bool isHalf(Type type) { return cast<RankedTensorType>(type).getElementType().isBF16(); }
+
+// bf16 as it lies in memory, two to a word, and back.
+Words packed(const Words& words) {
+  Words result;
+  result.words.resize((words.words.size() + 1) / 2);
+  for (size_t i = 0; i < words.words.size(); ++i)
+    result.words[i / 2] |= words.words[i] >> 16 << (i % 2 * 16);
+  return result;
+}
+Words unpacked(const Words& words, size_t count) {
+  Words result;
+  for (size_t i = 0; i < count; ++i)
+    result.words.push_back(words.words[i / 2] >> (i % 2 * 16) << 16);
+  return result;
 }
 
 }  // namespace
@@ -76,12 +94,19 @@ absl::StatusOr<std::vector<Words>> mlir::hydra::testing::runOnSim(
 }
 
 absl::StatusOr<std::vector<Words>> mlir::hydra::testing::runOnSim(
-    KernelHarness& harness, const std::vector<Words>& arguments, std::vector<int> inPlace) {
-  FailureOr<CodeImage> image = generateSimCode(harness.planModule(), *simLevel());
+    KernelHarness& harness, const std::vector<Words>& arguments, std::vector<int> inPlace,
+    const SimEdit& edit) {
+  FailureOr<OwningOpRef<ModuleOp>> device = generateNvvm(harness.planModule());
+  if (failed(device)) return ::hydra::FailureError(harness.messages());
+  if (edit) edit(**device);
+  FailureOr<CodeImage> image = compileForSim(**device, *simLevel());
   if (failed(image)) return ::hydra::FailureError(harness.messages());
   func::FuncOp source = harness.function();
   plan::KernelOp kernel = harness.kernel();
   std::vector<Words> memory = arguments;
+  for (auto [number, type] : llvm::enumerate(source.getArgumentTypes()))
+    if (isHalf(type)) memory[number] = packed(arguments[number]);
+  const std::vector<Words> before = memory;
   std::vector<size_t> buffers, results;
   for (size_t i = 0; i < arguments.size(); ++i) buffers.push_back(i);
   inPlace.resize(source.getNumResults(), -1);
@@ -89,6 +114,7 @@ absl::StatusOr<std::vector<Words>> mlir::hydra::testing::runOnSim(
     results.push_back(shared >= 0 ? static_cast<size_t>(shared) : memory.size());
     buffers.push_back(results.back());
     auto count = static_cast<size_t>(cast<RankedTensorType>(type).getNumElements());
+    if (isHalf(type)) count = (count + 1) / 2;
     if (shared < 0) memory.push_back({std::vector<uint32_t>(count, 0xffffffff)});
   }
   if (kernel.getItems().size() > 1) {
@@ -112,8 +138,11 @@ absl::StatusOr<std::vector<Words>> mlir::hydra::testing::runOnSim(
   if (!after.ok()) return after.status();
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!llvm::is_contained(inPlace, static_cast<int>(i)))
-      EXPECT_EQ((*after)[i].words, arguments[i].words) << "argument " << i << " changed";
+      EXPECT_EQ((*after)[i].words, before[i].words) << "argument " << i << " changed";
   std::vector<Words> computed;
-  for (size_t result : results) computed.push_back((*after)[result]);
+  for (auto [type, result] : llvm::zip(source.getResultTypes(), results)) {
+    auto count = static_cast<size_t>(cast<RankedTensorType>(type).getNumElements());
+    computed.push_back(isHalf(type) ? unpacked((*after)[result], count) : (*after)[result]);
+  }
   return computed;
 }

@@ -2,6 +2,7 @@
 #ifndef HYDRA_TESTS_CODEGEN_SIMHARNESS_H
 #define HYDRA_TESTS_CODEGEN_SIMHARNESS_H
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,13 @@ absl::StatusOr<std::vector<Words>> runOnSim(const CodeImage& image,
                                             std::vector<Words> memory, int64_t scratch = 0);
 
 // The kernel of a harness, its results as KernelHarness::run gives them: they start as NaN, and
-// arguments that no result replaces are expected to stay as they were.
+// arguments that no result replaces are expected to stay as they were. `edit` may change the module
+// in the LLVM and NVVM dialects before it is compiled: tests break kernels.
+using SimEdit = std::function<void(ModuleOp)>;
 absl::StatusOr<std::vector<Words>> runOnSim(KernelHarness& harness,
                                             const std::vector<Words>& arguments,
-                                            std::vector<int> inPlace = {});
+                                            std::vector<int> inPlace = {},
+                                            const SimEdit& edit = nullptr);
 
 // The level that simulated code is compiled for here, or null.
 const CpuFacts* simLevel();

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 #include "gtest/gtest.h"
 #include "tests/base/test_paths.h"
@@ -202,6 +205,18 @@ TEST(CachedLogits, WideWindowsAndOddHeads) {
   std::string spec = testDirectory("cached_logits") + "/wide_windows.mlir";
   writeText(spec, kWideWindows);
   expectSameLogits(spec, "wide_windows", 101);
+}
+
+// Primitives along the sequence keep their state as the attention of a model does.
+TEST(CachedLogits, BlocksOfTheSpecsOwn) {
+  std::ifstream file(::hydra::testing::SourceDir() + "/tests/lowering/Inputs/own-block.mlir");
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  // Its 11 positions are too few.
+  for (size_t at = text.find("11"); at != std::string::npos; at = text.find("11", at))
+    text.replace(at, 2, "256");
+  std::string spec = testDirectory("cached_logits") + "/own_block.mlir";
+  writeText(spec, text);
+  expectSameLogits(spec, "own_block", 13);
 }
 
 }  // namespace

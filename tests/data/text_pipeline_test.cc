@@ -162,9 +162,12 @@ TEST(Jsonl, NamesTheLine) {
   const struct {
     const char* text;
     const char* message;
-  } cases[] = {{"{\"text\": \"a\"}\nno\n", "line 2"}, {"{\"text\": 3}\n", "expected a string"},
-               {"{\"body\": \"a\"}\n", "text"},       {"[1]\n", "an object"},
-               {"{\"text\": \"\xFF\"}", "line 1"},    {"{\"text\": \"a\"", "line 1"}};
+  } cases[] = {{"{\"text\": \"a\"}\nno\n", "d.jsonl:2:1: "},
+               {"{\"text\": 3}\n", "expected a string"},
+               {"{\"body\": \"a\"}\n", "text"},
+               {"[1]\n", "an object"},
+               {"{\"text\": \"\xFF\"}", "d.jsonl:1:11: "},
+               {"{\"text\": \"a\"", "d.jsonl:1:"}};
   for (const auto& [text, message] : cases) {
     WriteFile(directory / "d.jsonl", text);
     const absl::Status status = PrepareText({.format = TextFormat::kJsonl,

@@ -58,7 +58,9 @@ class FindingsTest(unittest.TestCase):
         """Whether a test, a suite or a file of this name is there; None if the name is none of these."""
         if re.fullmatch(r"e2e\.\w+", name):
             return os.path.exists(os.path.join(ROOT, "tests", "e2e", name[4:] + "_test.py"))
-        if re.fullmatch(r"(structure|docs)\.[\w-]+", name):
+        if re.fullmatch(r"docs\.\w+", name):
+            return os.path.exists(os.path.join(ROOT, "tests", "docs", name[5:] + "_test.py"))
+        if re.fullmatch(r"structure\.[\w-]+", name):
             return f"NAME {name}" in self.targets
         if re.fullmatch(r"\w+_(test|lit)", name):
             return re.search(rf"\b{name}\b", self.targets) is not None

@@ -176,6 +176,9 @@ class FlagsTest(support.TrainedModelTest):
                                                         "--json").json()["entries"]}, {2}),
             "--warmup": lambda: self.fails(2, *bench[:2], "--warmup", "-1", says="--warmup"),
             "--profile": lambda: self.assertIn("share", self.run_ok(*bench, "--profile").out),
+            "--weights": lambda: (
+                self.run_ok(*bench, "--weights", self.weights),
+                self.fails(3, *bench, "--weights", self.path("none.safetensors"), says="none.")),
             "--accum": lambda: (
                 self.assertEqual(self.run_ok(*bench, "--accum", "2", "--json").json()["accum"], 2),
                 self.fails(2, *bench, "--entry", "eval@2x32", "--accum", "2", says="no effect")),

@@ -78,7 +78,8 @@ class ReportTest(support.EndToEndTest):
         planned = next(entry["arena_bytes"] for entry in
                        self.run_ok("inspect", self.artifact, "--json").json()["entries"]
                        if entry["name"] == "accumulate")
-        peak = float(re.search(r"most: ([\d.]+) MB", words).group(1)) * 1e6
+        size, unit = re.search(r"most: ([\d.]+) (kB|MB)", words).groups()
+        peak = float(size) * {"kB": 1e3, "MB": 1e6}[unit]
         self.assertLessEqual(peak, planned + 1e4)
         self.assertGreater(peak, planned * 0.5)
         # A whole block is drawn, attention and MLP, and kernels list their ops where a ledger names
@@ -110,6 +111,25 @@ class ReportTest(support.EndToEndTest):
         finally:
             process.kill()
             process.wait()
+
+    def test_a_browser_opens_it(self):
+        """Without a word on the console, and with something to see."""
+        browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
+                                                       "google-chrome"))), None)
+        if not browser:
+            self.skipTest("no Chromium is installed")
+        self.page(self.path("fast"))
+        picture = self.path("page.png")
+        result = subprocess.run(
+            [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+             "--user-data-dir=" + self.path("profile"), "--window-size=1200,3000",
+             "--screenshot=" + picture, "file://" + self.path("fast", "report.html")],
+            capture_output=True, text=True, timeout=support.TIMEOUT_S, check=True)
+        self.assertNotRegex(result.stderr, r"CONSOLE|ERR_|Failed to load|net_error")
+        contents = support.read(picture)
+        self.assertEqual(contents[:8], b"\x89PNG\r\n\x1a\n")
+        # A page without a chart is smaller by far.
+        self.assertGreater(len(contents), 50000)
 
     def test_refusals(self):
         self.fails(3, "report", self.data, says="training.db")

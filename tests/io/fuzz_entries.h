@@ -17,6 +17,15 @@ bool Fuzz_tokenizer_json(const uint8_t* data, size_t size);
 bool Fuzz_sentencepiece(const uint8_t* data, size_t size);
 bool Fuzz_tokens(const uint8_t* data, size_t size);
 bool Fuzz_jsonl(const uint8_t* data, size_t size);
+bool Fuzz_dataset(const uint8_t* data, size_t size);
+// tests/train
+bool Fuzz_checkpoint(const uint8_t* data, size_t size);
+bool Fuzz_manifest(const uint8_t* data, size_t size);
+bool Fuzz_run_record(const uint8_t* data, size_t size);
+bool Fuzz_weights_index(const uint8_t* data, size_t size);
+// tests/frontend
+bool Fuzz_spec(const uint8_t* data, size_t size);
+bool Fuzz_config(const uint8_t* data, size_t size);
 
 }  // namespace hydra
 

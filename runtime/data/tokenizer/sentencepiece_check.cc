@@ -41,14 +41,38 @@ struct Field {
   absl::string_view bytes;
 };
 
-// Reads the fields of a message one after the other.
+// The model, and what messages call it; `where` gives the place of any part of it.
+struct Source {
+  absl::string_view model, name;
+
+  std::string Where(absl::string_view part) const {
+    return absl::StrCat(name, ": byte ", part.data() - model.data());
+  }
+  // `rest` begins with what is no field.
+  absl::Status Torn(absl::string_view rest) const {
+    return InputError(absl::StrCat(
+        Where(rest), ": expected a field of a SentencePiece model, found ",
+        rest.empty() ? "the end" : "bytes that are none", " in a file of ", model.size(),
+        " bytes; the file is damaged, or neither a tokenizer.json nor a SentencePiece model"));
+  }
+};
+
+// Reads the fields of a message, a part of a model, one after the other.
 class Fields {
  public:
-  explicit Fields(absl::string_view message) : rest_(message) {}
+  Fields(absl::string_view message, const Source& source) : rest_(message), source_(source) {}
 
   bool done() const { return rest_.empty(); }
-  // Nothing if the message is torn.
-  std::optional<Field> Next() {
+  // An input error if the message is torn.
+  absl::StatusOr<Field> Next() {
+    const absl::string_view from = rest_;
+    const std::optional<Field> field = Read();
+    if (!field) return source_.Torn(from);
+    return *field;
+  }
+
+ private:
+  std::optional<Field> Read() {
     Field field;
     uint64_t tag = 0;
     if (!Varint(tag) || tag >> 3 == 0 || tag >> 3 > 0x1FFFFFFF) return std::nullopt;
@@ -78,7 +102,6 @@ class Fields {
     return field;
   }
 
- private:
   bool Varint(uint64_t& value) {
     value = 0;
     for (int shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
@@ -91,12 +114,8 @@ class Fields {
   }
 
   absl::string_view rest_;
+  const Source& source_;
 };
-
-absl::Status Torn(absl::string_view where) {
-  return InputError(
-      absl::StrCat(where, ": expected a tokenizer.json or a SentencePiece model, found neither"));
-}
 
 // The double array of darts-clone. Equal ends of keys are kept once, so that it is a graph; walking
 // it must come to an end.
@@ -193,15 +212,15 @@ struct Piece {
   uint64_t type = 1;
 };
 
-absl::StatusOr<Piece> ReadPiece(absl::string_view message, absl::string_view where) {
+absl::StatusOr<Piece> ReadPiece(absl::string_view message, const Source& source) {
+  const std::string where = source.Where(message);
   Piece piece;
-  for (Fields fields(message); !fields.done();) {
-    const std::optional<Field> field = fields.Next();
-    if (!field) return Torn(where);
-    if (field->number == kPieceText && field->wire == 2) piece.text = field->bytes;
-    if (field->number == kPieceType && field->wire == 0) piece.type = field->value;
-    if (field->number == kPieceScore && field->wire == 5) {
-      std::memcpy(&piece.score, field->bytes.data(), sizeof(piece.score));
+  for (Fields fields(message, source); !fields.done();) {
+    HYDRA_ASSIGN_OR_RETURN(const Field field, fields.Next());
+    if (field.number == kPieceText && field.wire == 2) piece.text = field.bytes;
+    if (field.number == kPieceType && field.wire == 0) piece.type = field.value;
+    if (field.number == kPieceScore && field.wire == 5) {
+      std::memcpy(&piece.score, field.bytes.data(), sizeof(piece.score));
     }
   }
   const std::string quoted = QuoteForMessage(piece.text);
@@ -241,24 +260,23 @@ absl::Status CheckUserPieces(std::vector<absl::string_view> pieces, absl::string
   return absl::OkStatus();
 }
 
-absl::Status CheckTrainer(absl::string_view message, absl::string_view where) {
-  for (Fields fields(message); !fields.done();) {
-    const std::optional<Field> field = fields.Next();
-    if (!field) return Torn(where);
-    if (field->number != kModelType || field->wire != 0) continue;
-    if (field->value == kUnigram || field->value == kBpe) continue;
-    return InputError(absl::StrCat(where, ": expected a unigram or BPE model (type 1 or 2), found ",
-                                   "type ", field->value));
+absl::Status CheckTrainer(absl::string_view message, const Source& source) {
+  for (Fields fields(message, source); !fields.done();) {
+    HYDRA_ASSIGN_OR_RETURN(const Field field, fields.Next());
+    if (field.number != kModelType || field.wire != 0) continue;
+    if (field.value == kUnigram || field.value == kBpe) continue;
+    return InputError(absl::StrCat(source.Where(message),
+                                   ": expected a unigram or BPE model (type 1 or 2), found ",
+                                   "type ", field.value));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckNormalizer(absl::string_view message, absl::string_view where) {
-  for (Fields fields(message); !fields.done();) {
-    const std::optional<Field> field = fields.Next();
-    if (!field) return Torn(where);
-    if (field->number != kCharacterMap || field->wire != 2 || field->bytes.empty()) continue;
-    HYDRA_RETURN_IF_ERROR(CheckCharacterMap(field->bytes, where));
+absl::Status CheckNormalizer(absl::string_view message, const Source& source) {
+  for (Fields fields(message, source); !fields.done();) {
+    HYDRA_ASSIGN_OR_RETURN(const Field field, fields.Next());
+    if (field.number != kCharacterMap || field.wire != 2 || field.bytes.empty()) continue;
+    HYDRA_RETURN_IF_ERROR(CheckCharacterMap(field.bytes, source.Where(field.bytes)));
   }
   return absl::OkStatus();
 }
@@ -278,30 +296,29 @@ absl::Status CheckCharacterMap(absl::string_view map, absl::string_view where) {
   return InputError(absl::StrCat(where, ": the normalization table ", wrong));
 }
 
-absl::Status CheckSentencePieceModel(absl::string_view model, absl::string_view source) {
+absl::Status CheckSentencePieceModel(absl::string_view model, absl::string_view name) {
+  const Source source = {model, name};
   absl::flat_hash_set<absl::string_view> texts;
   std::vector<absl::string_view> user_defined;
-  for (Fields fields(model); !fields.done();) {
-    const std::optional<Field> field = fields.Next();
-    if (!field) return Torn(source);
-    if (field->wire != 2) continue;
-    const std::string where = absl::StrCat(source, ": byte ", field->bytes.data() - model.data());
-    if (field->number == kPieces) {
-      HYDRA_ASSIGN_OR_RETURN(const Piece piece, ReadPiece(field->bytes, where));
+  for (Fields fields(model, source); !fields.done();) {
+    HYDRA_ASSIGN_OR_RETURN(const Field field, fields.Next());
+    if (field.wire != 2) continue;
+    if (field.number == kPieces) {
+      HYDRA_ASSIGN_OR_RETURN(const Piece piece, ReadPiece(field.bytes, source));
       if (!texts.insert(piece.text).second || texts.size() > kMostPieces) {
-        return InputError(absl::StrCat(where, ": expected every piece once and at most ",
-                                       kMostPieces, ", found ", QuoteForMessage(piece.text),
-                                       " again or beyond"));
+        return InputError(
+            absl::StrCat(source.Where(field.bytes), ": expected every piece once and at most ",
+                         kMostPieces, ", found ", QuoteForMessage(piece.text), " again or beyond"));
       }
       if (piece.type == kUserDefined) user_defined.push_back(piece.text);
-    } else if (field->number == kTrainer) {
-      HYDRA_RETURN_IF_ERROR(CheckTrainer(field->bytes, where));
-    } else if (field->number == kNormalizer || field->number == kDenormalizer) {
-      HYDRA_RETURN_IF_ERROR(CheckNormalizer(field->bytes, where));
+    } else if (field.number == kTrainer) {
+      HYDRA_RETURN_IF_ERROR(CheckTrainer(field.bytes, source));
+    } else if (field.number == kNormalizer || field.number == kDenormalizer) {
+      HYDRA_RETURN_IF_ERROR(CheckNormalizer(field.bytes, source));
     }
   }
-  if (texts.empty()) return Torn(source);
-  return CheckUserPieces(std::move(user_defined), source);
+  if (texts.empty()) return source.Torn(model.substr(model.size()));
+  return CheckUserPieces(std::move(user_defined), name);
 }
 
 }  // namespace hydra::data

@@ -9,7 +9,7 @@
 namespace hydra::data {
 
 // kInput with what is wrong and the byte where its message begins.
-absl::Status CheckSentencePieceModel(absl::string_view model, absl::string_view source);
+absl::Status CheckSentencePieceModel(absl::string_view model, absl::string_view name);
 
 // A precompiled normalization table: a double-array trie from text to offsets into a block of
 // zero-terminated replacements. `where` begins messages.
