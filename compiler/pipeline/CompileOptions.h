@@ -14,6 +14,9 @@ namespace mlir::hydra {
 // The precision whose matmuls take bf16 operands (passes/precision).
 inline constexpr llvm::StringLiteral kBfloat16 = "bf16";
 
+// The target whose architectures are those of GPUs (dialects/target/GpuFacts.h).
+inline constexpr llvm::StringLiteral kCuda = "cuda";
+
 struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native
@@ -25,6 +28,7 @@ struct CompileOptions {
   int64_t cacheLength = 0;                      // 0: the model's max_seq_len, at most 2048
   std::string function;                         // compile only this one; empty: all
   llvm::SmallVector<std::string> probes;        // globs of named values that become outputs
+  llvm::SmallVector<std::string> injected;      // globs of named values that become inputs
   std::string fusion = "on";                    // or off: every primitive is a kernel of its own
   llvm::SmallVector<std::string> noFuse;        // what is not merged (passes/fusion/FusionPolicy.h)
   // Rows of logits that exist at once in a loss; 0: chosen by cost (passes/remat/LossChunk.h).

@@ -45,6 +45,12 @@ static void appendRouting(OpPassManager &manager, const CompileOptions &options)
   lowering.allLogits = !options.probes.empty();
   lowering.modRule = options.modRule;
   manager.addPass(createLowerModel(lowering));
+  // Before the passes in between merge what is named.
+  if (!options.injected.empty()) {
+    InjectOptions injection;
+    injection.patterns.append(options.injected.begin(), options.injected.end());
+    manager.addPass(createInject(injection));
+  }
   simplify(manager);
   manager.addPass(createVerifyPrimitives());
 }
@@ -66,6 +72,10 @@ static void appendPrecision(OpPassManager &manager, const CompileOptions &option
 
 // All levels of an artifact share commands and buffers, so that the weakest decides.
 static const CpuFacts &weakestLevel(const CompileOptions &options) {
+  // Fusion has no policy for GPUs yet: one level's facts, so that a plan does not depend on the
+  // processor that it is made on.
+  if (options.target == kCuda)
+    return allCpuFacts().front();
   auto levels = resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels) { // refused where code is generated
     llvm::consumeError(levels.takeError());
@@ -91,7 +101,8 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   simplify(manager.nest<func::FuncOp>());
   manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
   if (options.target != "cpu")
-    manager.addPass(createChooseProductsPass());
+    // The cuda driver calls no library.
+    manager.addPass(createChooseProductsPass({/*library=*/options.target != kCuda}));
   manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 
