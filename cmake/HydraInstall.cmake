@@ -3,6 +3,12 @@
 include(CMakePackageConfigHelpers)
 set(hydra_package ${CMAKE_INSTALL_LIBDIR}/cmake/hydra)
 
+# What a user runs, without the tests: `make build`.
+add_custom_target(programs DEPENDS hydra-run hydra)
+if(TARGET hydra-opt)
+  add_dependencies(programs hydra-opt)
+endif()
+
 install(TARGETS hydra-run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET hydra-opt)
   install(TARGETS hydra-opt hydra-lsp-server hydra-reduce RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

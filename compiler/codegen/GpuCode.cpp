@@ -1,7 +1,6 @@
 #include "compiler/codegen/GpuCode.h"
 
 #include "compiler/codegen/KernelEmitters.h"
-#include "dialects/target/GpuFacts.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
@@ -23,6 +22,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
+#include "runtime/artifact/gpu_image.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -61,10 +61,15 @@ static LogicalResult lowerToNvvm(ModuleOp module) {
 
 static FailureOr<std::string> assembleText(llvm::Module &module, StringRef architecture,
                                            StringRef features, Location location) {
-  LLVMInitializeNVPTXTargetInfo();
-  LLVMInitializeNVPTXTarget();
-  LLVMInitializeNVPTXTargetMC();
-  LLVMInitializeNVPTXAsmPrinter();
+  // Once, because the registry of targets has no lock.
+  static const bool initialized = [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
   llvm::Triple triple("nvptx64-nvidia-cuda");
   std::string message;
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
@@ -75,8 +80,10 @@ static FailureOr<std::string> assembleText(llvm::Module &module, StringRef archi
                                   llvm::CodeGenOptLevel::Aggressive));
   module.setTargetTriple(triple);
   module.setDataLayout(machine->createDataLayout());
+  constexpr StringRef kDriver(::hydra::artifact::kDriverFunction.data(),
+                              ::hydra::artifact::kDriverFunction.size());
   for (llvm::Function &function : module)
-    if (function.isDeclaration() && !function.isIntrinsic())
+    if (function.isDeclaration() && !function.isIntrinsic() && function.getName() != kDriver)
       return emitError(location) << "the generated code calls '" << function.getName()
                                  << "', which it does not have";
   llvm::PassBuilder builder(machine.get());
@@ -115,19 +122,26 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::generateNvvm(ModuleOp planModule) 
   return device;
 }
 
+FailureOr<std::string> mlir::hydra::translateToPtx(ModuleOp nvvmModule,
+                                                   const GpuFacts &architecture) {
+  Location location = nvvmModule.getLoc();
+  // A copy, because the translation changes branches in place.
+  OwningOpRef<ModuleOp> copy = nvvmModule.clone();
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(*copy, llvmContext, "kernels");
+  if (!module)
+    return emitError(location) << "could not translate the kernels to LLVM IR";
+  std::string features = "+ptx" + std::to_string(architecture.ptxVersion);
+  return assembleText(*module, architecture.name, features, location);
+}
+
 FailureOr<std::string> mlir::hydra::generatePtx(ModuleOp planModule, StringRef architecture) {
-  Location location = planModule.getLoc();
   const GpuFacts *facts = findGpuFacts(architecture);
   if (!facts)
-    return emitError(location) << "expected an architecture " << gpuNames() << "; found '"
-                               << architecture << "'";
+    return emitError(planModule.getLoc())
+           << "expected an architecture " << gpuNames() << "; found '" << architecture << "'";
   FailureOr<OwningOpRef<ModuleOp>> device = generateNvvm(planModule);
   if (failed(device))
     return failure();
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(**device, llvmContext, "kernels");
-  if (!module)
-    return emitError(location) << "could not translate the kernels to LLVM IR";
-  std::string features = "+ptx" + std::to_string(facts->ptxVersion);
-  return assembleText(*module, architecture, features, location);
+  return translateToPtx(**device, *facts);
 }

@@ -3,6 +3,7 @@
 #define HYDRA_COMPILER_CODEGEN_GPUCODE_H
 
 #include "dialects/plan/PlanDialect.h"
+#include "dialects/target/GpuFacts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -15,7 +16,12 @@ namespace mlir::hydra {
 // running pass pipeline: it loads dialects.
 FailureOr<OwningOpRef<ModuleOp>> generateNvvm(ModuleOp planModule);
 
-// That module as PTX. Fails also for an architecture without GpuFacts.
+// A module of generateNvvm as PTX. Fails, with a diagnostic, for code that calls a function which
+// it does not have; the driver's own (kDriverFunction of runtime/artifact/gpu_image.h) may be
+// called. Threads may call it for the same module.
+FailureOr<std::string> translateToPtx(ModuleOp nvvmModule, const GpuFacts &architecture);
+
+// Both for one architecture by its name. Fails also for one without GpuFacts.
 FailureOr<std::string> generatePtx(ModuleOp planModule, StringRef architecture);
 
 } // namespace mlir::hydra

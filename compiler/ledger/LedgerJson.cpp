@@ -80,7 +80,26 @@ static json::Array kernelsOf(ModuleOp plan) {
   return kernels;
 }
 
-std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
+static json::Object toJson(const CudaCode &code) {
+  json::Array levels;
+  for (const CudaImage &image : code.images) {
+    json::Array kernels;
+    for (const AssembledKernel &kernel : image.kernels)
+      kernels.push_back(json::Object{{"name", kernel.name},
+                                     {"threads", kernel.threads},
+                                     {"registers", kernel.resources.registers},
+                                     {"stack_bytes", kernel.resources.stackBytes},
+                                     {"spill_store_bytes", kernel.resources.spillStores},
+                                     {"spill_load_bytes", kernel.resources.spillLoads},
+                                     {"shared_bytes", kernel.resources.sharedBytes},
+                                     {"resident_blocks", kernel.residentBlocks},
+                                     {"occupancy_percent", kernel.occupancyPercent}});
+    levels.push_back(json::Object{{"level", image.code.isaLevel}, {"kernels", std::move(kernels)}});
+  }
+  return json::Object{{"assembler", code.assembler}, {"levels", std::move(levels)}};
+}
+
+std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target, const CudaCode *code) {
   json::Object root;
   root["target"] = target;
   auto ledger = plan->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
@@ -88,6 +107,8 @@ std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target) {
   root["level"] = level ? level.getValue() : StringRef();
   root["entries"] = entriesOf(plan);
   root["kernels"] = kernelsOf(plan);
+  if (code)
+    root["gpu_code"] = toJson(*code);
   auto decisions = ledger ? ledger.getAs<ArrayAttr>("decisions") : ArrayAttr();
   root["decisions"] = decisions ? toJson(decisions) : json::Value(json::Array());
   return llvm::formatv("{0:2}\n", json::Value(std::move(root))).str();

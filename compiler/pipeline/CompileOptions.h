@@ -14,6 +14,9 @@ namespace mlir::hydra {
 // The precision whose matmuls take bf16 operands (passes/precision).
 inline constexpr llvm::StringLiteral kBfloat16 = "bf16";
 
+// The target whose architectures are those of GPUs (dialects/target/GpuFacts.h).
+inline constexpr llvm::StringLiteral kCuda = "cuda";
+
 struct CompileOptions {
   std::string target = "cpu";
   llvm::SmallVector<std::string> architectures; // as --arch names them; empty: native

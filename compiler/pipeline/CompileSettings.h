@@ -29,6 +29,9 @@ llvm::ArrayRef<CompileSetting> compileSettings();
 // The setting called `key`, or an error with the nearest name.
 llvm::Expected<const CompileSetting *> findCompileSetting(llvm::StringRef key);
 
+// Whether the settings fit each other, once all are read: --arch names what --target has.
+llvm::Error checkCompileSettings(const CompileOptions &options);
+
 // All settings as a JSON object, as an artifact keeps them.
 llvm::json::Object settingsObject(const CompileOptions &options);
 

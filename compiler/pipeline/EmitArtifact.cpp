@@ -2,6 +2,7 @@
 
 #include "compiler/artifact/ArtifactWriter.h"
 #include "compiler/codegen/CpuCode.h"
+#include "compiler/codegen/CudaCode.h"
 #include "compiler/codegen/KernelCache.h"
 #include "compiler/codegen/SimCode.h"
 #include "compiler/ledger/LedgerJson.h"
@@ -76,15 +77,16 @@ static LogicalResult checkPrecision(Location location, const CompileOptions &opt
   return success();
 }
 
-LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
-                                        const ArtifactOrigin &origin, const std::string &path) {
+// One section per level of a processor.
+static LogicalResult addCpuSections(ModuleOp plan, const CompileOptions &options,
+                                    const ArtifactOrigin &origin,
+                                    std::vector<CodeSection> &sections) {
   llvm::Expected<SmallVector<const CpuFacts *>> levels =
       resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels)
     return emitError(plan.getLoc()) << "--arch: " << llvm::toString(levels.takeError());
   if (options.target == "cpu" && failed(checkPrecision(plan.getLoc(), options, *levels)))
     return failure();
-  std::vector<CodeSection> sections;
   std::string kept = origin.cachesKernels ? ::hydra::CacheDirectory() : "";
   KernelCache cache(kept + "/kernels", origin.buildId);
   for (const CpuFacts *level : *levels) {
@@ -95,10 +97,44 @@ LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &opt
       return failure();
     sections.push_back({image->isaLevel, std::move(image->bytes), std::move(image->offsets)});
   }
+  return success();
+}
+
+static FailureOr<CudaCode> cudaCode(ModuleOp plan, const CompileOptions &options) {
+  auto architectures = resolveGpuArchitectures(options.architectures);
+  if (!architectures)
+    return emitError(plan.getLoc()) << "--arch: " << llvm::toString(architectures.takeError());
+  return generateCudaCode(plan, *architectures);
+}
+
+FailureOr<std::string> mlir::hydra::planLedger(ModuleOp plan, const CompileOptions &options) {
+  if (options.target != kCuda)
+    return ledgerJson(plan, options.target);
+  FailureOr<CudaCode> code = cudaCode(plan, options);
+  if (failed(code))
+    return failure();
+  return ledgerJson(plan, options.target, &*code);
+}
+
+LogicalResult mlir::hydra::emitArtifact(ModuleOp plan, const CompileOptions &options,
+                                        const ArtifactOrigin &origin, const std::string &path) {
+  std::vector<CodeSection> sections;
   ArtifactMetadata metadata = describe(plan, options);
+  if (options.target == kCuda) {
+    FailureOr<CudaCode> code = cudaCode(plan, options);
+    if (failed(code))
+      return failure();
+    metadata.ledger = ledgerJson(plan, options.target, &*code);
+    for (CudaImage &image : code->images)
+      sections.push_back(
+          {image.code.isaLevel, std::move(image.code.bytes), std::move(image.code.offsets)});
+  } else {
+    if (failed(addCpuSections(plan, options, origin, sections)))
+      return failure();
+    metadata.ledger = ledgerJson(plan, options.target);
+  }
   metadata.compilerBuild = origin.buildId;
   metadata.spec = origin.specText;
   metadata.settings = settingsJson(plan, options);
-  metadata.ledger = ledgerJson(plan, options.target);
   return writeArtifactFile(plan, sections, metadata, path);
 }

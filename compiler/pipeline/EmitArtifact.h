@@ -19,6 +19,10 @@ struct ArtifactOrigin {
 LogicalResult emitArtifact(ModuleOp plan, const CompileOptions &options,
                            const ArtifactOrigin &origin, const std::string &path);
 
+// The ledger of a planned module as JSON (LedgerJson.h). For target cuda this generates the code,
+// whose registers it tells; fails, with a diagnostic, as emitArtifact does.
+FailureOr<std::string> planLedger(ModuleOp plan, const CompileOptions &options);
+
 } // namespace mlir::hydra
 
 #endif // HYDRA_COMPILER_PIPELINE_EMITARTIFACT_H

@@ -66,6 +66,10 @@ static void appendPrecision(OpPassManager &manager, const CompileOptions &option
 
 // All levels of an artifact share commands and buffers, so that the weakest decides.
 static const CpuFacts &weakestLevel(const CompileOptions &options) {
+  // Fusion has no policy for GPUs yet: one level's facts, so that a plan does not depend on the
+  // processor that it is made on.
+  if (options.target == kCuda)
+    return allCpuFacts().front();
   auto levels = resolveCpuLevels(options.architectures, ::hydra::HostCpu());
   if (!levels) { // refused where code is generated
     llvm::consumeError(levels.takeError());
@@ -91,7 +95,8 @@ static void appendFusion(OpPassManager &manager, const CompileOptions &options) 
   simplify(manager.nest<func::FuncOp>());
   manager.addPass(createFormFusionsPass(judgedBy<FormFusionsPassOptions>(options)));
   if (options.target != "cpu")
-    manager.addPass(createChooseProductsPass());
+    // The cuda driver calls no library.
+    manager.addPass(createChooseProductsPass({/*library=*/options.target != kCuda}));
   manager.addNestedPass<func::FuncOp>(createVerifyFusedPass());
 }
 

@@ -4,6 +4,7 @@
 #define HYDRA_DIALECTS_TARGET_ARCHITECTURE_H
 
 #include "dialects/target/CpuFacts.h"
+#include "dialects/target/GpuFacts.h"
 #include "runtime/base/cpu_detection.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
@@ -19,9 +20,17 @@ namespace mlir::hydra {
 llvm::Expected<llvm::SmallVector<const CpuFacts *>>
 resolveCpuLevels(llvm::ArrayRef<std::string> names, const ::hydra::CpuSource &source);
 
+// The architectures that `names` stand for, from the oldest to the newest, each once. No name at
+// all stands for the oldest: its code runs on its generation, and its PTX on every newer one. The
+// error names the word and what is known.
+llvm::Expected<llvm::SmallVector<const GpuFacts *>>
+resolveGpuArchitectures(llvm::ArrayRef<std::string> names);
+
 // Whether `name` may be given for target cpu; the error is that of resolveCpuLevels. `native` may,
 // on every machine.
 llvm::Error checkCpuLevel(llvm::StringRef name);
+// The same for target cuda.
+llvm::Error checkGpuArchitecture(llvm::StringRef name);
 
 // For help texts: "native, ...".
 std::string cpuArchitectureNames();

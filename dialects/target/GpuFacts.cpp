@@ -2,23 +2,24 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir::hydra;
 
 static constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGBs = 1000; // bytes per microsecond
 
 static const GpuFacts kFacts[] = {
-    {"sm_80", "A100", 80, 65536, 2048, 164 * kKiB, 163 * kKiB, 255, 108, 40 * kMiB, 1555 * kGBs, 70,
-     110, false},
-    {"sm_86", "RTX A6000", 86, 65536, 1536, 100 * kKiB, 99 * kKiB, 255, 84, 6 * kMiB, 768 * kGBs,
-     71, 111, false},
-    {"sm_89", "L40", 89, 65536, 1536, 100 * kKiB, 99 * kKiB, 255, 142, 96 * kMiB, 864 * kGBs, 78,
-     118, false},
-    {"sm_90", "H100", 90, 65536, 2048, 228 * kKiB, 227 * kKiB, 255, 132, 50 * kMiB, 3350 * kGBs, 78,
-     118, true},
-    {"sm_100", "B200", 100, 65536, 2048, 228 * kKiB, 227 * kKiB, 255, 148, 126 * kMiB, 8000 * kGBs,
-     86, 127, true},
-    {"sm_120", "RTX 5090", 120, 65536, 1536, 100 * kKiB, 99 * kKiB, 255, 170, 96 * kMiB,
+    {"sm_80", "A100", 80, 65536, 2048, 32, 164 * kKiB, 163 * kKiB, 255, 108, 40 * kMiB, 1555 * kGBs,
+     70, 110, false},
+    {"sm_86", "RTX A6000", 86, 65536, 1536, 16, 100 * kKiB, 99 * kKiB, 255, 84, 6 * kMiB,
+     768 * kGBs, 71, 111, false},
+    {"sm_89", "L40", 89, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255, 142, 96 * kMiB, 864 * kGBs,
+     78, 118, false},
+    {"sm_90", "H100", 90, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255, 132, 50 * kMiB, 3350 * kGBs,
+     78, 118, true},
+    {"sm_100", "B200", 100, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255, 148, 126 * kMiB,
+     8000 * kGBs, 86, 127, true},
+    {"sm_120", "RTX 5090", 120, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255, 170, 96 * kMiB,
      1792 * kGBs, 87, 128, true},
 };
 
@@ -33,4 +34,20 @@ const GpuFacts *mlir::hydra::findGpuFacts(llvm::StringRef name) {
 std::string mlir::hydra::gpuNames() {
   return llvm::join(llvm::map_range(kFacts, [](const GpuFacts &facts) { return facts.name; }),
                     ", ");
+}
+
+int64_t mlir::hydra::residentBlocks(const GpuFacts &facts, int64_t threadsPerBlock,
+                                    int64_t registersPerThread, int64_t sharedBytesPerBlock) {
+  // Registers are given to warps in units, out of the quarter of the file that a warp belongs to.
+  constexpr int64_t kUnit = 256, kQuarters = 4;
+  // Shared memory that a block takes beside its own, and the unit of both together.
+  constexpr int64_t kReserved = kKiB, kSharedUnit = 128;
+  auto up = [](int64_t value, int64_t unit) {
+    return static_cast<int64_t>(llvm::alignTo(value, unit));
+  };
+  int64_t warps = up(std::max<int64_t>(threadsPerBlock, 1), kWarp) / kWarp;
+  int64_t blocks = std::min(facts.blocks, facts.threads / kWarp / warps);
+  int64_t registers = up(std::max<int64_t>(registersPerThread, 1) * kWarp, kUnit);
+  blocks = std::min(blocks, facts.registers / kQuarters / registers * kQuarters / warps);
+  return std::min(blocks, facts.sharedBytes / up(sharedBytesPerBlock + kReserved, kSharedUnit));
 }

@@ -26,6 +26,7 @@ struct GpuFacts {
   // Of one multiprocessor.
   int64_t registers;   // 32 bits each
   int64_t threads;     // resident at once
+  int64_t blocks;      // resident at once
   int64_t sharedBytes; // shared memory, all blocks together
   // Of one block or thread.
   int64_t sharedBytesPerBlock; // after opting in
@@ -39,6 +40,12 @@ struct GpuFacts {
   int64_t cudaVersion;
   bool tensorMemoryAccess; // TMA, clusters, transactions of barriers
 };
+
+// Blocks of that many threads that are resident on a multiprocessor at once, by what limits them:
+// threads, blocks, registers, shared memory. The arithmetic of the CUDA Toolkit's occupancy
+// calculator (cuda_occupancy.h).
+int64_t residentBlocks(const GpuFacts &facts, int64_t threadsPerBlock, int64_t registersPerThread,
+                       int64_t sharedBytesPerBlock);
 
 // From the oldest to the newest. Static storage.
 llvm::ArrayRef<GpuFacts> allGpuFacts();

@@ -21,7 +21,7 @@ namespace {
 constexpr int64_t kLibraryWork = 1 << 26;
 
 // By shape alone; accepted: a kernel of our own.
-Verdict judgeProduct(Operation *product) {
+Verdict judgeProduct(Operation *product, bool library) {
   MatmulShape shape = plan::matmulShape(product);
   Verdict verdict;
   verdict.detail = llvm::formatv("{0} x {1}, contraction {2}", shape.m, shape.n, shape.k);
@@ -36,11 +36,16 @@ Verdict judgeProduct(Operation *product) {
   verdict.value = shape.m * shape.n * shape.k * shape.groups;
   verdict.allowed = kLibraryWork;
   verdict.accepted = verdict.value < verdict.allowed;
-  verdict.code = verdict.accepted ? "SMALL_PRODUCT" : "LARGE_PRODUCT";
+  verdict.code = verdict.accepted ? "SMALL_PRODUCT" : library ? "LARGE_PRODUCT" : "NO_LIBRARY";
+  verdict.accepted |= !library;
   return verdict;
 }
 
 class ChooseProductsPass : public mlir::hydra::impl::ChooseProductsPassBase<ChooseProductsPass> {
+public:
+  using ChooseProductsPassBase::ChooseProductsPassBase;
+
+private:
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FusionLedger ledger(module);
@@ -57,7 +62,7 @@ class ChooseProductsPass : public mlir::hydra::impl::ChooseProductsPassBase<Choo
     for (Operation &op : block) {
       if (!plan::isProduct(&op))
         continue;
-      Verdict verdict = judgeProduct(&op);
+      Verdict verdict = judgeProduct(&op, library);
       ledger.note(CandidateKind::product, &op, {}, verdict);
       ++(verdict.accepted ? numKernels : numLibrary);
       if (!verdict.accepted)

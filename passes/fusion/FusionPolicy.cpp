@@ -59,6 +59,7 @@ ArrayRef<FusionCode> mlir::hydra::fusionCodes() {
       {"DISABLED", "switched off by a flag", false},
       {"COUNTED", "a count on the device ends the product, which no library reads", false},
       {"SMALL_PRODUCT", "the product is too small for a library to gain anything", false},
+      {"NO_LIBRARY", "the product is large, and the device's driver has no library for it", false},
       {"LARGE_PRODUCT", "the product has work enough for a library", false},
       {"PROBED", "the value in between is asked for by name", false},
   };

@@ -84,9 +84,12 @@ def ChooseProductsPass : Pass<"hydra-choose-products", "::mlir::ModuleOp"> {
   let description = [{
     For targets whose code generator has a kernel for products (dialects/plan/ProductTiling.h). A product whose rows
     are counted on the device is such a kernel's (COUNTED): no library reads a count from there. So is a small one
-    (SMALL_PRODUCT). What is left (LARGE_PRODUCT) becomes a matmul command, which a library carries out. The ledger
+    (SMALL_PRODUCT). What is left (LARGE_PRODUCT) becomes a matmul command, which a library carries out; where the
+    device's driver has none (`library=false`), it is a kernel's too (NO_LIBRARY). The ledger
     names all of them with their shapes.
   }];
+  let options = [
+    Option<"library", "library", "bool", /*default=*/"true", "Whether the device has a library for products">];
   let statistics = [Statistic<"numKernels", "num-kernels", "Number of products that became kernels">,
                     Statistic<"numLibrary", "num-library", "Number of products left to a library">];
   let dependentDialects = ["::mlir::hydra::HydraDialect"];

@@ -18,7 +18,9 @@
 #include "runtime/base/available_memory.h"
 #include "runtime/base/cpu_detection.h"
 #include "runtime/base/cpu_level.h"
+#include "runtime/hal/cuda_driver.h"
 #include "runtime/hal/registry.h"
+#include "runtime/io/cuda_toolkit.h"
 #include "runtime/metrics/sqlite.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/process.h"
@@ -107,6 +109,24 @@ void ExamineDevices(Checks& checks) {
   checks.insert(checks.end(), libraries.begin(), libraries.end());
 }
 
+// GPUs of this machine, and what of target cuda is on.
+void ExamineGpus(Checks& checks) {
+  for (const hal::GpuFinding& gpu : hal::FindGpus()) {
+    checks.push_back({"GPUs", gpu.name, gpu.supported ? State::kOn : State::kOff, gpu.detail});
+  }
+  const std::string assembler = FindPtxas();
+  checks.push_back({"GPUs", "assembler (ptxas)", assembler.empty() ? State::kOff : State::kOn,
+                    assembler.empty()
+                        ? absl::StrCat("hydra-opt --target=cuda writes PTX alone, which a driver "
+                                       "compiles whenever it loads it; ",
+                                       PtxasAdvice())
+                        : assembler});
+  checks.push_back({"GPUs", "matmul library (cuBLASLt)", State::kOff,
+                    "not used: products are kernels of the artifact"});
+  checks.push_back({"GPUs", "conditional graph nodes", State::kOff,
+                    "not used: counts are read by the kernels of one plain graph"});
+}
+
 void ExamineCompiler(Checks& checks) {
   const absl::StatusOr<std::string> program = toolchain::FindProgram(toolchain::kCompiler);
   if (!program.ok()) {
@@ -183,6 +203,7 @@ std::vector<DoctorCheck> ExamineMachine(const std::string& version) {
   ExamineProcessor(checks);
   ExamineMemory(checks);
   ExamineDevices(checks);
+  ExamineGpus(checks);
   ExamineCompiler(checks);
   ExamineCache(checks);
   ExamineEnvironment(checks);

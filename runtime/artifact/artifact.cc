@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <new>
 
 #define XXH_INLINE_ALL
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/artifact/flatbuffer_reader.h"
 #include "runtime/artifact/format.h"
+#include "runtime/artifact/gpu_image.h"
 #include "runtime/artifact/table_check.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/status.h"
@@ -191,6 +193,36 @@ absl::Status Artifact::LoadSections() const {
   }
   const absl::Status tables = CheckTables(info_);
   if (!tables.ok()) return Damage(sizeof(FileHeader), tables.message());
+  return info_.target == "cuda" ? CheckGpuCode() : absl::OkStatus();
+}
+
+// Every kernel is where the table says, in the code of every architecture.
+absl::Status Artifact::CheckGpuCode() const {
+  for (size_t level = 0; level < info_.isa_levels.size(); ++level) {
+    const std::string& name = info_.isa_levels[level];
+    const auto found =
+        std::find_if(info_.sections.begin(), info_.sections.end(), [&](const SectionInfo& section) {
+          return section.kind == SectionKind::kCode && section.name == name;
+        });
+    absl::StatusOr<std::vector<GpuKernelPlace>> places = ReadGpuImage(name, Bytes(*found));
+    if (!places.ok()) {
+      return Damage(found->offset,
+                    absl::StrCat("code for ", name, ": ", places.status().message()));
+    }
+    std::map<absl::string_view, uint64_t> offsets;
+    for (const GpuKernelPlace& place : *places) offsets[place.name] = place.offset;
+    for (const KernelInfo& kernel : info_.kernels) {
+      const auto place = offsets.find(kernel.name);
+      if (place == offsets.end() || place->second != kernel.offsets[level]) {
+        return Damage(
+            found->offset + kernel.offsets[level],
+            absl::StrCat("expected kernel ", kernel.name, " here, in the code for ", name,
+                         ", found ",
+                         place == offsets.end() ? std::string("none of that name")
+                                                : absl::StrCat("it at byte ", place->second)));
+      }
+    }
+  }
   return absl::OkStatus();
 }
 

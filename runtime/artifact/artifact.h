@@ -174,6 +174,7 @@ class Artifact {
   // Header and description, of bytes_.
   absl::Status LoadDescription();
   absl::Status LoadSections() const;
+  absl::Status CheckGpuCode() const;
   absl::Status CheckHash(const SectionInfo& section) const;
   const SectionInfo* WeightsSection() const;
 

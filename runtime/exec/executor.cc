@@ -81,7 +81,7 @@ absl::Status Executor::LoadKernels(const std::string& wanted_level) {
       artifact.isa_levels.begin());
   std::vector<hal::KernelEntry> entries;
   for (const artifact::KernelInfo& kernel : artifact.kernels) {
-    entries.push_back({kernel.name, kernel.offsets[index]});
+    entries.push_back({kernel.name, kernel.offsets[index], kernel.location});
   }
   HYDRA_ASSIGN_OR_RETURN(
       executable_,
@@ -200,7 +200,8 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
   for (int part = 0; part < launch->parts(); ++part) {
     const Launch::Part& from = launch->parts_[part];
     recordings.push_back({&from.entry->body, from.bindings, from.entry->dead, from.runs,
-                          from.input_stride, from.output_stride, from.record_stride});
+                          from.input_stride, from.output_stride, from.record_stride,
+                          info().scopes});
   }
   for (const NamedBuffer& input : launch->entry(0).inputs) add(input, 0, true);
   for (const std::string& name : options.fetch) {

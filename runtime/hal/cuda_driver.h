@@ -1,8 +1,10 @@
-// The factory of the cuda driver; runtime/hal/cuda_absent defines it where there is none.
+// The factory of the cuda driver, and what it finds on this machine.
 #ifndef HYDRA_RUNTIME_HAL_CUDA_DRIVER_H_
 #define HYDRA_RUNTIME_HAL_CUDA_DRIVER_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/hal/device.h"
@@ -10,8 +12,19 @@
 
 namespace hydra::hal {
 
-// Unavailable, with what to install, in builds without CUDA.
+// The first GPU that NVIDIA's driver shows. An input error, with what to install, on machines
+// without driver or supported GPU.
 absl::StatusOr<std::unique_ptr<Device>> CreateCudaDevice(const DeviceOptions& options);
+
+// A GPU of this machine, or what kept the driver from listing them.
+struct GpuFinding {
+  std::string name;
+  std::string detail;  // what it is, or why it is not supported
+  bool supported = false;
+};
+
+// In the driver's order; nothing without a driver. Makes no device.
+std::vector<GpuFinding> FindGpus();
 
 }  // namespace hydra::hal
 

@@ -45,6 +45,7 @@ class Executable {
 struct KernelEntry {
   std::string name;
   uint64_t offset = 0;
+  std::string location = {};  // in the model's spec, for messages; empty if unknown
 };
 
 // A kernel given as a function of this program. For tests.
@@ -72,6 +73,7 @@ struct Recording {
   absl::Span<const DeadRange> dead = {};
   uint32_t repeat = 1;
   uint64_t input_stride = 0, output_stride = 0, record_stride = 0;  // bytes, multiples of 64
+  absl::Span<const std::string> scopes = {};  // names of Command::scope, for messages; may be empty
 };
 
 // A range of device memory that takes bytes from the host before a submission runs (kIn), or gives

@@ -13,11 +13,11 @@
 
 namespace hydra::hal {
 
-// "cpu", "cuda", "sim": the names CreateDevice knows, present in this build or not.
+// "cpu", "cuda", "sim": the names CreateDevice knows, present on this machine or not.
 std::vector<std::string> DeviceNames();
 
-// InvalidArgument for an unknown name; Unavailable, with what to install, for a driver that this
-// build or machine lacks.
+// A usage error for an unknown name; an input error, with what to install, for a device that this
+// machine lacks.
 absl::StatusOr<std::unique_ptr<Device>> CreateDevice(absl::string_view name,
                                                      const DeviceOptions& options);
 

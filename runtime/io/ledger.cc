@@ -215,6 +215,7 @@ absl::StatusOr<Ledger> ParseLedger(absl::string_view json, absl::string_view sou
     HYDRA_ASSIGN_OR_RETURN(LedgerDecision decision, ReadDecision(item));
     ledger.decisions.push_back(std::move(decision));
   }
+  HYDRA_ASSIGN_OR_RETURN(ledger.gpu_code, ReadGpuReport(root));
   return ledger;
 }
 
@@ -256,6 +257,8 @@ std::string LedgerText(const Ledger& ledger) {
       absl::StrAppendFormat(&text, "%26s first at %s\n", "", Place(*decision));
     }
   }
+  const std::string gpu = GpuReportText(ledger.gpu_code);
+  if (!gpu.empty()) absl::StrAppend(&text, "\n", gpu);
   return text;
 }
 
@@ -318,7 +321,7 @@ std::string LedgerHtml(const Ledger& ledger) {
     }
     absl::StrAppend(&page, "</tr>\n");
   }
-  absl::StrAppend(&page, "</table>\n</body></html>\n");
+  absl::StrAppend(&page, "</table>\n", GpuReportHtml(ledger.gpu_code), "</body></html>\n");
   return page;
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "runtime/base/status.h"
+#include "runtime/io/gpu_report.h"
 
 namespace hydra {
 
@@ -58,6 +59,7 @@ struct Ledger {
   std::vector<LedgerEntry> entries;
   std::vector<LedgerKernel> kernels;
   std::vector<LedgerDecision> decisions;
+  GpuReport gpu_code;  // of target cuda
 };
 
 // Reads the JSON of an artifact's section; `source` names it in errors.

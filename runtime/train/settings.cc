@@ -114,7 +114,7 @@ constexpr SettingSpec kTable[] = {
      "batches per evaluation; 0: all of the held-out data"},
     {"log_interval", kInt, kRun, "25", kPositive, "steps between log lines"},
     // The program.
-    {"target", kText, kCompile, "", kAny, "device to compile for: cpu"},
+    {"target", kText, kCompile, "", kAny, "device to compile for: cpu, cuda, sim"},
     {"arch", kText, kCompile, "", kAny,
      "native or an instruction-set level that hydra-opt --help lists"},
     {"precision", kText, kCompile, "", kAny, "f32, or bf16 for the operands of matmuls"},

@@ -42,7 +42,7 @@ class HelpTest(support.EndToEndTest):
         self.assertEqual(status, 0, checks)
         cuda = checks["devices", "cuda"]
         if cuda["state"] == "off":
-            self.assertIn("CUDA Toolkit", cuda["detail"])
+            self.assertIn("NVIDIA", cuda["detail"])
         # What it says of levels is what an artifact would be told.
         levels = {name[6:]: check for (_, name), check in checks.items()
                   if name.startswith("level ")}

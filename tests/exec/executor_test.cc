@@ -309,7 +309,7 @@ TEST(ParameterInitTest, MomentsPiecesAndThreads) {
 
 TEST_F(ExecutorTest, WrongTargetAndProcessorNameTheFlag) {
   const auto target = Executor::Create(
-      Sample({level_}, [](ArtifactInfo& info) { info.target = "cuda"; }), *device_, {});
+      Sample({level_}, [](ArtifactInfo& info) { info.target = "sim"; }), *device_, {});
   EXPECT_EQ(KindOf(target.status()), ErrorKind::kInput);
   EXPECT_THAT(std::string(target.status().message()), HasSubstr("--target=cpu"));
   const auto level = Executor::Create(Sample({"zarch"}), *device_, {});

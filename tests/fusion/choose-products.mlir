@@ -2,6 +2,12 @@
 // RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-choose-products,func.func(hydra-verify-fused))' | FileCheck %s
 // RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-choose-products)' --remarks-filter=fusion -o %t 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-choose-products,hydra-plan,hydra-assign-geometry,hydra-verify-plan)' | FileCheck %s --check-prefix=PLAN
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-choose-products{library=false},hydra-plan,hydra-assign-geometry,hydra-verify-plan)' | FileCheck %s --check-prefix=OWN
+// RUN: hydra-opt %s --pass-pipeline='builtin.module(hydra-choose-products{library=false})' --remarks-filter=fusion -o %t 2>&1 | FileCheck %s --check-prefix=ALL
+
+// Without a library nothing is left to one.
+// OWN-NOT: plan.matmul
+// ALL: NO_LIBRARY{{.*}}1024 x 1024, contraction 4096
 
 // REMARK-DAG: COUNTED{{.*}}1024 x 4096, contraction 1024{{.*}}product of matmul
 // REMARK-DAG: SMALL_PRODUCT{{.*}}32 x 16, contraction 64{{.*}}product of matmul{{.*}}multiply-adds

@@ -156,7 +156,8 @@ TEST_P(ConformanceTest, RecordingsMayRebaseRegions) {
   const BufferRef in = world_->Put(std::vector<float>{1, 2, 3, 4}, Region::kInputs);
   const BufferRef second = world_->Put(std::vector<float>{5, 6, 7, 8}, Region::kInputs);
   const BufferRef out = world_->Reserve(Region::kOutputs, 16);
-  const CommandSequence commands = One({KernelCommand{kDoubleKernel, {in, out}, {}, 4, 1}, 0});
+  const CommandSequence commands =
+      world_->Form(One({KernelCommand{kDoubleKernel, {in, out}, {}, 4, 1}, 0}));
   std::vector<Recording> recordings(2);
   for (Recording& recording : recordings) {
     recording.commands = &commands;
@@ -258,12 +259,14 @@ TEST_P(ConformanceTest, WrongCommandsAreRefusedByNameAndPlace) {
 TEST_P(ConformanceTest, CodeForAnotherProcessorOrOutsideTheBlobIsRefused) {
   const std::vector<uint8_t> code(16, 0xc3);
   const KernelEntry inside{"good", 15}, outside{"bad", 16};
-  const auto other = world_->device->LoadKernels("sm_80", code, {inside});
+  const auto other = world_->device->LoadKernels("sm_70", code, {inside});
   EXPECT_EQ(KindOf(other.status()), ErrorKind::kInput);
-  EXPECT_THAT(std::string(other.status().message()), HasSubstr("sm_80"));
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("sm_70"));
   if (world_->device->isa_levels().empty()) GTEST_SKIP() << "no known level on this processor";
   const std::string level = world_->device->isa_levels().front();
-  EXPECT_TRUE(world_->device->LoadKernels(level, code, {inside}).ok());
+  // The code of a GPU has a form of its own, which its driver reads.
+  EXPECT_EQ(world_->device->LoadKernels(level, code, {inside}).ok(),
+            world_->device->name() != "cuda");
   EXPECT_EQ(KindOf(world_->device->LoadKernels(level, code, {outside}).status()),
             ErrorKind::kInput);
 }
@@ -275,7 +278,7 @@ TEST(RegistryTest, UnknownAndAbsentDevicesAreNamed) {
   EXPECT_EQ(KindOf(CreateDevice("cpu", {-1, false}).status()), ErrorKind::kUsage);
   const auto cuda = CreateDevice("cuda", {});
   if (!cuda.ok()) {
-    EXPECT_EQ(KindOf(cuda.status()), ErrorKind::kFailure);
+    EXPECT_EQ(KindOf(cuda.status()), ErrorKind::kInput);
     EXPECT_THAT(std::string(cuda.status().message()), HasSubstr("install"));
   }
 }

@@ -5,12 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/base/command_walk.h"
+#include "runtime/base/gpu_launch.h"
 #include "runtime/base/status.h"
 #include "runtime/hal/registry.h"
 #include "tests/hal/late_device.h"
@@ -31,7 +34,7 @@ inline const DriverCase kDriverCases[] = {
     {"Cpu4", "cpu", {4, false}},          {"CpuValidated", "cpu", {2, true}},
     {"CpuLate", "cpu", {2, false}, true}, {"CpuLateValidated", "cpu", {2, true}, true},
     {"Sim", "sim", {0, false}},           {"SimLate", "sim", {0, false}, true},
-    {"Cuda", "cuda", {0, false}},
+    {"Cuda", "cuda", {0, false}},         {"CudaLate", "cuda", {0, false}, true},
 };
 
 // Memory for regions, and a device. Ranges are reserved one after the other in any region.
@@ -43,7 +46,7 @@ class World {
   static std::unique_ptr<World> Create(const DriverCase& driver, std::string* reason) {
     absl::StatusOr<std::unique_ptr<Device>> device = CreateDevice(driver.device, driver.options);
     if (!device.ok()) {
-      EXPECT_EQ(KindOf(device.status()), ErrorKind::kFailure) << device.status();
+      EXPECT_EQ(KindOf(device.status()), ErrorKind::kInput) << device.status();
       *reason = std::string(device.status().message());
       return nullptr;
     }
@@ -95,11 +98,27 @@ class World {
     return values;
   }
 
+  // The commands as the device takes them. On a GPU the suite's kernels are launched with a block
+  // per item, at most one per part of scratch memory, and get the number of items behind their
+  // scalars (test_kernels.ptx).
+  CommandSequence Form(CommandSequence commands) const {
+    if (device->name() != "cuda") return commands;
+    ForEachCommand(commands, [](Command& command) {
+      auto* kernel = std::get_if<KernelCommand>(&command.body);
+      if (kernel == nullptr || kernel->geometry) return;
+      kernel->geometry.emplace().grid[0] =
+          static_cast<uint32_t>(std::clamp<uint64_t>(kernel->items, 1, kGpuScratchParts));
+      kernel->scalars.push_back(static_cast<int64_t>(kernel->items));
+    });
+    return commands;
+  }
+
   absl::StatusOr<std::unique_ptr<CommandList>> Record(const CommandSequence& commands,
                                                       const std::vector<Slot>& slots = {},
                                                       const RecordOptions& options = {}) {
+    const CommandSequence formed = Form(commands);
     Recording recording;
-    recording.commands = &commands;
+    recording.commands = &formed;
     recording.regions = bindings;
     return device->Record(*executable, {recording}, slots, options);
   }

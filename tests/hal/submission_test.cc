@@ -111,10 +111,10 @@ TEST_P(SubmissionTest, ARepeatedRecordingMovesInputsAndOutputs) {
   const BufferRef out = world_->Reserve(Region::kOutputs, 16);
   const BufferRef record = world_->Reserve(Region::kRecord, 16);
   const BufferRef sum = world_->Put<int32_t>({0}, Region::kGradients);
-  const CommandSequence body = {{KernelCommand{kDoubleKernel, {in, out}, {}, 4, 2}, 0},
-                                {KernelCommand{kCountKernel, {sum}, {1}, 1, 1}, 0},
-                                {CaptureCommand{{{CopyCommand{in, record}, 0}}}, 0}};
-  const CommandSequence end = {{KernelCommand{kCountKernel, {sum}, {100}, 1, 1}, 0}};
+  const CommandSequence body = world_->Form({{KernelCommand{kDoubleKernel, {in, out}, {}, 4, 2}, 0},
+                                             {KernelCommand{kCountKernel, {sum}, {1}, 1, 1}, 0},
+                                             {CaptureCommand{{{CopyCommand{in, record}, 0}}}, 0}});
+  const CommandSequence end = world_->Form({{KernelCommand{kCountKernel, {sum}, {100}, 1, 1}, 0}});
   std::vector<Recording> recordings(2);
   recordings[0].commands = &body;
   recordings[1].commands = &end;
@@ -236,8 +236,8 @@ TEST_P(SubmissionTest, ListsAndBuffersMayGoWhileTheyAreInUse) {
     auto buffer = world_->device->Allocate(64, "short-lived");
     ASSERT_TRUE(buffer.ok());
     Recording recording;
-    const CommandSequence commands = {
-        {KernelCommand{kSlowKernel, {{Region::kArena, 0, 4}}, {2000}, 1, 1}, 0}};
+    const CommandSequence commands =
+        world_->Form({{KernelCommand{kSlowKernel, {{Region::kArena, 0, 4}}, {2000}, 1, 1}, 0}});
     recording.commands = &commands;
     recording.regions[static_cast<int>(Region::kArena)] = {buffer->get(), 0, 64};
     auto list = world_->device->Record(*world_->executable, {recording}, {}, {});

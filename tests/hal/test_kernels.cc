@@ -1,10 +1,15 @@
-// The kernels of the conformance suite as functions of this program.
+// The kernels of the conformance suite as functions of this program; for GPUs test_kernels.ptx is
+// made of the same by hand.
 #include "tests/hal/test_kernels.h"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "tests/base/test_paths.h"
 
 namespace hydra::hal {
 namespace {
@@ -48,6 +53,14 @@ absl::StatusOr<std::unique_ptr<Executable>> LoadTestKernels(Device& device) {
   if (device.capabilities().kernel_functions) {
     return device.LoadKernelFunctions(
         {{"count", Count}, {"double", Double}, {"poke", Poke}, {"copy", Copy}, {"slow", Slow}});
+  }
+  if (device.name() == "cuda") {
+    // As PTX, which every GPU takes under the name of the oldest.
+    std::ifstream stream(testing::SourceDir() + "/tests/hal/test_kernels.ptx");
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    const auto* bytes = reinterpret_cast<const uint8_t*>(text.c_str());
+    return device.LoadKernels(device.isa_levels().back(), absl::MakeSpan(bytes, text.size() + 1),
+                              {{"count"}, {"double"}, {"poke"}, {"copy"}, {"slow"}});
   }
   return FailureError(absl::StrCat("the suite has no kernels for device ", device.name(), " yet"));
 }

@@ -61,5 +61,25 @@ TEST(Ledger, RefusesWhatIsNoLedger) {
   EXPECT_FALSE(ParseLedger(text, "test").ok());
 }
 
+TEST(Ledger, CodeForGpusIsShownPerArchitecture) {
+  std::string json(kLedger);
+  json.insert(json.rfind('}'), R"(, "gpu_code": {"assembler": "ptxas 1.2", "levels": [
+    {"level": "sm_80", "kernels": [{"name": "add_1", "threads": 128, "registers": 40, "stack_bytes": 8,
+      "spill_store_bytes": 4, "spill_load_bytes": 12, "shared_bytes": 256, "resident_blocks": 12,
+      "occupancy_percent": 75}]}, {"level": "compute_80", "kernels": []}]})");
+  const absl::StatusOr<Ledger> ledger = ParseLedger(json, "test");
+  ASSERT_TRUE(ledger.ok()) << ledger.status();
+  ASSERT_EQ(ledger->gpu_code.levels.size(), 2u);
+  EXPECT_EQ(GpuReport::Spilling(ledger->gpu_code.levels[0]), 1);
+  const std::string text = LedgerText(*ledger);
+  for (const char* says : {"assembled by ptxas 1.2", "1 kernels, at most 40 registers and 256 B",
+                           "1 spill", "75%", "PTX, compiled by the driver"}) {
+    EXPECT_THAT(text, HasSubstr(says));
+  }
+  EXPECT_THAT(LedgerHtml(*ledger), HasSubstr("75%"));
+  json.replace(json.find("\"registers\": 40"), 15, "\"registers\": -1");
+  EXPECT_THAT(std::string(ParseLedger(json, "test").status().message()), HasSubstr("registers"));
+}
+
 }  // namespace
 }  // namespace hydra

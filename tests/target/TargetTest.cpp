@@ -131,8 +131,39 @@ TEST(ArchitectureTest, OtherNamesAreRefusedWithWhatIsKnown) {
   for (const GpuFacts& gpu : allGpuFacts())
     EXPECT_THAT(resolve({gpu.name.str()}, cpu)[0],
                 AllOf(HasSubstr(gpu.name.str()), HasSubstr("--target=cuda"),
-                      HasSubstr("no code generator")));
+                      HasSubstr(cpuArchitectureNames())));
   EXPECT_THAT(resolve({"sm_70"}, cpu)[0], AllOf(HasSubstr("sm_80, sm_86"), HasSubstr("older")));
+}
+
+TEST(ArchitectureTest, GpusComeOldestFirstAndEachOnce) {
+  auto names = [](llvm::ArrayRef<std::string> asked) {
+    std::vector<std::string> found;
+    auto gpus = resolveGpuArchitectures(asked);
+    if (!gpus) return std::vector<std::string>{llvm::toString(gpus.takeError())};
+    for (const GpuFacts* gpu : *gpus) found.push_back(gpu->name.str());
+    return found;
+  };
+  EXPECT_THAT(names({}), ElementsAre("sm_80"));
+  EXPECT_THAT(names({"sm_120", "sm_89", "sm_120"}), ElementsAre("sm_89", "sm_120"));
+  EXPECT_THAT(names({"sm_75"})[0], AllOf(HasSubstr("sm_75"), HasSubstr("older")));
+  EXPECT_THAT(names({"native"})[0], AllOf(HasSubstr("native"), HasSubstr(gpuNames())));
+  EXPECT_THAT(names({"gpu"})[0], AllOf(HasSubstr("found 'gpu'"), HasSubstr(gpuNames())));
+}
+
+// The figures of cuda_occupancy.h of CUDA 13.0 for the same kernels.
+TEST(GpuFactsTest, OccupancyIsTheToolkits) {
+  struct Case {
+    int64_t threads, registers, shared;
+    std::vector<int64_t> blocks;  // in the order of allGpuFacts
+  } cases[] = {{256, 32, 0, {8, 6, 6, 8, 8, 6}},     {32, 168, 0, {12, 12, 12, 12, 12, 12}},
+               {128, 255, 0, {2, 2, 2, 2, 2, 2}},    {32, 24, 1024, {32, 16, 24, 32, 32, 24}},
+               {256, 64, 40960, {4, 2, 2, 4, 4, 2}}, {128, 40, 8, {12, 12, 12, 12, 12, 12}}};
+  for (const Case& one : cases) {
+    std::vector<int64_t> found;
+    for (const GpuFacts& gpu : allGpuFacts())
+      found.push_back(residentBlocks(gpu, one.threads, one.registers, one.shared));
+    EXPECT_EQ(found, one.blocks) << one.threads << " threads, " << one.registers << " registers";
+  }
 }
 
 TEST(GpuFactsTest, ArchitecturesAreOrderedAndConsistent) {

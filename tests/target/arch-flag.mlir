@@ -2,7 +2,7 @@
 // RUN: not hydra-opt %s --arch=pentium -o %t.hydra 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: --arch: expected native, x86-64-v3, x86-64-v4, x86-64-v4-bf16, sapphirerapids, found 'pentium'
 // RUN: not hydra-opt %s --arch=sm_90 -o %t.hydra 2>&1 | FileCheck %s --check-prefix=GPU
-// GPU: --arch: 'sm_90' (H100, compute capability 9.0) is an architecture of --target=cuda, and this build has no code generator for it
+// GPU: --arch: 'sm_90' (H100, compute capability 9.0) is an architecture of --target=cuda; add that, or give one of native, x86-64-v3
 // RUN: not hydra-opt %s --arch=sm_70 -o %t.hydra 2>&1 | FileCheck %s --check-prefix=OLD
 // OLD: --arch: 'sm_70' is none of the NVIDIA architectures that HYDRA knows, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
 // RUN: hydra-opt --help | FileCheck %s --check-prefix=HELP

@@ -197,6 +197,8 @@ Expected<CompileOptions> CommandLine::compileOptions() const {
     if (Error error = setting.read(one.value, options))
       return createStringError(one.flag + ": " + toString(std::move(error)));
   }
+  if (Error error = checkCompileSettings(options))
+    return error;
   return options;
 }
 

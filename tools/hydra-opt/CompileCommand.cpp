@@ -237,8 +237,10 @@ int compileCommand(const CommandLine &flags, DialectRegistry &registry) {
   if (flags.interprets())
     return interpret(flags, resolved, **module);
   if (std::string format = flags.explains(); !format.empty()) {
-    llvm::Expected<std::string> ledger =
-        renderLedger(ledgerJson(**module, resolved.target), format);
+    FailureOr<std::string> json = planLedger(**module, resolved);
+    if (failed(json))
+      return kFailure;
+    llvm::Expected<std::string> ledger = renderLedger(*json, format);
     if (!ledger)
       return report(kFailure, llvm::toString(ledger.takeError()));
     return writeText(flags.output(), [&](auto &stream) { stream << *ledger; });

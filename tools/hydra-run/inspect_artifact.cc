@@ -9,6 +9,7 @@
 #include "runtime/app/bundle.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/buffer_ref.h"
+#include "runtime/io/gpu_report.h"
 #include "runtime/io/json_file.h"
 #include "tools/hydra-run/inspect.h"
 
@@ -139,6 +140,36 @@ std::string RoutingText(const artifact::Artifact& artifact) {
   return routing.empty() ? "" : absl::StrCat("routing     ", routing, rules, "\n");
 }
 
+// What the kernels of target cuda take of a GPU; an empty report for other targets.
+absl::StatusOr<GpuReport> GpuReportOf(const artifact::Artifact& artifact) {
+  const absl::Span<const uint8_t> ledger = artifact.Section(artifact::SectionKind::kLedger);
+  if (artifact.info().target != "cuda" || ledger.empty()) return GpuReport();
+  HYDRA_ASSIGN_OR_RETURN(const JsonDocument document,
+                         JsonDocument::Parse(std::string(ledger.begin(), ledger.end()),
+                                             absl::StrCat(artifact.path(), ": section ledger")));
+  return ReadGpuReport(document.root());
+}
+
+Json GpuCodeJson(const GpuReport& report) {
+  Json levels = Json::array();
+  for (const GpuLevelReport& level : report.levels) {
+    Json kernels = Json::array();
+    for (const GpuKernelReport& kernel : level.kernels) {
+      kernels.push_back({{"name", kernel.name},
+                         {"threads", kernel.threads},
+                         {"registers", kernel.registers},
+                         {"stack_bytes", kernel.stack_bytes},
+                         {"spill_store_bytes", kernel.spill_store_bytes},
+                         {"spill_load_bytes", kernel.spill_load_bytes},
+                         {"shared_bytes", kernel.shared_bytes},
+                         {"resident_blocks", kernel.resident_blocks},
+                         {"occupancy_percent", kernel.occupancy_percent}});
+    }
+    levels.push_back({{"level", level.level}, {"kernels", std::move(kernels)}});
+  }
+  return {{"assembler", report.assembler}, {"levels", std::move(levels)}};
+}
+
 Json Names(const std::vector<artifact::NamedBuffer>& buffers) {
   Json names = Json::array();
   for (const artifact::NamedBuffer& buffer : buffers) names.push_back(buffer.name);
@@ -170,6 +201,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
   int64_t count = 0;
   const std::string parameter_text = ParametersText(info, parameters, count);
   const std::optional<JsonDocument> settings = app::CompileSettingsOf(*artifact);
+  HYDRA_ASSIGN_OR_RETURN(const GpuReport gpu, GpuReportOf(*artifact));
   Inspection result;
   absl::StrAppend(&result.text, "artifact    ", path, " (", HumanBytes(artifact->file_bytes()),
                   ")\nmodel       ", info.model, ", ", WithCommas(count), " parameters in ",
@@ -183,6 +215,8 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
   absl::StrAppend(&result.text, "\n", EntriesText(info, entries), "\n", RecordText(info),
                   RegionsText(info, regions), "\n", parameter_text, "\n",
                   SectionsText(info, sections));
+  const std::string gpu_text = GpuReportText(gpu);
+  if (!gpu_text.empty()) absl::StrAppend(&result.text, "\n", gpu_text);
   result.json = {{"kind", artifact->is_bundle() ? "bundle" : "artifact"},
                  {"bundle", std::move(bundle)},
                  {"path", path},
@@ -209,6 +243,7 @@ absl::StatusOr<Inspection> InspectArtifact(const std::string& path) {
                  {"optimizer", Names(info.optimizer)},
                  {"parameters", std::move(parameters)},
                  {"sections", std::move(sections)}};
+  if (!gpu.levels.empty()) result.json["gpu_code"] = GpuCodeJson(gpu);
   return result;
 }
 

@@ -88,7 +88,7 @@ void AddVerify(CommandLine& line) {
   Command command = line.Add("verify", "Golden files against the compiled program");
   auto flags = std::make_shared<VerifyFlags>();
   command.Positionals("files", flags->files, "golden files");
-  command.Text("--target", flags->target, "what computes", {"cpu", "sim", "interpreter"});
+  command.Text("--target", flags->target, "what computes", {"cpu", "cuda", "sim", "interpreter"});
   command.Text("--precision", flags->precision,
                "element type of matmul operands; everything else is f32", {"f32", "bf16"});
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");

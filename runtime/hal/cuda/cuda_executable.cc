@@ -1,0 +1,53 @@
+#include "runtime/hal/cuda/cuda_executable.h"
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status.h"
+
+namespace hydra::hal::cuda {
+
+absl::StatusOr<std::unique_ptr<CudaExecutable>> CudaExecutable::Load(
+    absl::string_view level, absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries,
+    std::shared_ptr<CudaContext> context) {
+  std::unique_ptr<CudaExecutable> executable(new CudaExecutable(std::move(context)));
+  CudaContext& gpu = *executable->context_;
+  for (const KernelEntry& entry : entries) {
+    if (entry.offset >= code.size()) {
+      return InputError(absl::StrCat("kernel ", entry.name, " starts at byte ", entry.offset,
+                                     " of ", code.size(),
+                                     " bytes of code; compile the model again"));
+    }
+  }
+  if (entries.empty()) return executable;
+  char log[4096] = {};
+  int options[] = {kErrorLogBuffer, kErrorLogBytes};
+  void* values[] = {log, reinterpret_cast<void*>(sizeof(log))};
+  const absl::Status loaded =
+      gpu.Check(gpu.api().cuModuleLoadDataEx(&executable->module_, code.data(), 2, options, values),
+                "cuModuleLoadDataEx");
+  if (!loaded.ok()) {
+    executable->module_ = nullptr;
+    log[sizeof(log) - 1] = 0;
+    return InputError(absl::StrCat("the driver does not take the code for ", level, " on ",
+                                   gpu.gpu_name(), ": ", loaded.message(), log[0] == 0 ? "" : ": ",
+                                   log, "; compile the model again with --target=cuda --arch=sm_",
+                                   gpu.capability()));
+  }
+  for (const KernelEntry& entry : entries) {
+    CudaKernel kernel{nullptr, entry.name, entry.location};
+    if (gpu.api().cuModuleGetFunction(&kernel.function, executable->module_, entry.name.c_str()) !=
+        kSuccess) {
+      return InputError(absl::StrCat("the code for ", level, " has no kernel ", entry.name,
+                                     "; compile the model again"));
+    }
+    executable->kernels_.push_back(std::move(kernel));
+  }
+  return executable;
+}
+
+CudaExecutable::~CudaExecutable() {
+  if (module_ == nullptr || !context_->Enter().ok()) return;
+  context_->Drain().IgnoreError();
+  context_->api().cuModuleUnload(module_);
+}
+
+}  // namespace hydra::hal::cuda
