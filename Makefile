@@ -6,16 +6,20 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 TEST_JOBS ?= 2
 
-.PHONY: help setup build install demo test fuzz bench format lint check-all docs build-report clean
+.PHONY: help setup build build-all install demo test fuzz bench format lint check-all docs build-report clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
-	@echo "also: setup build install fuzz bench format lint check-all docs build-report clean"
+	@echo "also: setup build build-all install fuzz bench format lint check-all docs build-report clean"
 
 setup:
 	@./setup/setup.sh
 
+# The programs and libhydra; build-all adds the tests.
 build: setup
+	@./scripts/build $(PRESET) --parallel $(JOBS) --target programs
+
+build-all: setup
 	@./scripts/build $(PRESET) --parallel $(JOBS)
 
 # To PREFIX, and below DESTDIR if that is set.
@@ -28,7 +32,7 @@ demo: build
 	else echo "demo: scripts/demo.sh is missing from this checkout" >&2; exit 1; fi
 
 # Tests that need a GPU run where there is one.
-test: build
+test: build-all
 	@./scripts/test $(PRESET) --jobs $(TEST_JOBS)
 
 # Seconds of each format: FUZZ_SECONDS (60). Formats: scripts/fuzz.
@@ -41,7 +45,7 @@ bench: setup
 format:
 	@./scripts/lint --format-only --fix
 
-lint: build
+lint: build-all
 	@./scripts/lint
 
 check-all:

@@ -66,6 +66,12 @@ if(HYDRA_BUILD_COMPILER)
     llvm/ADT/StringExtras.h llvm/ADT/TypeSwitch.h)
   set(options -isystem ${mlir_root} ${definitions})
   hydra_precompiled_headers(hydra_compiler_headers ${headers} OPTIONS ${options})
+  # The dialects that kernels are lowered to.
+  hydra_precompiled_headers(hydra_codegen_headers ${headers}
+    mlir/IR/ImplicitLocOpBuilder.h mlir/Dialect/Arith/IR/Arith.h mlir/Dialect/GPU/IR/GPUDialect.h
+    mlir/Dialect/LLVMIR/LLVMDialect.h mlir/Dialect/LLVMIR/NVVMDialect.h
+    mlir/Dialect/Math/IR/Math.h mlir/Dialect/SCF/IR/SCF.h mlir/Dialect/Vector/IR/VectorOps.h
+    OPTIONS ${options})
   if(HYDRA_BUILD_TESTS)
     hydra_precompiled_headers(hydra_compiler_test_headers ${headers} gtest/gtest.h
       OPTIONS ${options} ${HYDRA_TEST_OPTIONS} -DGTEST_HAS_PTHREAD=1)

@@ -10,12 +10,16 @@ function(hydra_runtime_library name)
   hydra_use_precompiled_headers(${name} hydra_runtime_headers)
 endfunction()
 
-# hydra_compiler_library(NAME SOURCES... [DEPS ...] [TABLEGEN targets ...]): links the MLIR dylib.
+# hydra_compiler_library(NAME SOURCES... [DEPS ...] [TABLEGEN targets ...] [HEADERS NAME]): links the MLIR dylib.
+# HEADERS names its precompiled headers (HydraPrecompiledHeaders.cmake).
 function(hydra_compiler_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TABLEGEN" ${ARGN})
+  cmake_parse_arguments(ARG "" "HEADERS" "SOURCES;DEPS;TABLEGEN" ${ARGN})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS hydra_compiler_headers)
+  endif()
   add_library(${name} STATIC ${ARG_SOURCES})
   hydra_compiler_target(${name})
-  hydra_use_precompiled_headers(${name} hydra_compiler_headers)
+  hydra_use_precompiled_headers(${name} ${ARG_HEADERS})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} MLIR LLVM)
   if(ARG_TABLEGEN)
     add_dependencies(${name} ${ARG_TABLEGEN})

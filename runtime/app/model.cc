@@ -227,6 +227,15 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
                                    absl::StrJoin(names, ", "),
                                    "; compile a spec that has a hydra.model"));
   }
+  for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
+    for (const artifact::NamedBuffer& input : entry.inputs) {
+      if (!absl::StartsWith(input.name, "inject.")) continue;
+      return InputError(absl::StrCat(model.artifact_path, ": entry ", entry.name, " expects ",
+                                     input.name, ", which ", request.command,
+                                     " does not have: the program was compiled with --inject, for "
+                                     "a value that another run gives; compile it without"));
+    }
+  }
   SessionOptions options;
   options.threads = request.threads;
   options.validate = request.validate;

@@ -26,11 +26,11 @@ func.func @unbound(%x: tensor<2xf32>) -> tensor<2xf32> {
 
 // -----
 
-func.func @dynamic(%x: tensor<?xf32> {hydra.binding = #hydra.binding<input "x">})
-    -> (tensor<?xf32> {hydra.binding = #hydra.binding<output "y">}) {
+func.func @dynamic(%x: tensor<?x?x4xf32> {hydra.binding = #hydra.binding<input "x">})
+    -> (tensor<?x?x4xf32> {hydra.binding = #hydra.binding<output "y">}) {
   // expected-error@+1 {{'hydra.stop' op has a result of dynamic shape after routing}}
-  %0 = hydra.stop %x : (tensor<?xf32>) -> tensor<?xf32>
-  return %0 : tensor<?xf32>
+  %0 = hydra.stop %x : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+  return %0 : tensor<?x?x4xf32>
 }
 
 // -----

@@ -24,6 +24,7 @@ namespace {
 struct BenchFlags {
   ModelFlags model;
   std::vector<std::string> entries;  // as given with --entry
+  std::string weights;
   app::MeasureOptions measure;
   std::optional<int64_t> at_step;
 };
@@ -83,6 +84,7 @@ Json ToJson(const app::Measurement& measurement) {
                        {"seconds", row.seconds}});
   }
   if (!profile.empty()) json["profile"] = std::move(profile);
+  if (!measurement.routing.empty()) json["routing"] = measurement.routing;
   return json;
 }
 
@@ -102,7 +104,11 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
         "--accum has no effect: it counts micro-batches of train entries, and none "
         "is measured; drop it or add --entry=train@BxS");
   }
-  HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
+  if (flags.weights.empty() && !model.checkpoint) {
+    HYDRA_RETURN_IF_ERROR(model.executor().InitializeParameters(0));
+  } else {
+    HYDRA_RETURN_IF_ERROR(app::LoadWeights(model, flags.weights, 0));
+  }
   app::MeasureOptions measure = flags.measure;
   const std::string& first = entries.front().name;
   HYDRA_ASSIGN_OR_RETURN(
@@ -146,7 +152,10 @@ void AddBench(CommandLine& line) {
   auto flags = std::make_shared<BenchFlags>();
   flags->model.Declare(command, "bench", "artifact, checkpoint or model spec", {"accum"});
   command.Texts("--entry", flags->entries, "NAME@BxS",
-                "entry to time (repeatable); default: all that the artifact has");
+                "entry to time (repeatable), of an artifact also accumulate@BxS, a training step "
+                "without the optimizer; default: all that the artifact has");
+  command.Text("--weights", flags->weights,
+               "safetensors file of the weights; default: the checkpoint's, else initial values");
   command.Integer("--steps", flags->measure.steps, {.least = 1, .most = 10'000'000},
                   "measured runs");
   command.Integer("--warmup", flags->measure.warmup, {.least = 0}, "runs before measuring");
