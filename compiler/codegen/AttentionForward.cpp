@@ -75,13 +75,19 @@ void Forward::softmax(Value group, Value first) {
     for (int64_t chain = 0; chain < kChains; ++chain) {
       Value place = e.mul(e.add(j, chain), kLanes);
       weights.push_back(weightAt(place));
-      if (!extents.half)
-        e.store(weights.back(), scores, place);
+      if (extents.half)
+        continue;
+      e.store(weights.back(), scores, place);
       total = e.addf(total, weights.back());
     }
-    for (int64_t pair = 0; extents.half && pair < kChains; pair += 2)
-      e.store(products.interleave(products.roundBoth(weights[pair], weights[pair + 1])),
-              scratch(at.pairs), e.mul(e.add(j, pair), kLanes / 2));
+    // Results are divided by the sum of what multiplied v: one of weights that are not rounded
+    // would leave an error of the size of v in them, which the gradient of scores cannot afford.
+    for (int64_t pair = 0; extents.half && pair < kChains; pair += 2) {
+      Value rounded = products.roundBoth(weights[pair], weights[pair + 1]);
+      e.store(products.interleave(rounded), scratch(at.pairs), e.mul(e.add(j, pair), kLanes / 2));
+      for (int64_t half : {0, 1})
+        total = e.addf(total, products.widen(rounded, half));
+    }
     return SmallVector<Value>{total};
   });
   e.store(maximum, ofGroup(group, at.maxima), zero);

@@ -39,6 +39,17 @@ Value LaneProducts::roundBoth(Value first, Value second) {
   return LLVM::BitcastOp::create(e.b, e.vector(e.f32()), values);
 }
 
+Value LaneProducts::widen(Value words, int64_t which) {
+  SmallVector<int64_t> lanes;
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    lanes.push_back(which * kLanes + lane);
+  Type halves = VectorType::get({2 * kLanes}, e.b.getI16Type());
+  Value values = LLVM::BitcastOp::create(e.b, halves, words);
+  Value bits = arith::ExtUIOp::create(e.b, e.vector(e.i32()), e.shuffle(values, values, lanes));
+  Value shifted = arith::ShLIOp::create(e.b, bits, e.splat(e.integer(16)));
+  return arith::BitcastOp::create(e.b, e.vector(e.f32()), shifted);
+}
+
 Value LaneProducts::interleave(Value words) {
   SmallVector<int64_t> order;
   for (int64_t lane = 0; lane < kLanes; ++lane)

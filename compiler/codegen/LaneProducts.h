@@ -31,6 +31,8 @@ public:
   // values of one lane beside each other.
   Value roundBoth(Value first, Value second);
   Value interleave(Value words);
+  // The floats of the first or second vector that roundBoth made `words` of.
+  Value widen(Value words, int64_t which);
   // Whether code of `level` can multiply bf16 at all.
   static bool hasBf16(const CpuFacts &level);
 

@@ -1,11 +1,13 @@
-// Kind `move`: rows written by index or count. cache_update works on sequences, merge_rows on row
-// tiles; scatter_rows on column tiles, so that duplicates are added in ascending order by one item,
-// and with unique targets on row tiles of the result, each of which looks up the row that belongs
-// there.
+// Kind `move`: rows written by index or count. cache_update works on sequences, merge_rows and
+// scatter_rows on row tiles; each row of a scatter looks up the rows that belong there and adds
+// them in ascending order before it meets the accumulator, so that a sum has the same bits whether
+// an accumulator takes it or an addition of its own.
 //
-// In place: scatter_rows over its accumulator (each element starts from its own value),
+// In place: scatter_rows over its accumulator (an element is read before it is written),
 // cache_update over the cache and merge_rows over the base (a row is replaced or left alone).
 #include "compiler/codegen/KernelEmitter.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -23,35 +25,81 @@ Value negated(KernelEmitter &e, Value condition) {
                                arith::ConstantOp::create(e.b, e.b.getBoolAttr(true)));
 }
 
-// Stage 0 finds the source of every row of the result, or none; stage 1 writes the rows.
-LogicalResult emitUniqueScatter(ScatterRowsOp op, KernelEmitter &e) {
-  Matrix x = matrixOf(op.getX()), result = matrixOf(op.getResult());
-  Value sources = e.partial();
+// The first row of x that goes to each row of the result, or -1; and, unless targets are unique,
+// the row after each that goes to the same place, or -1.
+struct Sources {
+  Value first, next;
+  int64_t targets;
+
+  Sources(ScatterRowsOp op, KernelEmitter &e)
+      : first(e.partial()), targets(matrixOf(op.getResult()).rows) {
+    if (!op.getUnique())
+      next = e.address(first, e.index(targets));
+  }
+};
+
+void linkSources(ScatterRowsOp op, KernelEmitter &e, const Sources &sources) {
+  e.columns(sources.targets, [&](Value row, Value mask) {
+    e.store(e.splat(e.integer(-1)), sources.first, row, mask);
+  });
+  Value limit = e.rowLimit(matrixOf(op.getX()).rows, op.getRows());
+  // From the last row on, so that chains ascend.
+  e.loop(e.index(0), limit, 1, [&](Value step) {
+    Value row = e.sub(e.sub(limit, step), e.index(1));
+    Value target = clampedIndex(e, op.getIndex(), row, sources.targets);
+    if (sources.next)
+      e.storeScalar(e.loadScalar(e.i32(), sources.first, target), sources.next, row);
+    e.storeScalar(arith::TruncIOp::create(e.b, e.i32(), row), sources.first, target);
+  });
+}
+
+// Columns of the rows from `first` on that go to one place, times the scale, added in their order.
+Value sumOfSources(ScatterRowsOp op, KernelEmitter &e, const Sources &sources, Value first,
+                   Value column, Value mask) {
+  Value scale = e.splat(e.scalar(op, "scale"));
+  auto added = [&](Value row, Value sum) {
+    Value place = e.add(e.mul(row, matrixOf(op.getX()).columns), column);
+    return e.fma(e.load(e.pointer(op.getX()), place, mask), scale, sum);
+  };
+  if (!sources.next)
+    return added(first, e.splat(0.0));
+  auto chain = scf::WhileOp::create(
+      e.b, TypeRange{e.i64(), e.vector(e.f32())}, ValueRange{first, e.splat(0.0)},
+      [&](OpBuilder &inner, Location, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(e.b);
+        e.b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+        Value more = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, carried[0], e.index(0));
+        scf::ConditionOp::create(e.b, more, carried);
+      },
+      [&](OpBuilder &inner, Location, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(e.b);
+        e.b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+        Value sum = added(carried[0], carried[1]);
+        Value next = e.toIndex(e.loadScalar(e.i32(), sources.next, carried[0]));
+        scf::YieldOp::create(e.b, ValueRange{next, sum});
+      });
+  return chain.getResult(1);
+}
+
+// Stage 0 finds the sources of every row of the result; stage 1 writes the rows.
+LogicalResult emitScatterRows(ScatterRowsOp op, KernelEmitter &e) {
+  Matrix result = matrixOf(op.getResult());
+  Sources sources(op, e);
   if (e.stage() == 0) {
-    e.loop(e.begin(), e.end(), 1, [&](Value) {
-      e.columns(result.rows, [&](Value row, Value mask) {
-        e.store(e.splat(e.integer(-1)), sources, row, mask);
-      });
-      e.loop(e.index(0), e.rowLimit(x.rows, op.getRows()), 1, [&](Value row) {
-        e.storeScalar(arith::TruncIOp::create(e.b, e.i32(), row), sources,
-                      clampedIndex(e, op.getIndex(), row, result.rows));
-      });
-    });
+    e.loop(e.begin(), e.end(), 1, [&](Value) { linkSources(op, e, sources); });
     return success();
   }
-  Value scale = e.splat(e.scalar(op, "scale")), target = e.pointer(op.getResult());
+  Value target = e.pointer(op.getResult());
   Value old = op.getAccumulator() ? e.pointer(op.getAccumulator()) : Value();
   e.rows(result.rows, Value(), [&](Value row) {
     Value start = e.mul(row, result.columns);
-    Value source = e.toIndex(e.loadScalar(e.i32(), sources, row));
-    Value written = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, source, e.index(0));
+    Value first = e.toIndex(e.loadScalar(e.i32(), sources.first, row));
+    Value written = arith::CmpIOp::create(e.b, arith::CmpIPredicate::sge, first, e.index(0));
     e.ifThen(written, [&] {
-      Value from = e.mul(source, result.columns);
       e.columns(result.columns, [&](Value column, Value mask) {
-        Value value = e.load(e.pointer(op.getX()), e.add(from, column), mask);
+        Value sum = sumOfSources(op, e, sources, first, column, mask);
         Value place = e.add(start, column);
-        Value sum = e.fma(value, scale, old ? e.load(old, place, mask) : e.splat(0.0));
-        e.store(sum, target, place, mask);
+        e.store(old ? e.addf(e.load(old, place, mask), sum) : sum, target, place, mask);
       });
     });
     if (!old) {
@@ -85,45 +133,6 @@ LogicalResult emitMergeRows(MergeRowsOp op, KernelEmitter &e) {
     e.loop(middle, last, 1, [&](Value row) {
       Value start = e.mul(row, x.columns);
       e.copy(base, start, target, start, x.columns, e.f32());
-    });
-  });
-  return success();
-}
-
-LogicalResult emitScatterRows(ScatterRowsOp op, KernelEmitter &e) {
-  if (op.getUnique())
-    return emitUniqueScatter(op, e);
-  Matrix x = matrixOf(op.getX()), result = matrixOf(op.getResult());
-  Value scale = e.splat(e.scalar(op, "scale")), target = e.pointer(op.getResult());
-  Value limit = e.rowLimit(x.rows, op.getRows());
-  e.loop(e.begin(), e.end(), 1, [&](Value tile) {
-    Value first = e.mul(tile, plan::kColumnTile);
-    Value last = e.min(e.add(first, plan::kColumnTile), e.index(result.columns));
-    auto initialize = [&](llvm::function_ref<Value(Value, Value)> value) {
-      e.loop(e.index(0), e.index(result.rows), 1, [&](Value row) {
-        Value start = e.mul(row, result.columns);
-        e.columns(e.add(start, first), e.add(start, last), [&](Value position, Value mask) {
-          e.store(value(position, mask), target, position, mask);
-        });
-      });
-    };
-    if (!op.getAccumulator()) {
-      initialize([&](Value, Value) { return e.splat(0.0); });
-    } else {
-      Value accumulator = e.pointer(op.getAccumulator());
-      Value elsewhere = negated(e, e.samePointer(accumulator, target));
-      e.ifThen(elsewhere, [&] {
-        initialize([&](Value position, Value mask) { return e.load(accumulator, position, mask); });
-      });
-    }
-    e.loop(e.index(0), limit, 1, [&](Value row) {
-      Value from = e.mul(row, result.columns);
-      Value to = e.mul(clampedIndex(e, op.getIndex(), row, result.rows), result.columns);
-      e.columns(first, last, [&](Value column, Value mask) {
-        Value value = e.load(e.pointer(op.getX()), e.add(from, column), mask);
-        Value sum = e.fma(value, scale, e.load(target, e.add(to, column), mask));
-        e.store(sum, target, e.add(to, column), mask);
-      });
     });
   });
   return success();

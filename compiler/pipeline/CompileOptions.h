@@ -28,6 +28,7 @@ struct CompileOptions {
   int64_t cacheLength = 0;                      // 0: the model's max_seq_len, at most 2048
   std::string function;                         // compile only this one; empty: all
   llvm::SmallVector<std::string> probes;        // globs of named values that become outputs
+  llvm::SmallVector<std::string> injected;      // globs of named values that become inputs
   std::string fusion = "on";                    // or off: every primitive is a kernel of its own
   llvm::SmallVector<std::string> noFuse;        // what is not merged (passes/fusion/FusionPolicy.h)
   // Rows of logits that exist at once in a loss; 0: chosen by cost (passes/remat/LossChunk.h).

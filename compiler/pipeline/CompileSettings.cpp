@@ -154,6 +154,12 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
          return readText(text, "a glob pattern", options.probes.emplace_back());
        },
        [](const CompileOptions &options) { return list(options.probes); }},
+      {"inject", "GLOB", "named intermediates (route.mor.0.depth) become inputs inject.NAME",
+       /*repeatable=*/true, Stage::routing,
+       [](StringRef text, CompileOptions &options) {
+         return readText(text, "a glob pattern", options.injected.emplace_back());
+       },
+       [](const CompileOptions &options) { return list(options.injected); }},
       {"fusion", "MODE", "on (default); off: every primitive is a kernel of its own", false,
        Stage::fusion,
        [](StringRef text, CompileOptions &options) {

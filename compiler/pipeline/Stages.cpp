@@ -45,6 +45,12 @@ static void appendRouting(OpPassManager &manager, const CompileOptions &options)
   lowering.allLogits = !options.probes.empty();
   lowering.modRule = options.modRule;
   manager.addPass(createLowerModel(lowering));
+  // Before the passes in between merge what is named.
+  if (!options.injected.empty()) {
+    InjectOptions injection;
+    injection.patterns.append(options.injected.begin(), options.injected.end());
+    manager.addPass(createInject(injection));
+  }
   simplify(manager);
   manager.addPass(createVerifyPrimitives());
 }

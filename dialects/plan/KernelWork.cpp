@@ -112,16 +112,15 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
         return oneStage(items, grainOf(typeOf(rank.getKeys()).getShape().back(), items));
       })
       .Case([](ScatterRowsOp scatter) {
-        if (scatter.getUnique()) {
-          // Where each row of the result comes from, then the rows.
-          KernelWork work = rowWork(scatter);
-          work.items.insert(work.items.begin(), 1);
-          work.grain.insert(work.grain.begin(), 1);
-          work.partialBytes = llvm::alignTo(rowsOf(typeOf(scatter.getResult())) * kWordBytes, 8);
-          return work;
-        }
-        return oneStage(
-            llvm::divideCeil(typeOf(scatter.getResult()).getShape().back(), kColumnTile));
+        // Where each row of the result comes from, then the rows.
+        KernelWork work = rowWork(scatter);
+        work.items.insert(work.items.begin(), 1);
+        work.grain.insert(work.grain.begin(), 1);
+        int64_t links = rowsOf(typeOf(scatter.getResult()));
+        if (!scatter.getUnique())
+          links += rowsOf(typeOf(scatter.getX()));
+        work.partialBytes = llvm::alignTo(links * kWordBytes, 8);
+        return work;
       })
       .Case([](CacheUpdateOp update) {
         return oneStage(typeOf(update.getCache()).getShape().front());
@@ -173,7 +172,7 @@ FailureOr<RowScheduleAttr> mlir::plan::formRowProgram(Block &body) {
 static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned result) {
   Value value = op->getOperand(operand);
   return llvm::TypeSwitch<Operation *, bool>(op)
-      // Each element starts from its own old value.
+      // An element is read before it is written.
       .Case([&](ScatterRowsOp scatter) {
         return value == scatter.getAccumulator() && value != scatter.getX();
       })

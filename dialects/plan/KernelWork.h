@@ -13,8 +13,6 @@ inline constexpr int64_t kRowTile = 8;
 // Elements that a worker takes at once, at least, where rows are narrow: as many row tiles as make
 // them up. Results do not depend on it.
 inline constexpr int64_t kGrainElements = 4096;
-// Columns that one item of a column reduction covers, each summed over all rows in ascending order.
-inline constexpr int64_t kColumnTile = 64;
 // Elements that one item of a flat elementwise, update or full-reduction kernel covers.
 inline constexpr int64_t kFlatTile = 16384;
 

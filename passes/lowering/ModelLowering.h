@@ -137,7 +137,11 @@ private:
   FailureOr<Value> lowerRecursion(RecursionOp op, RecursionMode mode, const Place &place);
   FailureOr<Value> lowerFixed(RecursionOp op, const Place &place);
   FailureOr<Value> lowerAdaptive(RecursionOp op, const Place &place);
-  FailureOr<Value> lowerMixture(RecursionOp op, const Place &place);
+  struct Mixture {
+    Value mixed; // of the states after every pass
+    Value last;  // the state after the last one, which is that of fixed depth
+  };
+  FailureOr<Mixture> lowerMixture(RecursionOp op, const Place &place);
   // Both paths of a blend, each followed by the norm that finishes it. Returns the op whose result
   // it has mapped: that norm, or the recursion itself.
   FailureOr<Operation *> lowerBlend(RecursionOp op, const Place &place);

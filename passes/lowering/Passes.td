@@ -59,6 +59,20 @@ def LowerModel : Pass<"hydra-lower-model", "::mlir::ModuleOp"> {
     Statistic<"primitives", "primitives", "Primitives created">];
 }
 
+def Inject : Pass<"hydra-inject", "::mlir::ModuleOp"> {
+  let summary = "Named intermediate values become inputs";
+  let description = [{
+    The counterpart of hydra-probe: the first result of every primitive whose `hydra.probe` matches one of the glob
+    patterns is no longer computed but given, as input `inject.NAME` of its function (`inject.NAME.2` of a name that
+    occurs again). The mask of a `hydra.top_k` follows the injected index. No gradient passes an input. So the
+    selections of one run can be made to hold in another: a program in bf16 compared with one in f32 takes the same
+    tokens, passes and experts. Fails for a pattern that matches nothing, and for values that the function returns.
+  }];
+  let options = [ListOption<"patterns", "inject", "std::string",
+                            "Glob patterns of names; several: separated by commas">];
+  let statistics = [Statistic<"numInjected", "num-injected", "Number of values that became inputs">];
+}
+
 def VerifyPrimitives : Pass<"hydra-verify-primitives", "::mlir::ModuleOp"> {
   let summary = "Fails if an op of the model tier is left, or a function lacks a binding";
   let description = [{

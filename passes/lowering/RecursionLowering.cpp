@@ -75,8 +75,10 @@ FailureOr<Value> ModelLowering::lowerRecursion(RecursionOp op, RecursionMode mod
     return lowerFixed(op, place);
   case RecursionMode::adaptive:
     return lowerAdaptive(op, place);
-  case RecursionMode::mixture:
-    return lowerMixture(op, place);
+  case RecursionMode::mixture: {
+    FailureOr<Mixture> mixture = lowerMixture(op, place);
+    return failed(mixture) ? FailureOr<Value>(failure()) : FailureOr<Value>(mixture->mixed);
+  }
   case RecursionMode::blend_adaptive:
   case RecursionMode::blend_mixture:
     return op.emitOpError("blends two paths, which lowerBlend() lowers"); // by lowerBody()
@@ -326,7 +328,7 @@ FailureOr<Value> ModelLowering::maskedPasses(RecursionOp op, Value h, Value dept
 }
 
 // out = sum_r q_r s_r with q_r = g_r / (sum_r g_r + 1e-8), g_r = exp(-(p (R - 1) - r)^2).
-FailureOr<Value> ModelLowering::lowerMixture(RecursionOp op, const Place &place) {
+FailureOr<ModelLowering::Mixture> ModelLowering::lowerMixture(RecursionOp op, const Place &place) {
   Value h = lowered(op.getX());
   FailureOr<RoutedDepth> routed = routeDepth(op, h, place);
   FailureOr<Passes> passes = Passes::create(*this, op, place);
@@ -358,12 +360,13 @@ FailureOr<Value> ModelLowering::lowerMixture(RecursionOp op, const Place &place)
     Value part = emit.mul(state, weight);
     out = out ? emit.add(out, part) : part;
   }
-  return out;
+  return Mixture{out, state};
 }
 
 // y = a finish(routed(h)) + (1 - a) finish(fixed(h)), the routed path first: its balance loss
 // counts, and the scores of the fixed path (Q10). `finish` is the norm behind the recursion, if
-// that is all that uses it.
+// that is all that uses it. A mixture makes every pass for every token, as the fixed path does: one
+// run of the passes serves both.
 FailureOr<Operation *> ModelLowering::lowerBlend(RecursionOp op, const Place &place) {
   FailureOr<Value> share = control(op, "mor_blend", 1);
   if (failed(share))
@@ -371,24 +374,30 @@ FailureOr<Operation *> ModelLowering::lowerBlend(RecursionOp op, const Place &pl
   NormOp finish;
   if (op->hasOneUse())
     finish = dyn_cast<NormOp>(*op->user_begin());
-  auto path = [&](RecursionMode mode, const Place &where) -> FailureOr<Value> {
-    FailureOr<Value> y = lowerRecursion(op, mode, where);
-    if (failed(y) || !finish)
+  auto finished = [&](Value y, const Place &where) -> FailureOr<Value> {
+    if (!finish)
       return y;
-    mapping.map(op.getResult(), *y);
+    mapping.map(op.getResult(), y);
     return lowerNorm(finish, where);
   };
-  blend = *share;
-  FailureOr<Value> routed = path(
-      modeOf(op) == RecursionMode::blend_mixture ? RecursionMode::mixture : RecursionMode::adaptive,
-      place);
-  blend = Value();
-  if (failed(routed))
-    return failure();
   Place beside = place;
   beside.part = joinScope(place.part, "fixed");
-  FailureOr<Value> fixed = path(RecursionMode::fixed, beside);
-  if (failed(fixed))
+  bool shared = modeOf(op) == RecursionMode::blend_mixture;
+  FailureOr<Mixture> mixture = failure();
+  FailureOr<Value> routed = failure();
+  blend = *share;
+  if (shared) {
+    mixture = lowerMixture(op, place);
+    if (succeeded(mixture))
+      routed = mixture->mixed;
+  } else {
+    routed = lowerAdaptive(op, place);
+  }
+  blend = Value();
+  if (failed(routed) || failed(routed = finished(*routed, place)))
+    return failure();
+  FailureOr<Value> fixed = shared ? FailureOr<Value>(mixture->last) : lowerFixed(op, beside);
+  if (failed(fixed) || failed(fixed = finished(*fixed, beside)))
     return failure();
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
   Value y = emit.add(emit.mul(*routed, *share), emit.mul(*fixed, emit.sub(emit.scalar(1), *share)));

@@ -82,7 +82,8 @@ Value RoutingLosses::updateBaseline(Value tokenLoss, Value valid, bool readBefor
 
 // weight * mean over valid of [ -beta label log sigmoid(s) - (1 - label) log(1 - sigmoid(s)) ],
 // label 1 at the tokens of greatest loss in each sequence.
-Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value valid) {
+Value RoutingLosses::lossAware(int64_t block, const DepthTerms &depth, Value tokenLoss,
+                               Value valid) {
   OpBuilder &builder = emit.builder();
   int64_t sequence = emit.shapeOf(tokenLoss).back();
   int64_t k = std::clamp<int64_t>(
@@ -91,6 +92,7 @@ Value RoutingLosses::lossAware(const DepthTerms &depth, Value tokenLoss, Value v
   Value lowest = emit.broadcast(emit.scalar(std::numeric_limits<float>::lowest()), type.getShape());
   auto top = TopKOp::create(builder, location, emit.select(valid, tokenLoss, lowest),
                             builder.getI64IntegerAttr(k));
+  emit.probe(top.getIndex(), "label.mod." + Twine(block));
   Value label = emit.toFloat(top.getChosen());
   double beta = std::max(1.0, static_cast<double>(sequence - k) / static_cast<double>(k));
   Value score = emit.clamp(emit.average(depth.scores), -10, 10);
@@ -122,7 +124,7 @@ Value RoutingLosses::addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerm
   }
   for (const auto &[block, depth] : terms.depths)
     if (depth.lossAwareWeight)
-      advantages.push_back(lossAware(depth, tokenLoss, valid));
+      advantages.push_back(lossAware(block, depth, tokenLoss, valid));
   return addSum(advantages, "advantage_raw");
 }
 

@@ -33,7 +33,7 @@ private:
   void addToTotal(Value term, double cap, Value weight);
   Value addAdvantage(CrossEntropyOp crossEntropy, const RoutingTerms &terms,
                      const ModelRules &rules);
-  Value lossAware(const DepthTerms &depth, Value tokenLoss, Value valid);
+  Value lossAware(int64_t block, const DepthTerms &depth, Value tokenLoss, Value valid);
   // Updates the moving mean and variance of token losses, and returns A(l) by the new ones, or by
   // those before (Q12).
   Value updateBaseline(Value tokenLoss, Value valid, bool readBefore);

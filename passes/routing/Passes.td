@@ -45,7 +45,7 @@ def RouteStatic : RoutePass<"static"> {
   let summary = "Soft weights and dense compute: nothing depends on data";
   let description = [{
     As hydra-route-fixed, but adaptive recursions add the states of all passes (`mixture`), with the ramp-up
-    (`blend_mixture`), and depth routing weights the MLP against its input (`soft`) in every variant, whether or not
+    (`blend_mixture`, whose two paths share the passes), and depth routing weights the MLP against its input (`soft`) in every variant, whether or not
     it is enabled (Q6).
   }];
 }

@@ -29,7 +29,7 @@ double expectedPasses(RecursionOp op, int64_t block, int64_t blocks) {
 // What happens to the MLP passes under a recursion, relative to all of them for every token.
 struct Share {
   double passes = 1, tokens = 1;
-  bool fixedToo = false; // a blend adds the path of fixed depth
+  bool fixedToo = false; // a blend adds the path of fixed depth, unless it shares the passes
 
   double flops() const { return passes * tokens + (fixedToo ? tokens : 0); }
 };
@@ -39,7 +39,7 @@ Share shareOf(RecursionOp op, int64_t block, int64_t blocks) {
   RecursionMode mode = modeOf(op);
   if (mode == RecursionMode::adaptive || mode == RecursionMode::blend_adaptive)
     share.passes = expectedPasses(op, block, blocks) / static_cast<double>(op.getRecursions());
-  share.fixedToo = mode == RecursionMode::blend_adaptive || mode == RecursionMode::blend_mixture;
+  share.fixedToo = mode == RecursionMode::blend_adaptive;
   op.getBody().walk([&](DepthRoutingOp routing) {
     if (hasDepthRouter(block, blocks) && modeOf(routing) == DepthRoutingMode::hard)
       share.tokens = routing.getCapacity().convertToDouble();

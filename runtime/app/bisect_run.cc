@@ -207,15 +207,10 @@ absl::StatusOr<BisectReport> BisectRun(BisectRequest request) {
 
   // As Trainer takes a step.
   HYDRA_ASSIGN_OR_RETURN(train::Recipe recipe, train::Recipe::Create(settings, engine->facts()));
-  const data::DataOrder order =
-      settings.Text("data_order") == "epochs" ? data::DataOrder::kEpochs : data::DataOrder::kRandom;
-  HYDRA_ASSIGN_OR_RETURN(
-      const data::TrainingBatches batches,
-      data::TrainingBatches::Create(dataset.train(), engine->batch(), engine->seq(),
-                                    settings.Integer("seed"),
-                                    {.order = order, .micro_batches = engine->micro_batches()}));
+  HYDRA_ASSIGN_OR_RETURN(train::RunBatches run, train::BatchesOf(settings, dataset, *engine));
   HYDRA_ASSIGN_OR_RETURN(train::StepPipeline pipeline,
-                         train::StepPipeline::Create(replay, std::move(recipe), batches, lag));
+                         train::StepPipeline::Create(replay, std::move(recipe), run.batches, lag,
+                                                     std::move(run.experts)));
   HYDRA_ASSIGN_OR_RETURN(train::StepRecords records, train::StepRecords::Create(lag));
   train::LossAverages averages;
   HYDRA_ASSIGN_OR_RETURN(train::RoutingCurriculum curriculum,
@@ -223,12 +218,12 @@ absl::StatusOr<BisectReport> BisectRun(BisectRequest request) {
   if (model.checkpoint) {
     const int64_t taken = model.checkpoint->run().step;
     train::DataPosition position;
-    position.Set(static_cast<uint64_t>(taken * batches.windows_per_step()));
+    position.Set(static_cast<uint64_t>(taken * run.batches.windows_per_step()));
     train::HostModule* const modules[] = {&records, &averages, &position, &curriculum};
     HYDRA_RETURN_IF_ERROR(train::RestoreModules(model.checkpoint->run().host_state, modules,
                                                 model.checkpoint->path()));
     const int64_t windows = static_cast<int64_t>(position.windows()) +
-                            (report.step - taken) * batches.windows_per_step();
+                            (report.step - taken) * run.batches.windows_per_step();
     pipeline.StartDataAt(report.step, static_cast<uint64_t>(std::max<int64_t>(0, windows)));
   }
   pipeline.SetControls(report.step);

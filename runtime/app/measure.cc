@@ -4,6 +4,7 @@
 #include <memory>
 #include <tuple>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "runtime/app/random_batches.h"
 #include "runtime/base/philox.h"
@@ -41,7 +42,25 @@ std::string VariantOf(const Model& model, absl::string_view entry, const Measure
   return std::string(VariantForUse(model.artifact->info(), entry));
 }
 
-absl::Status Time(Launch& launch, const MeasureOptions& options, Measurement& result) {
+absl::Status ReadRouting(Launch& launch, const artifact::EntryInfo& entry, Measurement& result) {
+  for (const artifact::NamedBuffer* buffer : entry.Results()) {
+    const absl::string_view name = buffer->name;
+    if (!absl::StartsWith(name, "route.")) continue;
+    if (absl::EndsWith(name, ".tokens")) {
+      HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> counts,
+                             launch.ReadOutput<int32_t>(buffer->name));
+      result.routing[buffer->name].assign(counts.begin(), counts.end());
+    } else if (name == "route.mlp.flops") {
+      HYDRA_ASSIGN_OR_RETURN(const std::vector<float> flops,
+                             launch.ReadOutput<float>(buffer->name));
+      result.routing[buffer->name].assign(flops.begin(), flops.end());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Time(Launch& launch, const artifact::EntryInfo& entry, const MeasureOptions& options,
+                  Measurement& result) {
   for (int64_t i = 0; i < options.warmup; ++i) HYDRA_RETURN_IF_ERROR(launch.Run());
   for (int64_t i = 0; i < options.steps; ++i) {
     HYDRA_RETURN_IF_ERROR(launch.Run());
@@ -49,6 +68,7 @@ absl::Status Time(Launch& launch, const MeasureOptions& options, Measurement& re
   }
   std::sort(result.seconds.begin(), result.seconds.end());
   result.flops = launch.flops();
+  HYDRA_RETURN_IF_ERROR(ReadRouting(launch, entry, result));
   if (!options.profile) return absl::OkStatus();
   HYDRA_ASSIGN_OR_RETURN(result.profile, launch.Profile());
   return absl::OkStatus();
@@ -69,7 +89,7 @@ absl::StatusOr<Measurement> MeasureStep(Model& model, const EntryRequest& wanted
   HYDRA_RETURN_IF_ERROR(StepOnRandomTokens(*engine));
   Measurement result;
   result.tokens = wanted.batch * wanted.seq * micro_batches;
-  HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), options, result));
+  HYDRA_RETURN_IF_ERROR(Time(*engine->step_launch(), engine->accumulate_entry(), options, result));
   return result;
 }
 
@@ -116,13 +136,15 @@ absl::StatusOr<Measurement> MeasureAlone(Model& model, const EntryRequest& wante
       const int64_t middle =
           std::max<int64_t>(0, model.artifact->info().cache_len - wanted.seq) / 2;
       std::fill(values.begin(), values.end(), static_cast<int32_t>(middle));
+    } else if (absl::EndsWith(input.name, "_expert")) {
+      std::fill(values.begin(), values.end(), -1);  // none
     } else if (input.name == "tokens" || input.name == "targets") {
       RandomTokens(model.artifact->info().vocab_size, 0, values);
     }
   }
   Measurement result;
   result.tokens = wanted.batch * wanted.seq;
-  HYDRA_RETURN_IF_ERROR(Time(*launch, options, result));
+  HYDRA_RETURN_IF_ERROR(Time(*launch, *entry, options, result));
   return result;
 }
 

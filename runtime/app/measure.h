@@ -4,6 +4,7 @@
 #define HYDRA_RUNTIME_APP_MEASURE_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct Measurement {
   uint64_t flops = 0;
   std::vector<double> seconds;  // of the measured runs, sorted
   std::vector<ProfileRow> profile;
+  // What routers did in the last run (docs/contracts.md, "Phases"): counts route.*.tokens and
+  // route.mlp.flops, of the first micro-batch.
+  std::map<std::string, std::vector<double>> routing;
 
   double median() const { return seconds[seconds.size() / 2]; }
 };
@@ -39,8 +43,9 @@ struct Measurement {
 // model has shape 0x0.
 std::vector<EntryRequest> EntriesOf(const artifact::ArtifactInfo& info);
 
-// Times one entry on random tokens; of `train`, a whole step of `micro_batches`. A usage error if
-// the artifact has no such entry. The weights stay as they are.
+// Times one entry on random tokens; of `train`, a whole step of `micro_batches`, of `accumulate`
+// its forward and backward half alone. A usage error if the artifact has no such entry. The weights
+// stay as they are.
 absl::StatusOr<Measurement> MeasureEntry(Model& model, const EntryRequest& entry,
                                          const MeasureOptions& options, int64_t micro_batches);
 

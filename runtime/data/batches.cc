@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
+#include "runtime/base/did_you_mean.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/philox.h"
 
@@ -25,6 +27,19 @@ absl::Status ReadRow(const TokenShards& from, uint64_t first, absl::Span<int32_t
 
 }  // namespace
 
+absl::Span<const absl::string_view> DataOrderNames() {
+  static constexpr absl::string_view kNames[] = {"random", "epochs", "sources"};
+  return kNames;
+}
+
+absl::StatusOr<DataOrder> DataOrderNamed(absl::string_view name) {
+  const absl::Span<const absl::string_view> names = DataOrderNames();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<DataOrder>(found - names.begin());
+  return UsageError(absl::StrCat("expects ", absl::StrJoin(names, ", "), ", found '", name, "'",
+                                 DidYouMean(name, names)));
+}
+
 absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenShards& tokens, int64_t batch,
                                                         int64_t seq, uint64_t seed,
                                                         TrainingOptions options) {
@@ -34,7 +49,21 @@ absl::StatusOr<TrainingBatches> TrainingBatches::Create(const TokenShards& token
                                    seq, " tokens and their targets needs ", seq + 1,
                                    "; use more text or a shorter --seq"));
   }
-  return TrainingBatches(tokens, batch, seq, seed, options);
+  if (options.order == DataOrder::kSources) {
+    if (options.sources.empty()) {
+      return InputError(absl::StrCat(tokens.path(),
+                                     ": data_order=sources needs data that name "
+                                     "their sources; make them again with 'hydra-run data text'"));
+    }
+    for (const SourceRange& source : options.sources) {
+      if (source.end - source.begin > static_cast<uint64_t>(seq)) continue;
+      return InputError(absl::StrCat(tokens.path(), ": source ", source.name, " has ",
+                                     source.end - source.begin, " tokens, a window of ", seq,
+                                     " tokens and their targets needs ", seq + 1,
+                                     "; use data_order=random or a shorter --seq"));
+    }
+  }
+  return TrainingBatches(tokens, batch, seq, seed, std::move(options));
 }
 
 void TrainingBatches::StartAt(int64_t step, uint64_t windows) {
@@ -67,6 +96,40 @@ uint64_t TrainingBatches::ShuffledWindow(uint64_t number) const {
   return window;
 }
 
+// The source by one draw of the micro-batch among the windows of all, the row by one among its own.
+uint64_t TrainingBatches::StartInOneSource(int64_t step, int64_t micro_batch, int64_t row) const {
+  const uint64_t position = static_cast<uint64_t>(step), seq = static_cast<uint64_t>(seq_);
+  const auto stream = [&](absl::string_view name) {
+    return Philox(seed_, Hash64(name) + (position >> 32), static_cast<uint32_t>(position));
+  };
+  uint64_t windows = 0;
+  for (const SourceRange& source : options_.sources) windows += source.end - source.begin - seq;
+  uint64_t drawn = stream("data.source").Below(static_cast<uint64_t>(micro_batch), windows);
+  const SourceRange* chosen = options_.sources.data();
+  while (drawn >= chosen->end - chosen->begin - seq) {
+    drawn -= chosen->end - chosen->begin - seq;
+    ++chosen;
+  }
+  const uint64_t number = static_cast<uint64_t>(micro_batch * batch_ + row);
+  return chosen->begin + stream("data").Below(number, chosen->end - chosen->begin - seq);
+}
+
+std::optional<size_t> TrainingBatches::SourceOf(int64_t step, int64_t micro_batch) const {
+  std::optional<size_t> common;
+  for (int64_t row = 0; row < batch_; ++row) {
+    const uint64_t start = WindowStart(step, micro_batch, row);
+    const auto behind = std::upper_bound(
+        options_.sources.begin(), options_.sources.end(), start,
+        [](uint64_t first, const SourceRange& source) { return first < source.end; });
+    if (behind == options_.sources.end() || start + static_cast<uint64_t>(seq_) >= behind->end)
+      return std::nullopt;
+    const size_t source = static_cast<size_t>(behind - options_.sources.begin());
+    if (common && *common != source) return std::nullopt;
+    common = source;
+  }
+  return common;
+}
+
 void TrainingBatches::Prefetch(int64_t step) const {
   for (int64_t micro = 0; micro < options_.micro_batches; ++micro) {
     for (int64_t row = 0; row < batch_; ++row) {
@@ -81,6 +144,7 @@ uint64_t TrainingBatches::WindowStart(int64_t step, int64_t micro_batch, int64_t
     return ShuffledWindow(first_window_ + static_cast<uint64_t>(before)) *
            static_cast<uint64_t>(seq_);
   }
+  if (options_.order == DataOrder::kSources) return StartInOneSource(step, micro_batch, row);
   // Steps beyond 2^32 move to another stream instead of repeating batches.
   const uint64_t position = static_cast<uint64_t>(step);
   const Philox random(seed_, Hash64("data") + (position >> 32), static_cast<uint32_t>(position));

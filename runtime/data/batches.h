@@ -6,6 +6,9 @@
 #define HYDRA_RUNTIME_DATA_BATCHES_H_
 
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "runtime/base/status.h"
@@ -16,21 +19,33 @@ namespace hydra::data {
 // The target that marks a position that does not count (model.md 10).
 inline constexpr int32_t kIgnoredTarget = -100;
 
+// Ids that come from one text or file of documents, as data.json names it.
+struct SourceRange {
+  std::string name;
+  uint64_t begin = 0, end = 0;  // among all ids of the shards
+};
+
 // Which windows a run sees.
 enum class DataOrder {
-  kRandom,  // drawn with replacement, at any token
-  kEpochs,  // windows that do not overlap, each once per epoch, shuffled over all files
+  kRandom,   // drawn with replacement, at any token
+  kEpochs,   // windows that do not overlap, each once per epoch, shuffled over all files
+  kSources,  // as random, but all rows of a micro-batch from one source, drawn by its windows
 };
+// The names of the orders, as settings have them: random, epochs, sources.
+absl::Span<const absl::string_view> DataOrderNames();
+// kUsage, listing the names, for another one.
+absl::StatusOr<DataOrder> DataOrderNamed(absl::string_view name);
 
 struct TrainingOptions {
   DataOrder order = DataOrder::kRandom;
-  int64_t micro_batches = 1;  // of a step
+  int64_t micro_batches = 1;              // of a step
+  std::vector<SourceRange> sources = {};  // of the tokens; needed by kSources
 };
 
 // Windows for training. Keeps a reference to the tokens. Thread-safe, StartAt aside.
 class TrainingBatches {
  public:
-  // kInput if there are fewer than seq + 1 tokens.
+  // kInput if there are fewer than seq + 1 tokens, with kSources in any source, or no sources.
   static absl::StatusOr<TrainingBatches> Create(const TokenShards& tokens, int64_t batch,
                                                 int64_t seq, uint64_t seed,
                                                 TrainingOptions options = {});
@@ -42,6 +57,11 @@ class TrainingBatches {
   // Where the window of a row starts. Random: uniform over all starts, keyed by seed, step,
   // micro-batch, row. Epochs: a permutation of the windows, keyed by seed and epoch.
   uint64_t WindowStart(int64_t step, int64_t micro_batch, int64_t row) const;
+
+  const std::vector<SourceRange>& sources() const { return options_.sources; }
+  // Of sources(), the one that all rows of a micro-batch are from, targets included; nothing if
+  // they are from several.
+  std::optional<size_t> SourceOf(int64_t step, int64_t micro_batch) const;
 
   // Tells the system which tokens a step will read.
   void Prefetch(int64_t step) const;
@@ -57,8 +77,9 @@ class TrainingBatches {
  private:
   TrainingBatches(const TokenShards& tokens, int64_t batch, int64_t seq, uint64_t seed,
                   TrainingOptions options)
-      : tokens_(&tokens), batch_(batch), seq_(seq), seed_(seed), options_(options) {}
+      : tokens_(&tokens), batch_(batch), seq_(seq), seed_(seed), options_(std::move(options)) {}
   uint64_t ShuffledWindow(uint64_t number) const;
+  uint64_t StartInOneSource(int64_t step, int64_t micro_batch, int64_t row) const;
 
   const TokenShards* tokens_;
   int64_t batch_;

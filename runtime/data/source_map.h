@@ -11,6 +11,11 @@ namespace hydra::data {
 // Runs of ids of one source each, in the order of the ids. Thread-safe to read.
 class SourceMap {
  public:
+  struct Run {
+    uint64_t end = 0;  // one past its last id
+    size_t source = 0;
+  };
+
   // The next `tokens` ids are of source number `source`.
   void Append(size_t source, uint64_t tokens);
 
@@ -18,12 +23,10 @@ class SourceMap {
   uint64_t size() const { return runs_.empty() ? 0 : runs_.back().end; }
   // The source of id number `token`, which is below size().
   size_t At(uint64_t token) const;
+  // In order; neighbours have different sources.
+  const std::vector<Run>& runs() const { return runs_; }
 
  private:
-  struct Run {
-    uint64_t end = 0;  // one past its last id
-    size_t source = 0;
-  };
   std::vector<Run> runs_;
 };
 

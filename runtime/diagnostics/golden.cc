@@ -1,8 +1,10 @@
 // Reading golden files; the comparison is in golden_compare.cc.
 #include "runtime/diagnostics/golden.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace hydra {
@@ -112,6 +114,12 @@ absl::StatusOr<std::vector<int64_t>> Golden::ShapeOf(const std::string& name) co
   if (tensor->shape.size() < 2)
     return InputError(absl::StrCat(path(), ": tensor ", name, ": expected [batch, sequence, ...]"));
   return tensor->shape;
+}
+
+bool Golden::routed() const {
+  return std::any_of(
+      file_->tensors().begin(), file_->tensors().end(),
+      [](const TensorView& tensor) { return absl::StartsWith(tensor.name, "route."); });
 }
 
 }  // namespace hydra

@@ -53,7 +53,7 @@ double DistanceNorm(const std::vector<double>& a, const std::vector<double>& b) 
 
 // Bounds of a program whose matmuls take bf16 operands: of the largest output, of the larger of a
 // loss term and the total, of the gradient's norm. A golden file's own are for float32.
-constexpr double kBf16Output = 2e-2, kBf16Loss = 1e-3, kBf16Gradient = 5e-2;
+constexpr double kBf16Output = 2e-2, kBf16Routed = 3e-2, kBf16Loss = 1e-3, kBf16Gradient = 5e-2;
 // A gradient counts as at least this part of all gradients together.
 constexpr double kGradientFloor = 1e-2;
 
@@ -67,7 +67,7 @@ struct Measured {
   double error = 0, allowed = 0;
 };
 Measured MeasureBf16(Kind kind, const std::vector<double>& got, const std::vector<double>& want,
-                     const CaseScale& scale) {
+                     const CaseScale& scale, bool routed) {
   if (kind == Kind::kGrad) {
     const double unit = std::max(Norm(want), kGradientFloor * scale.gradient_norm);
     const double error = DistanceNorm(got, want);
@@ -75,7 +75,8 @@ Measured MeasureBf16(Kind kind, const std::vector<double>& got, const std::vecto
   }
   const double size = LargestMagnitude(want), error = LargestDeviation(got, want);
   const double unit = kind == Kind::kLoss ? std::max(size, scale.total_loss) : size;
-  return {unit > 0 ? error / unit : error, kind == Kind::kLoss ? kBf16Loss : kBf16Output};
+  const double output = routed ? kBf16Routed : kBf16Output;
+  return {unit > 0 ? error / unit : error, kind == Kind::kLoss ? kBf16Loss : output};
 }
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
@@ -155,7 +156,8 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
         continue;
       }
       if (scope.bf16) {
-        const Measured measured = MeasureBf16(kind, got->second.values, want.values, scale);
+        const Measured measured =
+            MeasureBf16(kind, got->second.values, want.values, scale, golden.routed());
         Consider(verdict, name, measured.error, measured.allowed);
         continue;
       }
@@ -181,7 +183,7 @@ GoldenVerdict CompareWithGolden(const Golden& golden, const NumericTensors& comp
   return verdict;
 }
 
-GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& computed) {
+GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& computed, bool bf16) {
   GoldenVerdict verdict;
   verdict.pass = true;
   const auto values_of = [&](const std::string& name) {
@@ -195,6 +197,10 @@ GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& comp
     if (!is_final && !absl::StartsWith(tensor.name, "step.") &&
         !absl::StartsWith(tensor.name, "baseline."))
       continue;
+    absl::string_view loss = tensor.name;
+    const bool is_loss = absl::ConsumePrefix(&loss, "step.") &&
+                         !absl::EndsWith(loss, ".grad_norm") && !absl::EndsWith(loss, ".lr");
+    if (bf16 && !is_loss) continue;
     const absl::StatusOr<NumericTensor> want = values_of(tensor.name);
     const absl::StatusOr<NumericTensor> start =
         is_final ? values_of(absl::StrCat("param.", parameter)) : want;
@@ -209,10 +215,15 @@ GoldenVerdict CompareTrajectory(const Golden& golden, const NumericTensors& comp
     } else if (!bound) {
       Fail(verdict, tensor.name, "the golden file states no tolerance for tensors of its kind");
     } else {
-      const double unit =
+      double unit =
           is_final ? LargestDeviation(want->values, start->values) : LargestMagnitude(want->values);
+      if (bf16) {
+        const std::string step(loss.substr(0, loss.find('.')));
+        const absl::StatusOr<NumericTensor> total = values_of(absl::StrCat("step.", step, ".loss"));
+        if (total.ok()) unit = std::max(unit, LargestMagnitude(total->values));
+      }
       const double error = LargestDeviation(got->second.values, want->values);
-      Consider(verdict, tensor.name, unit > 0 ? error / unit : error, *bound);
+      Consider(verdict, tensor.name, unit > 0 ? error / unit : error, bf16 ? kBf16Loss : *bound);
     }
   }
   if (verdict.compared == 0 && verdict.pass)

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "runtime/diagnostics/verify_selections.h"
 #include "runtime/diagnostics/verify_trajectory.h"
 #include "runtime/io/safetensors.h"
 
@@ -22,12 +23,13 @@ bool IsState(absl::string_view name) {
 class InterpretedTrajectory {
  public:
   InterpretedTrajectory(const Golden& golden, const VerifyOptions& options, const GoldenRun& run,
-                        std::string spec, std::string stage)
+                        std::string spec, std::string stage, StepSelections& selections)
       : golden_(golden),
         options_(options),
         run_(run),
         spec_(std::move(spec)),
-        stage_(std::move(stage)) {}
+        stage_(std::move(stage)),
+        selections_(selections) {}
 
   // Everything the file expects, under its names.
   absl::StatusOr<NumericTensors> Run() {
@@ -40,6 +42,9 @@ class InterpretedTrajectory {
   }
 
  private:
+  // The last stage of a program in bf16.
+  bool is_rounded() const { return options_.bf16() && stage_ == "fusion"; }
+
   std::string Path(int64_t n) const {
     return absl::StrCat(options_.work_directory, "/step-", n, ".safetensors");
   }
@@ -67,6 +72,7 @@ class InterpretedTrajectory {
       views.back().name = absl::StrCat("input/", input);
     }
     for (const GoldenScalar& scalar : run_.Inputs(step)) add("input/", scalar);
+    if (is_rounded()) selections_[n].AddInputs(views);
     for (const GoldenScalar& scalar : run_.Controls(step)) add("control/", scalar);
     HYDRA_ASSIGN_OR_RETURN(const std::vector<GoldenScalar> optimizer,
                            OptimizerControls(golden_, step));
@@ -110,6 +116,11 @@ class InterpretedTrajectory {
         "-o",
         Path(n),
         absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
+    if (is_rounded()) {
+      arguments.push_back("--precision=bf16");
+      const std::vector<std::string> injected = selections_[n].CompileFlags();
+      arguments.insert(arguments.end(), injected.begin(), injected.end());
+    }
     if (stage_ == "fusion")
       for (const std::string& setting : options_.settings) arguments.push_back("--set=" + setting);
     const std::string variant(run_.PhaseOf(run_.first_step() + n).variant);
@@ -123,7 +134,20 @@ class InterpretedTrajectory {
     for (const TensorView& tensor : results_.back().tensors()) {
       if (IsState(tensor.name)) state_[tensor.name] = tensor;
     }
+    if (!is_rounded()) HYDRA_RETURN_IF_ERROR(ReadSelections());
     return ReadStep(n);
+  }
+
+  absl::Status ReadSelections() {
+    NumericTensors selected;
+    for (const TensorView& tensor : results_.back().tensors()) {
+      absl::string_view name = tensor.name;
+      if (tensor.dtype != DType::kI32 || !absl::ConsumePrefix(&name, "output/probe.")) continue;
+      HYDRA_ASSIGN_OR_RETURN(NumericTensor values, ToNumeric(tensor));
+      selected.emplace(name, std::move(values));
+    }
+    selections_.push_back(Selections::Of(selected));
+    return absl::OkStatus();
   }
 
   // A term that the variant does not have is an empty sum.
@@ -169,6 +193,7 @@ class InterpretedTrajectory {
   const VerifyOptions& options_;
   const GoldenRun& run_;
   std::string spec_, stage_;
+  StepSelections& selections_;               // of the first stage, in float32
   std::deque<SafetensorsFile> results_;      // of every step
   std::map<std::string, TensorView> state_;  // views of the last that had it
   NumericTensors computed_;
@@ -179,11 +204,14 @@ class InterpretedTrajectory {
 absl::StatusOr<VerifyReport> InterpretTrajectory(const Golden& golden, const VerifyOptions& options,
                                                  const GoldenRun& run, const std::string& spec) {
   VerifyReport report;
-  for (const char* stage : {"autodiff", "fusion"}) {
-    HYDRA_ASSIGN_OR_RETURN(report.computed,
-                           InterpretedTrajectory(golden, options, run, spec, stage).Run());
-    report.checks.push_back(
-        {absl::StrCat("interpreter after ", stage), CompareTrajectory(golden, report.computed)});
+  StepSelections selections;
+  for (const absl::string_view stage : {"autodiff", "fusion"}) {
+    HYDRA_ASSIGN_OR_RETURN(
+        report.computed,
+        InterpretedTrajectory(golden, options, run, spec, std::string(stage), selections).Run());
+    const bool is_rounded = options.bf16() && stage == "fusion";
+    report.checks.push_back({absl::StrCat("interpreter after ", stage),
+                             CompareTrajectory(golden, report.computed, is_rounded)});
     report.pass = report.pass && report.checks.back().verdict.pass;
   }
   return report;

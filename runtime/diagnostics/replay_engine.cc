@@ -18,12 +18,15 @@ absl::StatusOr<train::TrainEngine::BatchMemory> ReplayEngine::StageBatch(int64_t
   BatchMemory memory;
   for (const NamedBuffer& input : engine_.accumulate_entry().inputs) {
     const bool integer = input.type == hal::ElementType::kI32;
-    // Experts that the batch's source asks for: none.
+    // Experts that the batch's source asks for: none unless they are written.
     std::vector<int32_t>& integers =
         batch.integers.emplace_back(integer ? input.elements() : 0, -1);
     batch.floats.emplace_back(integer ? 0 : input.elements());
     if (input.name == "tokens") memory.tokens = absl::MakeSpan(integers);
     if (input.name == "targets") memory.targets = absl::MakeSpan(integers);
+    if (input.name == "forced_expert") memory.forced_expert = absl::MakeSpan(integers);
+    if (input.name == "teacher_expert" && teacher_counts_)
+      memory.teacher_expert = absl::MakeSpan(integers);
     if (absl::StartsWith(input.name, "moe_noise.")) {
       batch.noise.push_back(absl::MakeSpan(batch.floats.back()));
     }

@@ -58,6 +58,7 @@ class ReplayEngine final : public train::TrainEngine {
   absl::Status UseVariant(absl::string_view variant) override {
     return engine_.UseVariant(variant);
   }
+  void UseTeacher(bool counts) override { teacher_counts_ = counts; }
   absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override;
   absl::StatusOr<int64_t> SubmitStep() override;
   absl::Span<const train::StepField> record_fields() const override {
@@ -86,6 +87,7 @@ class ReplayEngine final : public train::TrainEngine {
   train::ExecutorEngine& engine_;
   Executor& executor_;
   StepWatch& watch_;
+  bool teacher_counts_ = true;
   std::vector<Batch> batches_;
   ReplayReport report_;
 };

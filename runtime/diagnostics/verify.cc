@@ -9,6 +9,7 @@
 #include "runtime/diagnostics/golden_run.h"
 #include "runtime/diagnostics/verify_device.h"
 #include "runtime/diagnostics/verify_names.h"
+#include "runtime/diagnostics/verify_selections.h"
 #include "runtime/diagnostics/verify_trajectory.h"
 #include "runtime/io/atomic_file.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 // Copies the golden's inputs under the names of the program; one file for all cases.
 absl::Status WriteInputs(const Golden& golden, const std::optional<GoldenRun>& run,
-                         const std::string& path) {
+                         const Selections& selections, const std::string& path) {
   std::vector<TensorView> views;
   for (const GoldenCase& item : golden.cases()) {
     std::string prefix = FunctionOfCase(item);
@@ -32,6 +33,7 @@ absl::Status WriteInputs(const Golden& golden, const std::optional<GoldenRun>& r
       views.push_back(view);
     }
   }
+  selections.AddInputs(views);
   std::deque<float> numbers;
   std::deque<int32_t> integers;
   const auto add = [&](absl::string_view kind, const GoldenScalar& scalar) {
@@ -78,7 +80,8 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
                                                  const std::vector<std::string>& entries) {
   const std::string inputs = options.work_directory + "/inputs.safetensors";
   const std::string results = options.work_directory + "/results.safetensors";
-  HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, inputs));
+  Selections selections;
+  HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, selections, inputs));
   VerifyReport report;
   // Stages that leave values.
   bool is_rounded = false;
@@ -87,6 +90,11 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
     const bool is_precision = stage == "precision";
     // In float32 the stage has nothing to do.
     if (is_precision && !options.bf16()) continue;
+    if (is_precision && golden.routed()) {
+      // What was computed so far was float32.
+      selections = Selections::Of(report.computed);
+      HYDRA_RETURN_IF_ERROR(WriteInputs(golden, run, selections, inputs));
+    }
     is_rounded = is_rounded || is_precision;
     // Before stage routing a model has no variants: it is interpreted at fixed depth.
     const bool is_model = stage == "model";
@@ -102,9 +110,12 @@ absl::StatusOr<VerifyReport> VerifyByInterpreter(const Golden& golden, const Ver
       const std::vector<std::string> flags = run->CompileFlags();
       arguments.insert(arguments.end(), flags.begin(), flags.end());
     }
+    const std::vector<std::string> injected = selections.CompileFlags();
+    arguments.insert(arguments.end(), injected.begin(), injected.end());
     HYDRA_RETURN_IF_ERROR(
         Annotate(options.hydra_opt(arguments), absl::StrCat("interpreting after stage ", stage)));
     HYDRA_ASSIGN_OR_RETURN(report.computed, ReadResults(golden, results));
+    selections.AddTo(report.computed);
     GoldenScope scope;
     const bool before_autodiff = is_model || stage == "routing";
     scope.gradients = golden.training() && !before_autodiff;
@@ -133,10 +144,6 @@ absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOpti
                                    item.batch, "x", item.seq));
   }
   if (golden.trajectory_steps() > 0) {
-    if (options.bf16())
-      return UsageError(absl::StrCat(golden.path(),
-                                     ": holds optimizer steps, whose bounds are for float32; "
-                                     "verify it with --precision=f32"));
     return options.target == "interpreter" ? InterpretTrajectory(golden, options, *run, spec)
                                            : VerifyTrajectory(golden, options, *run, spec);
   }

@@ -49,8 +49,9 @@ struct VerifyReport {
 // program as it is shipped, under validation and without it, which must give the same losses,
 // logits and, after one optimizer step, parameters, bit for bit. A check that compared nothing
 // fails, and a file that lacks a parameter or input of its own configuration is an input error.
-// Errors are those of the compiler, the artifact and the device; a deviation is a verdict, not an
-// error.
+// In bf16 the selections of a routed file are those of a program in float32, which is compared
+// first and by the file's own bounds; of a trajectory the losses alone are compared. Errors are
+// those of the compiler, the artifact and the device; a deviation is a verdict, not an error.
 absl::StatusOr<VerifyReport> VerifyGolden(const Golden& golden, const VerifyOptions& options);
 
 }  // namespace hydra

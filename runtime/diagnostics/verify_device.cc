@@ -5,9 +5,11 @@
 #include <memory>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/diagnostics/verify_names.h"
+#include "runtime/diagnostics/verify_selections.h"
 #include "runtime/exec/session.h"
 
 namespace hydra {
@@ -36,10 +38,10 @@ class CaseRunner {
  public:
   // `validate`: under the checks of runtime/hal/validation, or as it is shipped.
   static absl::StatusOr<CaseRunner> Open(const std::string& path, const VerifyOptions& options,
-                                         bool validate) {
+                                         const Selections& selections, bool validate) {
     HYDRA_ASSIGN_OR_RETURN(Session opened, OpenSession(path, options, validate));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(opened.info()));
-    return CaseRunner(std::move(opened), std::move(control));
+    return CaseRunner(std::move(opened), std::move(control), selections);
   }
 
   // Writes the golden's weights, inputs and state, runs entry `name`, and collects what it
@@ -154,6 +156,7 @@ class CaseRunner {
         }
       }
     }
+    HYDRA_RETURN_IF_ERROR(selections_.SetInputs(entry, launch));
     return RequireAll(golden, item, entry, given);
   }
 
@@ -168,17 +171,20 @@ class CaseRunner {
     };
     for (const artifact::ParameterInfo& parameter : executor().info().parameters)
       HYDRA_RETURN_IF_ERROR(require("parameter", "param", parameter.name));
-    for (const artifact::NamedBuffer& input : entry.inputs)
-      HYDRA_RETURN_IF_ERROR(require("input", "in", input.name));
+    for (const artifact::NamedBuffer& input : entry.inputs) {
+      if (selections_.empty() || !absl::StartsWith(input.name, "inject."))
+        HYDRA_RETURN_IF_ERROR(require("input", "in", input.name));
+    }
     return absl::OkStatus();
   }
 
-  CaseRunner(Session session, ControlBlock control)
-      : session_(std::move(session)), control_(std::move(control)) {}
+  CaseRunner(Session session, ControlBlock control, const Selections& selections)
+      : session_(std::move(session)), control_(std::move(control)), selections_(selections) {}
   Executor& executor() { return session_.executor(); }
 
   Session session_;
   ControlBlock control_;
+  const Selections& selections_;
 };
 
 // A verdict over nothing is no verdict.
@@ -239,6 +245,33 @@ void RequireSame(const NumericTensors& expected, const NumericTensors& found,
   }
 }
 
+namespace {
+
+// The golden's selections as the program in float32 makes them, and how that program compares.
+absl::StatusOr<VerifyCheck> SelectInFloat32(const Golden& golden, const VerifyOptions& options,
+                                            const std::optional<GoldenRun>& run,
+                                            const std::string& spec,
+                                            const std::vector<std::string>& entries,
+                                            Selections& selections) {
+  const std::string path = options.work_directory + "/selecting.hydra";
+  std::vector<std::string> arguments = {
+      spec, "--target=" + options.target, "--arch=" + options.arch, "--probe=*", "-o", path};
+  arguments.insert(arguments.end(), entries.begin(), entries.end());
+  const std::vector<std::string> flags = run->CompileFlags();
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(arguments), "compiling in float32"));
+  HYDRA_ASSIGN_OR_RETURN(CaseRunner runner, CaseRunner::Open(path, options, selections, true));
+  HYDRA_ASSIGN_OR_RETURN(
+      const NumericTensors computed,
+      runner.Run(golden, run, golden.cases().front(), golden.training() ? "accumulate" : "eval"));
+  selections = Selections::Of(computed);
+  GoldenScope scope;
+  scope.gradients = golden.training();
+  return VerifyCheck{options.target + " in float32", CompareWithGolden(golden, computed, scope)};
+}
+
+}  // namespace
+
 absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOptions& options,
                                             const std::optional<GoldenRun>& run,
                                             const std::string& spec,
@@ -246,6 +279,12 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
   const std::string probed_path = options.work_directory + "/probed.hydra";
   const std::string shipped_path = options.work_directory + "/shipped.hydra";
   VerifyReport report;
+  Selections selections;
+  if (options.bf16() && golden.routed()) {
+    HYDRA_ASSIGN_OR_RETURN(VerifyCheck single,
+                           SelectInFloat32(golden, options, run, spec, entries, selections));
+    report.checks.push_back(std::move(single));
+  }
   VerifyCheck shipped_check{options.target + " without probes", {}};
   VerifyCheck plain_check{options.target + " as shipped", {}};
   shipped_check.verdict.pass = plain_check.verdict.pass = true;
@@ -259,6 +298,8 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
       const std::vector<std::string> flags = run->CompileFlags();
       common.insert(common.end(), flags.begin(), flags.end());
     }
+    const std::vector<std::string> injected = selections.CompileFlags();
+    common.insert(common.end(), injected.begin(), injected.end());
     std::string name = golden.training() ? "accumulate" : "eval";
     if (golden.is_module()) {
       name = FunctionOfCase(item);
@@ -278,9 +319,12 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
     HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(with_probes), "compiling with probes"));
     HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(without), "compiling"));
     const bool step = golden.training() && !golden.is_module();
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner probed, CaseRunner::Open(probed_path, options, true));
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner shipped, CaseRunner::Open(shipped_path, options, true));
-    HYDRA_ASSIGN_OR_RETURN(CaseRunner plain, CaseRunner::Open(shipped_path, options, false));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner probed,
+                           CaseRunner::Open(probed_path, options, selections, true));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner shipped,
+                           CaseRunner::Open(shipped_path, options, selections, true));
+    HYDRA_ASSIGN_OR_RETURN(CaseRunner plain,
+                           CaseRunner::Open(shipped_path, options, selections, false));
     HYDRA_ASSIGN_OR_RETURN(CaseRun seen, RunCase(probed, golden, run, item, name, false, step));
     HYDRA_ASSIGN_OR_RETURN(CaseRun checked,
                            RunCase(shipped, golden, run, item, name, extra_eval, step));
@@ -298,6 +342,7 @@ absl::StatusOr<VerifyReport> VerifyOnDevice(const Golden& golden, const VerifyOp
     RequireSame(checked.evaluation, bare.evaluation, "the value", kChecks, by_checks);
     RequireSame(checked.parameters, bare.parameters, "the updated parameter", kChecks, by_checks);
     report.computed.merge(seen.values);
+    selections.AddTo(report.computed);
   }
   RequireSomething(golden, shipped_check.verdict);
   RequireSomething(golden, plain_check.verdict);

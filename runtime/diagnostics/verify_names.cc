@@ -24,7 +24,8 @@ std::string TensorOfBinding(absl::string_view binding) {
   if (binding == "gradient.x") return "grad_in.x";
   if (absl::ConsumePrefix(&binding, "gradient.")) return absl::StrCat("grad.", binding);
   absl::ConsumePrefix(&binding, "probe.");
-  if (absl::StartsWith(binding, "loss.") || absl::StartsWith(binding, "route."))
+  if (absl::StartsWith(binding, "loss.") || absl::StartsWith(binding, "route.") ||
+      absl::StartsWith(binding, "label."))
     return std::string(binding);
   if (absl::StartsWith(binding, "block.") || absl::StartsWith(binding, "moe.") ||
       binding == "logits" || binding == "y")

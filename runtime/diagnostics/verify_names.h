@@ -17,8 +17,8 @@ std::string FunctionOfCase(const GoldenCase& item);
 std::string BindingOfTensor(absl::string_view name);
 
 // The golden name (without case prefix) of a computed value, e.g. "out.block.0" for
-// "output/probe.block.0", "grad.norm.weight" for "gradient/norm.weight"; "" if golden files do not
-// have it.
+// "output/probe.block.0", "grad.norm.weight" for "gradient/norm.weight"; labels keep their name; ""
+// if golden files do not have it.
 std::string TensorOfBinding(absl::string_view binding);
 
 // Adds `route.mod.N.index` [calls, B, k] of the calls `route.mod.N.index.C` [B, k], in their order.

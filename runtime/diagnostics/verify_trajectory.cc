@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "runtime/diagnostics/verify_device.h"
+#include "runtime/diagnostics/verify_selections.h"
 #include "runtime/exec/session.h"
 #include "runtime/train/schedule.h"
 
@@ -53,12 +54,13 @@ class TrajectoryRunner {
  public:
   static absl::StatusOr<TrajectoryRunner> Open(const Golden& golden, const GoldenRun& run,
                                                const std::string& path,
-                                               const VerifyOptions& options, bool validate) {
+                                               const VerifyOptions& options, bool validate,
+                                               StepSelections& selections) {
     HYDRA_ASSIGN_OR_RETURN(Session session, OpenSession(path, options, validate));
     HYDRA_ASSIGN_OR_RETURN(ControlBlock control, ControlBlock::Create(session.info()));
     HYDRA_ASSIGN_OR_RETURN(OptimizerValues optimizer, ReadOptimizer(golden));
     return TrajectoryRunner(golden, run, std::move(session), std::move(control),
-                            std::move(optimizer));
+                            std::move(optimizer), selections);
   }
 
   // Everything the file expects, under its names.
@@ -71,12 +73,13 @@ class TrajectoryRunner {
 
  private:
   TrajectoryRunner(const Golden& golden, const GoldenRun& run, Session session,
-                   ControlBlock control, OptimizerValues optimizer)
+                   ControlBlock control, OptimizerValues optimizer, StepSelections& selections)
       : golden_(golden),
         run_(run),
         session_(std::move(session)),
         control_(std::move(control)),
-        optimizer_(std::move(optimizer)) {}
+        optimizer_(std::move(optimizer)),
+        selections_(selections) {}
 
   Executor& executor() { return session_.executor(); }
 
@@ -111,11 +114,28 @@ class TrajectoryRunner {
       HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> values, tensor->Copy<int32_t>());
       HYDRA_RETURN_IF_ERROR(Annotate(launch->SetInput<int32_t>(input, values), tensor->name));
     }
+    const bool selects = selections_.size() <= static_cast<size_t>(n);
+    if (!selects) HYDRA_RETURN_IF_ERROR(selections_[n].SetInputs(*accumulate, *launch));
     for (const auto& [name, value] : run_.Controls(step)) control_.Set(name, value);
     for (const auto& [name, value] : optimizer_.Controls(step)) control_.Set(name, value);
     HYDRA_RETURN_IF_ERROR(launch->StageControl(control_));
     HYDRA_RETURN_IF_ERROR(launch->Run());
+    if (selects) HYDRA_RETURN_IF_ERROR(ReadSelections(*accumulate, *launch));
     return ReadStep(n, *launch);
+  }
+
+  // Of a program whose selections are outputs; none otherwise.
+  absl::Status ReadSelections(const artifact::EntryInfo& entry, Launch& launch) {
+    NumericTensors selected;
+    for (const artifact::NamedBuffer* buffer : entry.Results()) {
+      absl::string_view name = buffer->name;
+      if (buffer->type != hal::ElementType::kI32 || !absl::ConsumePrefix(&name, "probe.")) continue;
+      HYDRA_ASSIGN_OR_RETURN(const std::vector<int32_t> values,
+                             launch.ReadOutput<int32_t>(buffer->name, 0));
+      selected.emplace(name, NumericTensor{buffer->shape, {values.begin(), values.end()}});
+    }
+    selections_.push_back(Selections::Of(selected));
+    return absl::OkStatus();
   }
 
   // A term that the variant does not have is an empty sum.
@@ -158,6 +178,7 @@ class TrajectoryRunner {
   Session session_;
   ControlBlock control_;
   OptimizerValues optimizer_;
+  StepSelections& selections_;
   NumericTensors computed_;
 };
 
@@ -167,22 +188,39 @@ absl::StatusOr<VerifyReport> VerifyTrajectory(const Golden& golden, const Verify
                                               const GoldenRun& run, const std::string& spec) {
   const GoldenCase& shape = golden.cases().front();
   const std::string path = options.work_directory + "/trajectory.hydra";
-  std::vector<std::string> arguments = {
-      spec, "--target=" + options.target, "--precision=" + options.precision,
-      "--arch=" + options.arch, absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
-  const std::vector<std::string> flags = run.CompileFlags(golden.trajectory_steps());
-  arguments.insert(arguments.end(), flags.begin(), flags.end());
-  for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);
-  arguments.insert(arguments.end(), {"-o", path});
-  HYDRA_RETURN_IF_ERROR(Annotate(options.hydra_opt(arguments), "compiling"));
+  const auto compile = [&](const std::string& precision, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        spec, "--target=" + options.target, "--precision=" + precision, "--arch=" + options.arch,
+        absl::StrCat("--entry=train@", shape.batch, "x", shape.seq)};
+    const std::vector<std::string> flags = run.CompileFlags(golden.trajectory_steps());
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    for (const std::string& setting : options.settings) arguments.push_back("--set=" + setting);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"-o", path});
+    return Annotate(options.hydra_opt(arguments), "compiling");
+  };
 
   VerifyReport report;
+  StepSelections selections;
+  std::vector<std::string> injected;
+  if (options.bf16()) {
+    HYDRA_RETURN_IF_ERROR(compile("f32", {"--probe=*"}));
+    HYDRA_ASSIGN_OR_RETURN(TrajectoryRunner single,
+                           TrajectoryRunner::Open(golden, run, path, options, true, selections));
+    HYDRA_ASSIGN_OR_RETURN(const NumericTensors computed, single.Run());
+    report.checks.push_back(
+        {options.target + " in float32", CompareTrajectory(golden, computed, false)});
+    injected = CompileFlags(selections);
+  }
+  HYDRA_RETURN_IF_ERROR(compile(options.precision, injected));
+  // In float32 nothing is probed, so that there is nothing to select.
   HYDRA_ASSIGN_OR_RETURN(TrajectoryRunner checked,
-                         TrajectoryRunner::Open(golden, run, path, options, true));
+                         TrajectoryRunner::Open(golden, run, path, options, true, selections));
   HYDRA_ASSIGN_OR_RETURN(report.computed, checked.Run());
-  report.checks.push_back({options.target, CompareTrajectory(golden, report.computed)});
+  report.checks.push_back(
+      {options.target, CompareTrajectory(golden, report.computed, options.bf16())});
   HYDRA_ASSIGN_OR_RETURN(TrajectoryRunner plain,
-                         TrajectoryRunner::Open(golden, run, path, options, false));
+                         TrajectoryRunner::Open(golden, run, path, options, false, selections));
   HYDRA_ASSIGN_OR_RETURN(const NumericTensors shipped, plain.Run());
   VerifyCheck same{options.target + " as shipped", {}};
   same.verdict.pass = true;

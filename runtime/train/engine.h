@@ -93,11 +93,16 @@ class TrainEngine {
   // It is prepared on first use and kept. An input error lists the variants there are. An engine
   // that does not train evaluates that variant.
   virtual absl::Status UseVariant(absl::string_view variant) = 0;
+  // Whether teachers count in the next steps (model.md 9); they do until it is said.
+  virtual void UseTeacher(bool counts) = 0;
   // Memory for the batch of a micro-batch of the next step; fill it whole, then submit. Waits only
   // while steps_in_flight are unfinished.
   // Noise is that of expert layer J in element J of the span, standard normal; none without jitter.
+  // The experts that the batch's source asks for are one element each, -1 unless it is written;
+  // empty where the program has none, the teacher's also where teachers no longer count.
   struct BatchMemory {
     absl::Span<int32_t> tokens, targets;
+    absl::Span<int32_t> forced_expert = {}, teacher_expert = {};
     absl::Span<const absl::Span<float>> noise = {};
   };
   virtual absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) = 0;

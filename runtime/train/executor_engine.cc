@@ -218,9 +218,10 @@ absl::Status ExecutorEngine::FindRoutingInputs(StepPlan& plan, Launch& launch) {
     return std::any_of(inputs.begin(), inputs.end(),
                        [&](const NamedBuffer& input) { return input.name == name; });
   };
-  for (const char* name : {"forced_expert", "teacher_expert"}) {
+  for (const auto& [name, slot] : {std::pair("forced_expert", &plan.forced_expert),
+                                   std::pair("teacher_expert", &plan.teacher_expert)}) {
     if (!has(name)) continue;
-    HYDRA_ASSIGN_OR_RETURN(plan.sources.emplace_back(), launch.FindInput<int32_t>(name));
+    HYDRA_ASSIGN_OR_RETURN(*slot, launch.FindInput<int32_t>(name));
   }
   for (std::string name; has(name = absl::StrCat("moe_noise.", plan.noise.size()));) {
     HYDRA_ASSIGN_OR_RETURN(plan.noise.emplace_back(), launch.FindInput<float>(name));
@@ -299,10 +300,16 @@ absl::StatusOr<TrainEngine::BatchMemory> ExecutorEngine::StageBatch(int64_t micr
   BatchMemory memory;
   HYDRA_ASSIGN_OR_RETURN(memory.tokens, plan_->launch->Stage(plan_->tokens, piece));
   HYDRA_ASSIGN_OR_RETURN(memory.targets, plan_->launch->Stage(plan_->targets, piece));
-  for (const InputSlot<int32_t>& slot : plan_->sources) {
-    HYDRA_ASSIGN_OR_RETURN(const absl::Span<int32_t> expert, plan_->launch->Stage(slot, piece));
+  const auto stage = [&](const std::optional<InputSlot<int32_t>>& slot,
+                         absl::Span<int32_t>& expert) -> absl::Status {
+    if (!slot) return absl::OkStatus();
+    HYDRA_ASSIGN_OR_RETURN(expert, plan_->launch->Stage(*slot, piece));
     std::fill(expert.begin(), expert.end(), kNoExpert);
-  }
+    return absl::OkStatus();
+  };
+  HYDRA_RETURN_IF_ERROR(stage(plan_->forced_expert, memory.forced_expert));
+  HYDRA_RETURN_IF_ERROR(stage(plan_->teacher_expert, memory.teacher_expert));
+  if (!teacher_counts_) memory.teacher_expert = {};
   for (size_t layer = 0; layer < plan_->noise.size(); ++layer) {
     HYDRA_ASSIGN_OR_RETURN(noise_[layer], plan_->launch->Stage(plan_->noise[layer], piece));
   }

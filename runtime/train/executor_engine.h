@@ -48,6 +48,7 @@ class ExecutorEngine final : public TrainEngine {
   }
   void SetControl(size_t control, double value) override { control_.Set(control, value); }
   absl::Status UseVariant(absl::string_view variant) override;
+  void UseTeacher(bool counts) override { teacher_counts_ = counts; }
   absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override;
   absl::StatusOr<int64_t> SubmitStep() override;
   absl::Span<const StepField> record_fields() const override { return fields_; }
@@ -76,8 +77,9 @@ class ExecutorEngine final : public TrainEngine {
     const artifact::EntryInfo* accumulate = nullptr;
     std::unique_ptr<Launch> launch = nullptr;
     InputSlot<int32_t> tokens = {}, targets = {};
-    std::vector<InputSlot<int32_t>> sources = {};  // experts that the batch's source asks for
-    std::vector<InputSlot<float>> noise = {};      // by expert layer
+    // Experts that the batch's source asks for.
+    std::optional<InputSlot<int32_t>> forced_expert = {}, teacher_expert = {};
+    std::vector<InputSlot<float>> noise = {};  // by expert layer
     std::vector<size_t> fields = {};  // of launch->record_fields(): their places in fields_
   };
   struct EvalPlan {
@@ -104,6 +106,7 @@ class ExecutorEngine final : public TrainEngine {
   Executor& executor_;
   EngineFacts facts_;
   int64_t batch_ = 0, seq_ = 0, micro_batches_ = 1;
+  bool teacher_counts_ = true;
   std::array<Tensors, 3> state_;
   std::vector<StepField> fields_;  // of all plans
   size_t record_elements_ = 0;     // of all of them together

@@ -47,7 +47,9 @@ absl::StatusOr<Recipe> Recipe::Create(const Settings& settings, const EngineFact
       {"spike_norm", recipe.spike_norm_},
       {"spike_lr_factor", recipe.spike_lr_factor_},
   };
-  recipe.controls_.emplace_back("ponder_weight", settings.Number("ponder_weight"));
+  for (const char* key : {"ponder_weight", "moe_teacher_weight"}) {
+    recipe.controls_.emplace_back(key, settings.Number(key));
+  }
   for (const char* key :
        {"mod_aux_weight", "mod_loss_aware_weight", "mod_predictor_weight", "moe_aux_weight"}) {
     if (!settings.automatic(key)) recipe.controls_.emplace_back(key, settings.Number(key));

@@ -140,6 +140,7 @@ absl::Status RoutingCurriculum::Prepare(int64_t step, const StepRecord* visible,
 
 absl::Status RoutingCurriculum::Use(const Phase& phase, TrainEngine& engine) const {
   if (chooses_variant_) HYDRA_RETURN_IF_ERROR(engine.UseVariant(phase.variant));
+  engine.UseTeacher(phase.teacher);
   const auto controls = phase.Controls(advantage_weight_);
   for (size_t i = 0; i < controls.size(); ++i)
     if (controls_[i]) engine.SetControl(*controls_[i], controls[i].second);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/base/did_you_mean.h"
+#include "runtime/data/batches.h"
 
 namespace hydra::train {
 namespace {
@@ -42,7 +43,8 @@ constexpr SettingSpec kTable[] = {
     {"accum", kInt, kRun, "1", kMicroBatches, "micro-batches per optimizer step"},
     {"seed", kInt, kRun, "0", kCount, "seed of weights, batches and noise"},
     {"data_order", kText, kRun, "random", kAny,
-     "random: windows drawn with replacement; epochs: every window once per epoch, shuffled"},
+     "random: windows drawn with replacement; epochs: every window once per epoch, shuffled; "
+     "sources: as random, but every micro-batch from one source of the data"},
     {"variant", kText, kRun, "", kAny,
      "program variant of the training entry; empty: what the phase of the step asks for"},
     // Learning rate, model.md 13.
@@ -84,6 +86,11 @@ constexpr SettingSpec kTable[] = {
      "weight of the advantage loss, beside its ramp"},
     {"moe_aux_weight", kNum, kRun, "auto", kAutoWeight,
      "weight of the expert balance loss; auto: the model's"},
+    {"moe_teacher_weight", kNum, kRun, "0", kWeight,
+     "weight of the loss that teaches routers the expert of a micro-batch's source"},
+    {"moe_domain_expert_map", kText, kRun, "", kAny,
+     "SOURCE:EXPERT,...: the expert of micro-batches from a source of the data, while experts are "
+     "forced and for the teacher"},
     // Curriculum of routing, model.md 11. Nothing of it recompiles.
     {"mor_enable_step", kInt, kRun, "auto", kAutoWeight,
      "step from which recursion is routed; auto: mor_enable_fraction of the run, at least "
@@ -293,11 +300,8 @@ absl::StatusOr<std::vector<std::string>> Settings::Restore(
 }
 
 absl::Status CheckSettings(const Settings& settings) {
-  if (const std::string order = settings.Text("data_order");
-      order != "random" && order != "epochs") {
-    return UsageError(absl::StrCat("setting 'data_order' expects random or epochs, found '", order,
-                                   "'", DidYouMean(order, {"random", "epochs"})));
-  }
+  const absl::Status order = data::DataOrderNamed(settings.Text("data_order")).status();
+  if (!order.ok()) return UsageError(absl::StrCat("setting 'data_order' ", order.message()));
   if (settings.Number("clip_min") > settings.Number("clip_max")) {
     return UsageError(absl::StrCat("setting 'clip_min' is ", settings.Text("clip_min"),
                                    ", above 'clip_max', ", settings.Text("clip_max"),

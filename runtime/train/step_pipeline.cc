@@ -21,14 +21,49 @@ int64_t RecordLag(const Settings& settings, absl::string_view rules) {
   return rules == "pytorch" ? 1 : 2;
 }
 
+namespace {
+
+// The training tokens by source, in their order.
+std::vector<data::SourceRange> SourcesOf(const data::Dataset& dataset) {
+  std::vector<data::SourceRange> ranges;
+  uint64_t begin = 0;
+  for (const data::SourceMap::Run& run : dataset.train_sources().runs()) {
+    ranges.push_back({dataset.sources()[run.source], begin, run.end});
+    begin = run.end;
+  }
+  return ranges;
+}
+
+}  // namespace
+
+absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Dataset& dataset,
+                                     const TrainEngine& engine) {
+  for (const char* key : {"moe_teacher_weight", "moe_domain_expert_map"}) {
+    if (!settings.given(key) || engine.FindControl("moe_teacher_weight")) continue;
+    return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
+                                   engine.facts().model, " has no experts"));
+  }
+  const std::vector<data::SourceRange> sources = SourcesOf(dataset);
+  HYDRA_ASSIGN_OR_RETURN(const data::DataOrder order,
+                         data::DataOrderNamed(settings.Text("data_order")));
+  HYDRA_ASSIGN_OR_RETURN(
+      data::TrainingBatches batches,
+      data::TrainingBatches::Create(
+          dataset.train(), engine.batch(), engine.seq(), settings.Integer("seed"),
+          {.order = order, .micro_batches = engine.micro_batches(), .sources = sources}));
+  HYDRA_ASSIGN_OR_RETURN(SourceExperts experts,
+                         SourceExperts::Create(settings.Text("moe_domain_expert_map"), sources));
+  return RunBatches{std::move(batches), std::move(experts)};
+}
+
 absl::StatusOr<StepPipeline> StepPipeline::Create(TrainEngine& engine, Recipe recipe,
-                                                  const data::TrainingBatches& batches,
-                                                  int64_t lag) {
+                                                  const data::TrainingBatches& batches, int64_t lag,
+                                                  SourceExperts experts) {
   if (engine.steps_in_flight() < lag) {
     return FailureError(absl::StrCat("a record lag of ", lag, " steps; the engine keeps ",
                                      engine.steps_in_flight(), " in flight"));
   }
-  StepPipeline pipeline(engine, std::move(recipe), batches, lag);
+  StepPipeline pipeline(engine, std::move(recipe), batches, lag, std::move(experts));
   // A program may not need all of them: a model without depth routing has no mod_aux_weight.
   const auto keep = [&](absl::string_view name, double value) {
     const std::optional<size_t> index = engine.FindControl(name);
@@ -91,6 +126,9 @@ absl::Status StepPipeline::Submit(int64_t step) {
     HYDRA_ASSIGN_OR_RETURN(const TrainEngine::BatchMemory memory, engine_->StageBatch(micro));
     HYDRA_RETURN_IF_ERROR(batches_.Fill(step, micro, memory.tokens, memory.targets));
     FillNoise(step, micro, memory.noise);
+    const int32_t expert = experts_.ExpertOf(batches_, step, micro);
+    if (!memory.forced_expert.empty()) memory.forced_expert.front() = expert;
+    if (!memory.teacher_expert.empty()) memory.teacher_expert.front() = expert;
   }
   Pending& pending = pending_[static_cast<size_t>(submitted_ % lag_)];
   pending.step = step;

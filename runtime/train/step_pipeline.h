@@ -11,10 +11,12 @@
 
 #include "runtime/base/status.h"
 #include "runtime/data/batches.h"
+#include "runtime/data/dataset.h"
 #include "runtime/train/engine.h"
 #include "runtime/train/observer.h"
 #include "runtime/train/recipe.h"
 #include "runtime/train/settings.h"
+#include "runtime/train/source_experts.h"
 
 namespace hydra::train {
 
@@ -29,7 +31,8 @@ class StepPipeline {
   // report, once. A failure if the engine keeps fewer steps in flight than `lag`; an input error if
   // its program records no gradient norm or no loss.
   static absl::StatusOr<StepPipeline> Create(TrainEngine& engine, Recipe recipe,
-                                             const data::TrainingBatches& batches, int64_t lag);
+                                             const data::TrainingBatches& batches, int64_t lag,
+                                             SourceExperts experts = {});
 
   const Recipe& recipe() const { return recipe_; }
   int64_t lag() const { return lag_; }
@@ -63,8 +66,13 @@ class StepPipeline {
   };
 
   StepPipeline(TrainEngine& engine, Recipe recipe, const data::TrainingBatches& batches,
-               int64_t lag)
-      : engine_(&engine), recipe_(std::move(recipe)), batches_(batches), lag_(lag), pending_(lag) {}
+               int64_t lag, SourceExperts experts)
+      : engine_(&engine),
+        recipe_(std::move(recipe)),
+        batches_(batches),
+        experts_(std::move(experts)),
+        lag_(lag),
+        pending_(lag) {}
 
   absl::Status ResolveFields();
   // One stream per expert layer; micro-batches follow each other in it.
@@ -73,6 +81,7 @@ class StepPipeline {
   TrainEngine* engine_;
   Recipe recipe_;
   data::TrainingBatches batches_;
+  SourceExperts experts_;
   int64_t lag_;
   std::vector<Control> constants_;       // the same in every step
   std::optional<size_t> learning_rate_;  // control value
@@ -86,6 +95,15 @@ class StepPipeline {
   StepResults results_;
   StepReport report_;
 };
+
+// What a run trains on, and the experts that its sources ask for, by its settings. A usage error
+// for experts of a model without any.
+struct RunBatches {
+  data::TrainingBatches batches;
+  SourceExperts experts;
+};
+absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Dataset& dataset,
+                                     const TrainEngine& engine);
 
 }  // namespace hydra::train
 

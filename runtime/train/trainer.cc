@@ -116,16 +116,11 @@ absl::StatusOr<Trainer> Trainer::Create(TrainEngine& engine, const data::Dataset
                                    engine.facts().model, " has no ", lacking));
   }
   HYDRA_ASSIGN_OR_RETURN(Recipe recipe, Recipe::Create(settings, engine.facts()));
-  const data::DataOrder order =
-      settings.Text("data_order") == "epochs" ? data::DataOrder::kEpochs : data::DataOrder::kRandom;
-  HYDRA_ASSIGN_OR_RETURN(
-      data::TrainingBatches batches,
-      data::TrainingBatches::Create(dataset.train(), engine.batch(), engine.seq(),
-                                    settings.Integer("seed"),
-                                    {.order = order, .micro_batches = engine.micro_batches()}));
+  HYDRA_ASSIGN_OR_RETURN(RunBatches run, BatchesOf(settings, dataset, engine));
   const int64_t lag = RecordLag(settings, engine.facts().rules);
-  HYDRA_ASSIGN_OR_RETURN(StepPipeline pipeline,
-                         StepPipeline::Create(engine, std::move(recipe), batches, lag));
+  HYDRA_ASSIGN_OR_RETURN(
+      StepPipeline pipeline,
+      StepPipeline::Create(engine, std::move(recipe), run.batches, lag, std::move(run.experts)));
   HYDRA_ASSIGN_OR_RETURN(StepRecords records, StepRecords::Create(lag));
   Trainer trainer(engine, dataset, std::move(settings), std::move(options), std::move(observers),
                   std::move(start.store), std::move(pipeline), std::move(records));

@@ -8,7 +8,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "tests/codegen/KernelHarness.h"
-#include "tests/codegen/OpCases.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -16,6 +15,11 @@ using namespace mlir::hydra::testing;
 using ::testing::HasSubstr;
 
 namespace {
+
+const char* const kExp =
+    "func.func @f(%x: tensor<64x48xf32>) -> tensor<64x48xf32> {\n"
+    "  %r = hydra.unary <exp> %x : (tensor<64x48xf32>) -> tensor<64x48xf32>\n"
+    "  return %r : tensor<64x48xf32>\n}";
 
 TEST(CudaCode, AssemblerReportsAreReadByKernel) {
   auto kernels = parseAssemblerReport(
@@ -37,16 +41,9 @@ TEST(CudaCode, AssemblerReportsAreReadByKernel) {
 
 TEST(CudaCode, OnlyTheDriversFunctionMayBeCalled) {
   auto ptxOf = [](const std::string& called, std::string& messages) {
-    MLIRContext context;
-    context.loadDialect<LLVM::LLVMDialect>();
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic& diagnostic) {
-      messages += diagnostic.str();
-      return success();
-    });
-    KernelHarness harness(allOpCases().front().text);
+    KernelHarness harness(kExp);
     // The dialects' translations are registered by the first module that is generated.
     EXPECT_TRUE(succeeded(generateNvvm(harness.planModule())));
-    MLIRContext* own = harness.planModule().getContext();
     OwningOpRef<ModuleOp> module =
         parseSourceString<ModuleOp>("llvm.func @" + called +
                                         "(i64, i32)\n"
@@ -54,7 +51,7 @@ TEST(CudaCode, OnlyTheDriversFunctionMayBeCalled) {
                                         "  %one = llvm.mlir.constant(1 : i32) : i32\n"
                                         "  llvm.call @" +
                                         called + "(%h, %one) : (i64, i32) -> ()\n  llvm.return\n}",
-                                    own);
+                                    harness.planModule().getContext());
     FailureOr<std::string> ptx = translateToPtx(*module, *findGpuFacts("sm_80"));
     messages += harness.messages();
     return succeeded(ptx) ? *ptx : std::string();
@@ -67,7 +64,7 @@ TEST(CudaCode, OnlyTheDriversFunctionMayBeCalled) {
 }
 
 TEST(CudaCode, EveryArchitectureHasEveryKernelOrPtxHas) {
-  KernelHarness harness(allOpCases().front().text);
+  KernelHarness harness(kExp);
   SmallVector<const GpuFacts*> gpus = {findGpuFacts("sm_80"), findGpuFacts("sm_120")};
   FailureOr<CudaCode> code = generateCudaCode(harness.planModule(), gpus);
   ASSERT_TRUE(succeeded(code)) << harness.messages();

@@ -2,6 +2,7 @@
 #include "runtime/data/batches.h"
 
 #include <numeric>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -33,6 +34,41 @@ TEST(TrainingBatches, TargetsAreTheNextTokens) {
     EXPECT_EQ(tokens[row * 8], static_cast<int32_t>(batches->WindowStart(5, 1, row)));
     EXPECT_EQ(tokens[row * 8 + 7], tokens[row * 8] + 7);
   }
+}
+
+TEST(TrainingBatches, FromOneSourceEach) {
+  TemporaryDirectory directory;
+  const TokenShards file = Counting(directory, 1000);
+  const std::vector<SourceRange> sources = {{"a", 0, 600}, {"b", 600, 620}, {"c", 620, 1000}};
+  const TrainingOptions options = {
+      .order = DataOrder::kSources, .micro_batches = 2, .sources = sources};
+  const TrainingBatches batches = *TrainingBatches::Create(file, 3, 8, 1, options);
+  std::vector<int> drawn(sources.size());
+  for (int step = 0; step < 500; ++step) {
+    for (int micro = 0; micro < 2; ++micro) {
+      const std::optional<size_t> source = batches.SourceOf(step, micro);
+      ASSERT_TRUE(source);
+      ++drawn[*source];
+      for (int row = 0; row < 3; ++row) {
+        const uint64_t start = batches.WindowStart(step, micro, row);
+        EXPECT_GE(start, sources[*source].begin);
+        EXPECT_LT(start + 8, sources[*source].end);
+      }
+    }
+  }
+  // By their windows: 592, 12 and 372.
+  EXPECT_NEAR(drawn[0], 607, 60);
+  EXPECT_NEAR(drawn[1], 12, 12);
+  EXPECT_GT(drawn[1], 0);
+  // In any order, where all rows happen to be of one.
+  const TrainingBatches random = *TrainingBatches::Create(file, 3, 8, 1, {.sources = sources});
+  int single = 0;
+  for (int step = 0; step < 500; ++step) single += random.SourceOf(step, 0).has_value();
+  EXPECT_GT(single, 50);
+  EXPECT_LT(single, 400);
+  EXPECT_EQ(KindOf(TrainingBatches::Create(file, 3, 20, 1, options).status()), ErrorKind::kInput);
+  EXPECT_EQ(KindOf(TrainingBatches::Create(file, 3, 8, 1, {.order = DataOrder::kSources}).status()),
+            ErrorKind::kInput);
 }
 
 TEST(TrainingBatches, DependOnEveryKeyAndNothingElse) {

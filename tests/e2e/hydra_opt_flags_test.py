@@ -196,6 +196,21 @@ class FlagsTest(support.EndToEndTest):
         out = self.opt(self.functions, "--probe=in[n]er", "--stop-after=fusion").out
         self.assertIn('<output "probe.inner">', out)
 
+    def flag_inject(self):
+        routed = self.path("injected.json")
+        support.write(routed, json.dumps({"model": support.ROUTED_MODEL}).encode())
+        entries = [routed, "--entry=train@1x8", "--variant=adaptive_mod"]
+        flags = ["--inject=route.mor.*.depth", "--inject=route.mod.1.index.0"]
+        out = self.opt(*entries, *flags, "--stop-after=routing").out
+        for name in ("mor.0.depth", "mor.1.depth", "mor.2.depth", "mod.1.index.0"):
+            self.assertIn(f'<input "inject.route.{name}">', out)
+        self.assertNotIn("inject.route.mod.1.index.1", out)
+        self.assertNotIn("hydra.unary <round>", out)
+        # Nothing would feed them.
+        path = self.path("injected.hydra")
+        self.opt(*entries, *flags, "-o", path)
+        self.fails(3, "bench", path, says=["inject.route.", "compile it without"])
+
     def flag_loss_chunk(self):
         train = [self.tiny, "--entry=train@3x8", "--stop-after=remat"]
         whole = self.opt(*train).out

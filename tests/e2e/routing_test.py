@@ -94,6 +94,83 @@ class RoutingTest(support.EndToEndTest):
                 self.assertLessEqual(max(counts["mod.1"]), tokens // 2)
         self.assertEqual(routing[5]["mod.1"], [tokens // 2] * passes)
 
+    def test_experts_follow_the_source_of_the_data(self):
+        spec = self.path("taught.json")
+        with open(spec, "w") as file:
+            json.dump({"model": {**MODEL, "moe_forced_routing_steps": 8,
+                                 "moe_teacher_until_step": 10}}, file)
+        artifact = self.path("taught.hydra")
+        result = self.call("hydra-opt", spec, "--entry=train@2x32", "-o", artifact)
+        self.assertEqual(result.status, 0, result)
+        texts = []
+        for name, word in (("sums", b"1 + 1 = 2; "), ("words", b"one and one are two. ")):
+            texts.append(self.path(name + ".txt"))
+            support.write(texts[-1], word * 400)
+        self.run_ok("data", "text", *texts, "--out", self.path("sources"), "--validation-fraction",
+                    0)
+
+        def routing(name, *settings):
+            self.run_ok("train", artifact, "--data", self.path("sources"), "--out", self.path(name),
+                        "--steps", STEPS, "--batch", 2, "--seq", 32, "--lr", 0.01,
+                        *(part for setting in (*CURRICULUM, "moe_teacher_weight=1", *settings)
+                          for part in ("--set", setting)))
+            lines = support.read(self.path(name, "steps.jsonl")).decode().splitlines()
+            steps = [record for record in map(json.loads, lines) if record["event"] == "step"]
+            return ([record["routing"]["moe.0"] for record in steps],
+                    [record["loss"]["moe_teacher"] for record in steps])
+
+        tokens = 2 * 32
+        of_source = ("data_order=sources", "moe_domain_expert_map=sums:0,words:1")
+        counts, teacher = routing("by-source", *of_source)
+        # While experts are forced, a micro-batch is one expert's.
+        self.assertEqual({tuple(count) for count in counts[:8]}, {(tokens, 0), (0, tokens)})
+        self.assertTrue(all(loss > 0 for loss in teacher[:10]), teacher)
+        self.assertEqual(teacher[10:], [0, 0])
+        swapped, _ = routing("swapped", of_source[0], "moe_domain_expert_map=sums:1,words:0")
+        self.assertEqual([count[::-1] for count in counts[:8]], swapped[:8])
+        # Without an expert of their own: by position, and no teacher.
+        counts, teacher = routing("no-map", of_source[0])
+        self.assertEqual(counts[:8], [[tokens // 2] * 2] * 8)
+        self.assertEqual(teacher, [0] * STEPS)
+        # Resumed, the run draws the same sources.
+        self.run_ok("train", artifact, "--data", self.path("sources"), "--out", self.path("parts"),
+                    "--steps", STEPS, "--stop-at", 5, "--batch", 2, "--seq", 32, "--lr", 0.01,
+                    *(part for setting in (*CURRICULUM, "moe_teacher_weight=1", *of_source)
+                      for part in ("--set", setting)))
+        self.run_ok("train", artifact, "--data", self.path("sources"), "--out", self.path("parts"),
+                    "--resume")
+        self.assertEqual(self.checkpoint("by-source"), self.checkpoint("parts"))
+        for value, says in (("poems:0", "from"), ("sums", "SOURCE:EXPERT"),
+                            ("sums:-1", "SOURCE:EXPERT"), ("sums:0,sums:1", "twice")):
+            self.fails(2, "train", artifact, "--data", self.path("sources"), "--out",
+                       self.path("never"), "--set", f"moe_domain_expert_map={value}",
+                       says=["moe_domain_expert_map", says])
+
+    def test_bench_counts_what_it_timed(self):
+        def counts(*flags):
+            entries = self.run_ok("bench", self.artifact, "--steps", 1, "--warmup", 0, "--entry",
+                                  "accumulate@2x32", "--entry", "eval@2x32", *flags,
+                                  "--json").json()["entries"]
+            return [entry["routing"] for entry in entries]
+
+        tokens = 2 * 32
+        for routing in counts():
+            for block in range(3):
+                made = routing[f"route.mor.{block}.tokens"]
+                self.assertEqual(made[0], tokens)
+                self.assertEqual(made, sorted(made, reverse=True))
+            self.assertEqual(sum(routing["route.moe.0.tokens"]), tokens)
+        # A router that is certain sends every token the same way.
+        file = support.Safetensors.load(self.path("whole", "checkpoints", LAST,
+                                                  "weights.safetensors"))
+        for block in range(3):
+            file.set_floats(f"layers.{block}.mor_router.router.bias", [-1e4])
+        path = self.path("shallow.safetensors")
+        file.save(path)
+        for routing in counts("--weights", path):
+            for block in range(3):
+                self.assertEqual(routing[f"route.mor.{block}.tokens"], [tokens, 0, 0])
+
     def routing_rows(self, sql):
         with sqlite3.connect(self.path("whole", "training.db")) as database:
             database.row_factory = sqlite3.Row

@@ -65,6 +65,10 @@ class SettingsTest(support.TrainedModelTest):
             "mod_warmup_steps": lambda: self.routed_differ("mod_warmup_steps", 1, 100),
             "mod_predictor_weight": lambda: self.routed_differ("mod_predictor_weight", 0, 9),
             "moe_aux_weight": lambda: self.routed_differ("moe_aux_weight", 0, 9),
+            "moe_teacher_weight": lambda: self.routed_differ(
+                "moe_teacher_weight", 0, 9, "moe_domain_expert_map=data:1"),
+            "moe_domain_expert_map": lambda: self.routed_differ(
+                "moe_domain_expert_map", "data:0", "data:1", "moe_teacher_weight=1"),
             "moe_warmup_steps": lambda: self.routed_differ("moe_warmup_steps", 1, 100),
             "mor_enable_step": lambda: self.routed_differ("mor_enable_step", 1, 100),
             "mor_rampup_steps": lambda: self.routed_differ("mor_rampup_steps", 1, 100),

@@ -43,6 +43,7 @@ std::vector<RoutedCase> routedCases() {
       {"Q10_blend", "dynamic", "blend_mod", "Q10", ""},
       {"Q12", "dynamic", "adaptive", "Q12", ""},
       {"Q14", "dynamic", "adaptive", "Q14", experts + R"(, "moe_capacity_factor": 0.6)"},
+      {"predictor", "dynamic", "adaptive_mod", "pytorch", R"(, "mod_predictor_weight": 0.7)"},
       {"Q21", "dynamic", "adaptive_mod", "Q21", ""},
       {"corrected", "dynamic", "blend_mod", "corrected",
        experts + R"(, "moe_capacity_factor": 0.6)"},
@@ -100,15 +101,23 @@ class FiniteDifferencesTest : public DifferentiatedRoutingTest,
         else if (name.starts_with("moe_noise"))
           value[e] = draw;
       }
-      const std::map<StringRef, double> scalars = {
-          {"teacher_expert", 1},   {"forced_expert", -1},
-          {"mor_blend", 0.3},      {"mor_ponder_warmup", 0.7},
-          {"ponder_weight", 0.5},  {"advantage_weight", 0.8},
-          {"moe_ramp", 0.9},       {"moe_teacher_weight", 1},
-          {"mod_aux_weight", 0.6}, {"moe_aux_weight", 0.4},
-          {"loss_scale", 1},       {"loss_ema", 2.5},
-          {"loss_variance", 0.6},  {"loss_steps", 1500},
-          {"loss_initialized", 1}, {"mod_loss_aware_weight", 0.5}};
+      const std::map<StringRef, double> scalars = {{"teacher_expert", 1},
+                                                   {"forced_expert", -1},
+                                                   {"mor_blend", 0.3},
+                                                   {"mor_ponder_warmup", 0.7},
+                                                   {"ponder_weight", 0.5},
+                                                   {"advantage_weight", 0.8},
+                                                   {"moe_ramp", 0.9},
+                                                   {"moe_teacher_weight", 1},
+                                                   {"mod_aux_weight", 0.6},
+                                                   {"moe_aux_weight", 0.4},
+                                                   {"loss_scale", 1},
+                                                   {"loss_ema", 2.5},
+                                                   {"loss_variance", 0.6},
+                                                   {"loss_steps", 1500},
+                                                   {"loss_initialized", 1},
+                                                   {"mod_loss_aware_weight", 0.5},
+                                                   {"mod_predictor_weight", 0.7}};
       if (auto found = scalars.find(name); found != scalars.end()) value[0] = found->second;
       inputs[argumentKey(function, i)] = value;
     }

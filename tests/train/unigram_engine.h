@@ -79,6 +79,7 @@ class UnigramEngine final : public TrainEngine {
   double control(absl::string_view name) const { return controls_[*FindControl(name)]; }
 
   absl::Status UseVariant(absl::string_view) override { return absl::OkStatus(); }
+  void UseTeacher(bool) override {}
   absl::StatusOr<BatchMemory> StageBatch(int64_t micro_batch) override {
     return BatchMemory{absl::MakeSpan(tokens_[micro_batch]), absl::MakeSpan(targets_[micro_batch])};
   }
