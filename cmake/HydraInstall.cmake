@@ -1,5 +1,5 @@
 # What `make install` puts where: the programs, libhydra with its header and package files for
-# find_package(hydra), the models, the manual and bash completion.
+# find_package(hydra), the models, the manual and completion for shells.
 include(CMakePackageConfigHelpers)
 set(hydra_package ${CMAKE_INSTALL_LIBDIR}/cmake/hydra)
 
@@ -32,7 +32,9 @@ install(CODE "
   set(program \"${CMAKE_BINARY_DIR}/bin/hydra-run\")
   set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
   foreach(made \"${CMAKE_INSTALL_MANDIR}/man1/hydra-run.1;--man\"
-               \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hydra-run;--completion;bash\")
+               \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hydra-run;--completion;bash\"
+               \"${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_hydra-run;--completion;zsh\"
+               \"${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/hydra-run.fish;--completion;fish\")
     list(POP_FRONT made file)
     execute_process(COMMAND \${program} help \${made} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
     message(STATUS \"Installing: \${prefix}/\${file}\")

@@ -1,5 +1,7 @@
 #include "runtime/app/hydra.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/app/bundle.h"
+#include "runtime/app/tools.h"
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/session.h"
@@ -188,6 +191,31 @@ absl::Status Read(hydra_launch& launch, const char* output, void* values, uint64
                                         absl::MakeSpan(static_cast<uint8_t*>(values), bytes), 0, 0);
 }
 
+// A copy that hydra_text_free frees; NULL for "".
+absl::Status GiveText(const std::string& text, char** to) {
+  if (text.empty()) return absl::OkStatus();
+  *to = static_cast<char*>(std::malloc(text.size() + 1));
+  if (*to == nullptr) return hydra::OutOfMemoryError("cannot get memory for a result");
+  std::memcpy(*to, text.c_str(), text.size() + 1);
+  return absl::OkStatus();
+}
+
+absl::Status ListTools(char** names) {
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> tools, hydra::app::ListTools());
+  return GiveText(absl::StrJoin(tools, "\n") + "\n", names);
+}
+
+absl::Status RunTool(const char* name, const char* const* arguments, size_t count, char** json) {
+  std::vector<std::string> given;
+  for (size_t i = 0; i < count; ++i) {
+    if (arguments == nullptr || arguments[i] == nullptr) return Missing("arguments");
+    given.emplace_back(arguments[i]);
+  }
+  HYDRA_ASSIGN_OR_RETURN(const hydra::app::ToolResult result, hydra::app::RunTool(name, given));
+  HYDRA_RETURN_IF_ERROR(GiveText(result.json, json));
+  return result.status;
+}
+
 }  // namespace
 
 extern "C" {
@@ -281,5 +309,20 @@ hydra_status hydra_launch_read(hydra_launch* launch, const char* output, void* v
   if (launch == nullptr) return Report(Missing("launch"));
   return Report(Read(*launch, output, values, bytes));
 }
+
+hydra_status hydra_list_tools(char** names) {
+  if (names == nullptr) return Report(Missing("names"));
+  *names = nullptr;
+  return Report(ListTools(names));
+}
+
+hydra_status hydra_run_tool(const char* name, const char* const* arguments, size_t count,
+                            char** json) {
+  if (name == nullptr || json == nullptr) return Report(Missing("name and json"));
+  *json = nullptr;
+  return Report(RunTool(name, arguments, count, json));
+}
+
+void hydra_text_free(char* text) { std::free(text); }
 
 }  // extern "C"

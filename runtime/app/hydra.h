@@ -7,6 +7,7 @@
 #ifndef HYDRA_RUNTIME_APP_HYDRA_H_
 #define HYDRA_RUNTIME_APP_HYDRA_H_
 
+/* Names are those of C. NOLINTBEGIN(readability-identifier-naming) */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -104,8 +105,23 @@ HYDRA_API hydra_status hydra_launch_run(hydra_launch* launch);
 HYDRA_API hydra_status hydra_launch_read(hydra_launch* launch, const char* output, void* values,
                                          uint64_t bytes);
 
+/* The commands of hydra-run as functions. Each runs in a process of its own: hydra-run must stand
+ * beside the program or in PATH. Texts are given to the caller, who frees them. */
+
+/* The names of the tools, sorted, each with a newline behind it: "bench", "checkpoint export", ...
+ * *names is NULL on failure. */
+HYDRA_API hydra_status hydra_list_tools(char** names);
+/* Runs a tool with the arguments of its command line and waits. *json is the object that it prints
+ * with --json, NULL if it has none. The status is the tool's exit code: a check that did not hold
+ * is HYDRA_FAILURE and has a result all the same. HYDRA_USAGE for a name that is none. */
+HYDRA_API hydra_status hydra_run_tool(const char* name, const char* const* arguments, size_t count,
+                                      char** json);
+/* NULL is allowed. */
+HYDRA_API void hydra_text_free(char* text);
+
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif /* HYDRA_RUNTIME_APP_HYDRA_H_ */

@@ -79,6 +79,22 @@ const WrongCase kWrong[] = {
      [](Info& info, Sections&) { info.parameters[0].init_kind = static_cast<InitKind>(5); }},
     {"SectionKind", "section kind 40",
      [](Info&, Sections& sections) { sections.back().kind = static_cast<SectionKind>(40); }},
+    {"BundleWithoutRun", "a bundle of 1 weights, 0 runs",
+     [](Info& info, Sections& sections) {
+       sections.push_back({SectionKind::kWeights, "", {1}});
+       info.required_features = KnownFeatures();
+     }},
+    {"BundleOrder", "not its last section",
+     [](Info& info, Sections& sections) {
+       sections.push_back({SectionKind::kWeights, "", {1}});
+       sections.push_back({SectionKind::kRun, "", {1}});
+       info.required_features = KnownFeatures();
+     }},
+    {"BundleFeature", "uses bundle",
+     [](Info& info, Sections& sections) {
+       sections.push_back({SectionKind::kRun, "", {1}});
+       sections.push_back({SectionKind::kWeights, "", {1}});
+     }},
     {"Grain", "work items",
      [](Info& info, Sections&) { Get<hal::KernelCommand>(info, 0, 1).grain = 0; }},
     {"MatmulExtent", "operand a needs",
@@ -245,7 +261,8 @@ TEST(ArtifactVersionTest, OtherMajorVersionsAreRefusedWithBothVersions) {
 }
 
 TEST(ArtifactVersionTest, EachFeatureHasContentThatNeedsIt) {
-  const Info info = testing::EverythingInfo({"x86-64-v3"});
+  Info info = testing::EverythingInfo({"x86-64-v3"});
+  info.sections.emplace_back().kind = SectionKind::kWeights;
   EXPECT_EQ(FeaturesOf(info), KnownFeatures()) << FeatureNames(FeaturesOf(info));
   EXPECT_EQ(FeaturesOf(testing::SampleInfo({"x86-64-v3"})), 0u);
 }

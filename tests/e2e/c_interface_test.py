@@ -1,4 +1,5 @@
 """libhydra from a C program: the same numbers as hydra-run."""
+import json
 import math
 import os
 import subprocess
@@ -55,6 +56,43 @@ class CInterfaceTest(support.EndToEndTest):
         self.assertEqual(batch["tokens"], 8 * 256)
         self.assertLess(float(lines["text"]), 4.5)  # untrained: ln 256 = 5.5
         self.assertAlmostEqual(float(lines["text"]), batch["loss"], delta=1e-5)
+
+    def tool(self, *arguments):
+        """Status, result and error of a tool; without arguments, the names of all."""
+        program = os.path.join(os.path.dirname(support.Place.bin), "tests", "drive_tools")
+        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, env=self.environment,
+                              timeout=support.TIMEOUT_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        if not arguments:
+            return done.stdout.splitlines()
+        status, _, result = done.stdout.partition("\n")
+        return int(status), json.loads(result) if result else None, done.stderr
+
+    def test_tools_are_listed_and_run(self):
+        names = self.tool()
+        commands = [row["command"] for row in self.run_ok("--list-flags").json()["commands"]]
+        self.assertEqual(names, sorted(name for name in commands if name and not any(
+            other.startswith(name + " ") for other in commands)))
+        self.assertIn("checkpoint export", names)
+        artifact = self.make_artifact()
+        status, result, error = self.tool("inspect", artifact)
+        self.assertEqual((status, error), (0, ""))
+        self.assertEqual(result, self.run_ok("inspect", artifact, "--json").json())
+        # A check that does not hold has a result too.
+        support.write(self.path("file"), b"")
+        self.environment["XDG_CACHE_HOME"] = self.path("file")
+        try:
+            status, result, _ = self.tool("doctor")
+        finally:
+            self.environment["XDG_CACHE_HOME"] = self.path("cache")
+        self.assertEqual(status, 1)
+        self.assertIn("broken", [check["state"] for check in result["checks"]])
+        status, result, error = self.tool("inspect", self.path("none"))
+        self.assertEqual((status, result), (3, None))
+        self.assertIn("none: expected", error)
+        status, result, error = self.tool("inspct")
+        self.assertEqual((status, result), (2, None))
+        self.assertIn("did you mean 'inspect'", error)
 
     def test_only_the_interface_is_visible(self):
         library = os.path.join(os.path.dirname(support.Place.bin), "lib", "libhydra.so")

@@ -96,6 +96,53 @@ class InstallTest(support.EndToEndTest):
         support.write(self.path("tinned.hydra"), b"")
         self.assertEqual(self.complete("hydra-run", "eval", "tinne"), ["tinned.hydra"])
 
+    def test_every_shell_has_every_word(self):
+        """Whatever shells there are here: each script names every command, flag and value."""
+        scripts = {"bash": ("bash-completion", "completions", "hydra-run"), "zsh": ("zsh", "site-functions", "_hydra-run"),
+                   "fish": ("fish", "vendor_completions.d", "hydra-run.fish")}
+        commands = self.run_ok("--list-flags").json()["commands"]
+        for shell, place in scripts.items():
+            script = support.read(os.path.join(self.prefix, "share", *place)).decode()
+            self.assertEqual(script, self.run_ok("help", "--completion", shell).out)
+            for row in commands:
+                self.assertIn(f'"{row["command"]}"', script, shell)
+                for flag in row["flags"]:
+                    name = flag["name"].split(",")[-1]
+                    if not flag["positional"]:
+                        self.assertIn(f" -l {name[2:]} " if shell == "fish" else name, script, shell)
+            self.assertIn("cpu sim interpreter", script, shell)
+        self.fails(2, "help", "--completion", "csh", says="fish")
+
+    def test_zsh_completes(self):
+        if not shutil.which("zsh"):
+            self.skipTest("there is no zsh here")
+        # Its completion system needs a terminal; what it would be told does not.
+        script = (f"function _describe {{ print -l -- ${{(P)2%%:*}} }}; function compadd {{ print -l -- $@ }}; function _files {{ print FILES }}; "
+                  f"function at {{ words=(hydra-run \"$@\"); CURRENT=$#words; PREFIX=$words[-1]; "
+                  f"source {self.prefix}/share/zsh/site-functions/_hydra-run; print -- --END--; }}; "
+                  "at ''; at checkpoint ''; at train --re; at verify --target ''; at train ''")
+        root, checkpoint, train, target, files = (
+            part.split() for part in self.tool("zsh", "-fc", script).split("--END--\n")[:5])
+        self.assertIn("train", root)
+        self.assertNotIn("FILES", root)
+        self.assertEqual([word for word in checkpoint if not word.startswith("-") and word != "FILES"],
+                         ["export", "import", "bundle"])
+        self.assertIn("--resume-from", train)
+        self.assertIn("cpu", target)
+        self.assertIn("FILES", files)
+
+    def test_fish_completes(self):
+        if not shutil.which("fish"):
+            self.skipTest("there is no fish here")
+        script = os.path.join(self.prefix, "share", "fish", "vendor_completions.d", "hydra-run.fish")
+        def complete(line):
+            out = self.tool("fish", "--no-config", "-c", f"source {script}; complete -C'{line}'", cwd=self.directory)
+            return [row.split("\t")[0] for row in out.splitlines()]
+        self.assertEqual(complete("hydra-run tr"), ["train"])
+        self.assertEqual(complete("hydra-run checkpoint ex"), ["export"])
+        self.assertEqual(complete("hydra-run train --resume-f"), ["--resume-from"])
+        self.assertEqual(complete("hydra-run verify --target c"), ["cpu"])
+
 
 if __name__ == "__main__":
     support.main()

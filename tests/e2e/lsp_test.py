@@ -91,9 +91,11 @@ class LspTest(support.EndToEndTest):
 
     def test_ops_are_completed(self):
         path = self.path("complete.mlir")
-        self.editor.diagnostics(path, self.spec)
         place = self.place_of("hydra.mlp")
         place["character"] += len("hydra.") - 2
+        lines = self.spec.splitlines()[:place["line"] + 1]
+        lines[-1] = lines[-1][:place["character"]]
+        self.editor.diagnostics(path, "\n".join(lines))
         names = json.dumps(self.editor.ask("textDocument/completion", {
             "textDocument": {"uri": "file://" + path}, "position": place,
             "context": {"triggerKind": 2, "triggerCharacter": "."}}))

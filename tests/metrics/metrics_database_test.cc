@@ -79,12 +79,18 @@ TEST_F(MetricsDatabaseTest, ContinuingKeepsAveragesTotalsAndTheLaterRowsOfTheOld
     ASSERT_TRUE(
         metrics.Record({Step(1, 1), Step(2, 2), Step(3, 3), Step(4, 0.5), Step(5, 5)}).ok());
     ASSERT_TRUE(metrics.Record({EvaluationRow{.step = 5, .data = "validation", .loss = 2}}).ok());
+    ASSERT_TRUE(metrics
+                    .Record({SampleRow{.step = 3, .prompt = "a", .text = "b"},
+                             SampleRow{.step = 4, .prompt = "a", .text = "c"}})
+                    .ok());
   }
   const double before = Query("SELECT ema_short FROM steps WHERE step=3");
   MetricsDatabase metrics = Begin(Info(3));
   EXPECT_EQ(Query("SELECT max(step) FROM steps WHERE run_id='r'"), 3);
   EXPECT_EQ(Query("SELECT count(*) FROM loss_terms WHERE step>3 AND run_id='r'"), 0);
   EXPECT_EQ(Query("SELECT count(*) FROM evaluations WHERE run_id='r'"), 0);
+  EXPECT_EQ(Query("SELECT step FROM samples WHERE run_id='r' AND text='b'"), 3);
+  EXPECT_EQ(Query("SELECT step FROM samples WHERE run_id='r~1' AND text='c'"), 4);
   EXPECT_EQ(Query("SELECT best_loss FROM runs WHERE run_id='r'"), 2);
   EXPECT_EQ(Query("SELECT total_tokens FROM runs WHERE run_id='r'"), 48);
   // Nothing is lost.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/did_you_mean.h"
+#include "tools/hydra-run/completion.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/manual.h"
 
@@ -252,7 +253,9 @@ std::vector<std::string> CommandLine::CommandNames() const { return NamesOfSubco
 
 std::string CommandLine::ManPage() const { return tools::ManPage(*app_, version_); }
 
-std::string CommandLine::BashCompletion() const { return tools::BashCompletion(*app_); }
+std::string CommandLine::Completion(const std::string& shell) const {
+  return tools::Completion(*app_, shell);
+}
 
 absl::StatusOr<int> CommandLine::Run(int argc, char** argv) {
   try {

@@ -95,7 +95,8 @@ class CommandLine {
   std::vector<std::string> CommandNames() const;
   // manual.h.
   std::string ManPage() const;
-  std::string BashCompletion() const;
+  // For one of CompletionShells().
+  std::string Completion(const std::string& shell) const;
 
  private:
   friend class Command;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/base/did_you_mean.h"
 #include "tools/hydra-run/commands.h"
+#include "tools/hydra-run/completion.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/topics.h"
 
@@ -34,7 +35,7 @@ absl::StatusOr<std::string> TextOf(const HelpFlags& flags, const CommandLine& li
     return UsageError("help: expected one of a TOPIC, --man and --completion, found several");
   }
   if (flags.man) return line.ManPage();
-  if (!flags.completion.empty()) return line.BashCompletion();
+  if (!flags.completion.empty()) return line.Completion(flags.completion);
   if (const Topic* topic = FindTopic(flags.words)) return topic->text + "\n";
   const std::optional<std::string> help = line.HelpOf(flags.words);
   std::vector<std::string> topics;
@@ -67,7 +68,8 @@ void AddHelp(CommandLine& line) {
   command.Positionals("topic", flags->words, "command or topic; none: a list of both",
                       /*required=*/false);
   command.Flag("--man", flags->man, "print the page for man(1)");
-  command.Text("--completion", flags->completion, "print completion for a shell", {"bash"});
+  command.Text("--completion", flags->completion, "print completion for a shell",
+               CompletionShells());
   command.Run([flags, &line](bool json) { return Help(*flags, line, json); });
 }
 

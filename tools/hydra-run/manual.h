@@ -1,5 +1,5 @@
-// The manual of a command line, made of what its commands and flags say of themselves: the page for
-// man(1) and completion for shells. With command_line.cc the only code that sees the parser.
+// The page for man(1), made of what commands and flags say of themselves. With command_line.cc and
+// completion.cc the only code that sees the parser.
 #ifndef HYDRA_TOOLS_HYDRA_RUN_MANUAL_H_
 #define HYDRA_TOOLS_HYDRA_RUN_MANUAL_H_
 
@@ -13,10 +13,6 @@ namespace hydra::tools {
 
 // The page hydra-run(1) in roff: every command with its flags, then the topics.
 std::string ManPage(const CLI::App& program, const std::string& version);
-
-// A bash function that completes commands, flags, and values where a flag has a list of them; and
-// its registration.
-std::string BashCompletion(const CLI::App& program);
 
 }  // namespace hydra::tools
 
