@@ -2,6 +2,8 @@
 
 #include "dialects/plan/PlanDialect.h"
 #include "passes/fusion/FusionLedger.h"
+#include "passes/fusion/RegionCost.h"
+#include "passes/plan/KernelTraffic.h"
 #include "runtime/io/ledger.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -63,7 +65,29 @@ static json::Array entriesOf(ModuleOp plan) {
   return entries;
 }
 
-static json::Array kernelsOf(ModuleOp plan) {
+// What a prediction of the kernel's time needs: of one launch of all stages.
+static json::Object workOf(plan::KernelOp kernel, const CpuFacts *facts) {
+  Block &body = kernel.getBody().front();
+  json::Object work;
+  work["items"] = json::Array(kernel.getItems());
+  int64_t flops = 0;
+  for (Operation &op : body.without_terminator())
+    if (auto counted = dyn_cast<CostOpInterface>(op))
+      flops += counted.getFlops();
+  work["flops"] = flops;
+  json::Array traffic;
+  for (const rows::TensorTraffic &tensor :
+       plan::trafficOf(body, static_cast<int64_t>(kernel.getPartialBytes())))
+    if (tensor.bytes > 0)
+      traffic.push_back(json::Array{tensor.bytes, tensor.tensorBytes});
+  work["traffic"] = std::move(traffic);
+  if (auto program = dyn_cast<rows::ProgramOp>(body.front()); program && facts)
+    work["tenths_of_cycles"] = costOf(program, *kernel.getSchedule(), *facts).tenthsOfCycles;
+  return work;
+}
+
+static json::Array kernelsOf(ModuleOp plan, StringRef level) {
+  const CpuFacts *facts = findCpuFacts(level);
   llvm::StringMap<int64_t> launches;
   plan.walk([&](plan::LaunchOp launch) { ++launches[launch.getKernel()]; });
   json::Array kernels;
@@ -73,6 +97,7 @@ static json::Array kernelsOf(ModuleOp plan) {
     object["kind"] = stringifyFusionKind(kernel.getKind());
     object["launches"] = launches.lookup(kernel.getSymName());
     object["bytes"] = bytesOf(kernel);
+    object["work"] = workOf(kernel, facts);
     auto ops = kernel->getAttrOfType<ArrayAttr>(kKernelOpsAttrName);
     object["ops"] = ops ? toJson(ops) : json::Value(json::Array());
     kernels.push_back(std::move(object));
@@ -104,9 +129,10 @@ std::string mlir::hydra::ledgerJson(ModuleOp plan, StringRef target, const CudaC
   root["target"] = target;
   auto ledger = plan->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
   auto level = ledger ? ledger.getAs<StringAttr>("level") : StringAttr();
-  root["level"] = level ? level.getValue() : StringRef();
+  StringRef levelName = level ? level.getValue() : StringRef();
+  root["level"] = levelName;
   root["entries"] = entriesOf(plan);
-  root["kernels"] = kernelsOf(plan);
+  root["kernels"] = kernelsOf(plan, levelName);
   if (code)
     root["gpu_code"] = toJson(*code);
   auto decisions = ledger ? ledger.getAs<ArrayAttr>("decisions") : ArrayAttr();

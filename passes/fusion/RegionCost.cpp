@@ -18,6 +18,7 @@ RegionCost RegionCost::operator+(const RegionCost &other) const {
   sum.bytes = bytes + other.bytes;
   sum.picoseconds = picoseconds + other.picoseconds;
   sum.spilling = spilling + other.spilling;
+  sum.tenthsOfCycles = tenthsOfCycles + other.tenthsOfCycles;
   sum.launches = launches + other.launches;
   sum.live = std::max(live, other.live);
   sum.reductions = reductions + other.reductions;
@@ -68,8 +69,8 @@ public:
     addTraffic(cost, 2 * work.partialBytes, work.partialBytes);
     for (int64_t number = 0; number <= schedule.getSweeps(); ++number)
       cost.live = std::max(cost.live, liveVectors(number));
-    int64_t tenths = arithmetic(cost);
-    int64_t arithmeticTime = tenths * facts.picosecondsPerCycle / 10;
+    cost.tenthsOfCycles = arithmetic(cost);
+    int64_t arithmeticTime = cost.tenthsOfCycles * facts.picosecondsPerCycle / 10;
     int64_t overflow = std::max<int64_t>(cost.live - facts.liveVectors, 0);
     int64_t spilling = overflow * vectors * schedule.getSweeps() * facts.costs.keep / 10 *
                        facts.picosecondsPerCycle;

@@ -14,6 +14,8 @@ struct RegionCost {
   int64_t picoseconds = 0; // with all workers
   // Of `picoseconds`, what comes of values that do not fit into registers.
   int64_t spilling = 0;
+  // Arithmetic of one worker, without spilling.
+  int64_t tenthsOfCycles = 0;
   int64_t launches = 0;
   // What limits are about.
   int64_t live = 0; // vectors, at the widest point of a sweep

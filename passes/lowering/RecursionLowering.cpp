@@ -1,5 +1,6 @@
 // hydra.recursion: fixed depth, adaptive depth (in the order of depth, or by masks where depth
 // routing selects inside), the static mixture, and blends (model.md 6, 7).
+#include "passes/lowering/Calls.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
 
@@ -185,6 +186,23 @@ struct PassBody {
   bool restricted = false; // the result is zero for tokens that take no part
 };
 
+// Whether every op of a body works on one token at a time, on values of the body.
+bool isRowwise(Region &region) {
+  bool rowwise = true;
+  region.walk([&](Operation *op) {
+    if (auto call = dyn_cast<CallOp>(op))
+      rowwise &= isRowwise(calledFunction(call).getBody());
+    else if (auto primitive = dyn_cast<TokenWiseOpInterface>(op))
+      rowwise &= primitive.isTokenWise();
+    else
+      rowwise &= isa<NormOp, LayerNormOp, ResidualOp, MlpOp, LinearOp, WeightOp, DepthRoutingOp,
+                     YieldOp, func::ReturnOp>(op);
+    for (Value operand : op->getOperands())
+      rowwise &= region.isAncestor(operand.getParentRegion());
+  });
+  return rowwise;
+}
+
 PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
   PassBody body;
   Region &region = op.getBody();
@@ -194,11 +212,8 @@ PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
       body.scores |= routed;
       body.selects |= routed && hydra::selects(modeOf(routing));
     }
-    body.rowwise &=
-        isa<NormOp, LayerNormOp, ResidualOp, MlpOp, LinearOp, DepthRoutingOp, YieldOp>(inner);
-    for (Value operand : inner->getOperands())
-      body.rowwise &= region.isAncestor(operand.getParentRegion());
   });
+  body.rowwise = isRowwise(region);
   auto last = region.front().getTerminator()->getOperand(0).getDefiningOp<DepthRoutingOp>();
   body.restricted = last && body.selects;
   return body;

@@ -33,10 +33,10 @@ LogicalResult ModelLowering::requireWholeSequences(Operation *op) {
   if (request.decoding)
     return op->emitOpError(
         "mixes the tokens of a sequence and keeps no state, so that it cannot be "
-        "computed for one new token after the other; compile without extend "
-        "entries (--entry=train@BxS --entry=eval@BxS), or replace it by ops that "
+        "computed for one new token after the other; replace it by ops that "
         "keep tokens apart, hydra.gqa, hydra.attention, hydra.causal_conv or "
-        "hydra.shift");
+        "hydra.shift, or compile without extend entries and train the artifact: "
+        "hydra-opt SPEC --entry=train@BxS --entry=eval@BxS -o FILE.hydra");
   if (emit.rows())
     return op->emitOpError(
         "mixes tokens, but stands where some of them are gathered: in a recursion, "

@@ -1,9 +1,9 @@
 #include "passes/plan/KernelTable.h"
 
 #include "dialects/plan/KernelScalars.h"
-#include "dialects/rows/RowTraffic.h"
 #include "mlir/IR/AsmState.h"
 #include "passes/fusion/FusionLedger.h"
+#include "passes/plan/KernelTraffic.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
@@ -24,31 +24,6 @@ static std::string textOf(FusionKind kind, mlir::Region &body) {
     op.print(stream, state);
   }
   return text;
-}
-
-static int64_t bytesOf(Value tensor) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
-}
-
-// What a launch of all stages reads and writes: each element once, partial results twice.
-static int64_t trafficOf(Block &body, const KernelWork &work) {
-  Operation *op = &body.front();
-  int64_t bytes = 2 * work.partialBytes;
-  if (auto program = dyn_cast<rows::ProgramOp>(op)) {
-    for (const rows::TensorTraffic &traffic : rows::trafficOf(program))
-      bytes += traffic.bytes;
-    return bytes;
-  }
-  for (Value operand : op->getOperands())
-    bytes += bytesOf(operand);
-  for (Value result : op->getResults())
-    bytes += bytesOf(result);
-  // Into its accumulator it writes the rows it has, and no others.
-  if (auto scatter = dyn_cast<ScatterRowsOp>(op); scatter && scatter.getAccumulator())
-    bytes += 2 * (std::min(bytesOf(scatter.getX()), bytesOf(scatter.getResult())) -
-                  bytesOf(scatter.getResult()));
-  return bytes;
 }
 
 FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
@@ -83,8 +58,10 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
     ops.push_back(description.getDictionary(op.getContext()));
   }
   kernel->setAttr(hydra::kKernelOpsAttrName, builder.getArrayAttr(ops));
-  kernel->setAttr(hydra::kKernelBytesAttrName,
-                  builder.getI64IntegerAttr(trafficOf(kernel.getBody().front(), work)));
+  int64_t bytes = 0;
+  for (const rows::TensorTraffic &tensor : trafficOf(kernel.getBody().front(), work.partialBytes))
+    bytes += tensor.bytes;
+  kernel->setAttr(hydra::kKernelBytesAttrName, builder.getI64IntegerAttr(bytes));
   return kernel;
 }
 

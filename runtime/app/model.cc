@@ -227,6 +227,11 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
                                    absl::StrJoin(names, ", "),
                                    "; compile a spec that has a hydra.model"));
   }
+  if (const std::string& target = model.artifact->info().target;
+      request.perf_map && target != "cpu") {
+    return UsageError(absl::StrCat("--perf-map names kernels of target cpu for perf, found target ",
+                                   target, "; drop it or compile with --target=cpu"));
+  }
   for (const artifact::EntryInfo& entry : model.artifact->info().entries) {
     for (const artifact::NamedBuffer& input : entry.inputs) {
       if (!absl::StartsWith(input.name, "inject.")) continue;
@@ -239,6 +244,7 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
   SessionOptions options;
   options.threads = request.threads;
   options.validate = request.validate;
+  options.perf_map = request.perf_map;
   options.executor.micro_batches = static_cast<int>(request.micro_batches);
   HYDRA_ASSIGN_OR_RETURN(model.session, ::hydra::Session::Open(model.artifact, options));
   return model;

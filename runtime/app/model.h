@@ -55,6 +55,7 @@ struct ModelRequest {
   train::Settings settings;  // compile settings are refused on artifacts and checkpoints
   int threads = 0;
   bool validate = false;
+  bool perf_map = false;  // a usage error on other targets than cpu
   int64_t micro_batches = 1;
   Notices notices;
 };

@@ -126,6 +126,7 @@ absl::StatusOr<std::vector<ProfileRow>> Launch::Profile() {
     row.kernel = command.kernel;
     row.runs = command.runs;
     row.seconds = command.seconds;
+    row.fastest = command.fastest;
     rows.push_back(std::move(row));
   }
   return rows;

@@ -41,6 +41,7 @@ struct ProfileRow {
   std::string kernel;  // or empty
   uint64_t runs = 0;
   double seconds = 0;  // sum over runs
+  double fastest = 0;  // run, in seconds
 };
 
 // An input or output of a launch with elements of type T; found once, used every run.

@@ -17,7 +17,9 @@ absl::StatusOr<Session> Session::Open(std::shared_ptr<const artifact::Artifact> 
                                       const SessionOptions& options) {
   const std::string& name = options.device.empty() ? artifact->info().target : options.device;
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hal::Device> device,
-                         hal::CreateDevice(name, {options.threads, options.validate}));
+                         hal::CreateDevice(name, {.threads = options.threads,
+                                                  .validate = options.validate,
+                                                  .perf_map = options.perf_map}));
   return Open(std::move(artifact), std::move(device), options.executor);
 }
 

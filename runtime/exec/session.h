@@ -13,6 +13,7 @@ struct SessionOptions {
   std::string device = {};  // empty: the one the artifact is compiled for
   int threads = 0;          // 0: all processors
   bool validate = false;    // check every command (runtime/hal/validation)
+  bool perf_map = false;    // see hal::DeviceOptions
   ExecutorOptions executor;
 };
 

@@ -11,6 +11,7 @@
 #ifndef HYDRA_RUNTIME_HAL_DEVICE_H_
 #define HYDRA_RUNTIME_HAL_DEVICE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -120,6 +121,14 @@ struct CommandProfile {
   std::string kernel;      // name of the kernel, or empty
   uint64_t runs = 0;
   double seconds = 0;  // sum over runs
+  double fastest = 0;  // run, in seconds
+
+  // Counts a run.
+  void Add(double elapsed) {
+    fastest = runs == 0 ? elapsed : std::min(fastest, elapsed);
+    seconds += elapsed;
+    ++runs;
+  }
 };
 
 // A submission of one list. Tickets of a device grow in the order of submission; 0 is none.

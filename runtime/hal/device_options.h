@@ -9,6 +9,8 @@ struct DeviceOptions {
   int threads = 0;
   // Puts the checking layer of runtime/hal/validation around the device (`--validate`).
   bool validate = false;
+  // Device cpu: names its kernels for perf(1), in /tmp/perf-PID.map.
+  bool perf_map = false;
 };
 
 }  // namespace hydra::hal

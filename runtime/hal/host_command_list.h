@@ -59,10 +59,7 @@ class HostCommandList : public CommandList {
   absl::Span<uint8_t> EntryMemory(size_t entry) const;
 
   // Adds the time since `start` to a line of the profile.
-  void AddRun(size_t line, double seconds) {
-    profile_[line].seconds += seconds;
-    ++profile_[line].runs;
-  }
+  void AddRun(size_t line, double seconds) { profile_[line].Add(seconds); }
 
   const bool profiling_;
   std::vector<CommandProfile> profile_;

@@ -1,11 +1,17 @@
 #include "runtime/hal/kernel_image.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "runtime/base/status.h"
 
 namespace hydra::hal {
@@ -39,8 +45,8 @@ absl::StatusOr<std::unique_ptr<KernelImage>> KernelImage::FromCode(
     }
   }
   for (const KernelEntry& entry : entries) {
-    image->functions_.push_back(reinterpret_cast<KernelFunction>(
-        reinterpret_cast<uintptr_t>(image->pages_) + entry.offset));
+    image->functions_.push_back(
+        reinterpret_cast<KernelFunction>(static_cast<uint8_t*>(image->pages_) + entry.offset));
     image->names_.push_back(entry.name);
   }
   return image;
@@ -54,6 +60,27 @@ std::unique_ptr<KernelImage> KernelImage::FromFunctions(
     image->names_.push_back(kernel.name);
   }
   return image;
+}
+
+absl::Status KernelImage::AppendToPerfMap() const {
+  std::vector<std::pair<uintptr_t, absl::string_view>> starts;
+  for (size_t i = 0; i < functions_.size(); ++i) {
+    starts.emplace_back(reinterpret_cast<uintptr_t>(functions_[i]), names_[i]);
+  }
+  std::sort(starts.begin(), starts.end());
+  std::string text;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const uintptr_t end = i + 1 < starts.size() ? starts[i + 1].first
+                                                : reinterpret_cast<uintptr_t>(pages_) + page_bytes_;
+    absl::StrAppendFormat(&text, "%x %x %s\n", starts[i].first, end - starts[i].first,
+                          starts[i].second);
+  }
+  const std::string path = absl::StrCat("/tmp/perf-", getpid(), ".map");
+  std::ofstream file(path, std::ios::app);
+  file << text << std::flush;
+  if (!file)
+    return FailureError(absl::StrCat(path, ": cannot write the names of kernels for perf"));
+  return absl::OkStatus();
 }
 
 KernelImage::~KernelImage() {

@@ -34,6 +34,10 @@ class KernelImage final : public Executable {
   KernelFunction function(uint64_t index) const { return functions_[index]; }
   const std::string& name(uint64_t index) const { return names_[index]; }
 
+  // Adds the kernels to /tmp/perf-PID.map, where perf(1) looks for the names of generated code. A
+  // failure if the file cannot be written.
+  absl::Status AppendToPerfMap() const;
+
  private:
   explicit KernelImage(const CpuLevel& level) : level_(level) {}
 

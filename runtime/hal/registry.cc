@@ -15,7 +15,7 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<Device>> CreatePlain(absl::string_view name,
                                                     const DeviceOptions& options) {
-  if (name == "cpu") return cpu::CreateCpuDevice(options.threads);
+  if (name == "cpu") return cpu::CreateCpuDevice(options.threads, options.perf_map);
   if (name == "cuda") return CreateCudaDevice(options);
   if (name == "sim") {
     if (options.threads > 1) {

@@ -50,6 +50,30 @@ absl::StatusOr<std::optional<LedgerCost>> ReadCost(const JsonView& object, absl:
   return std::optional<LedgerCost>(cost);
 }
 
+absl::StatusOr<KernelWork> ReadWork(const JsonView& object) {
+  KernelWork work;
+  HYDRA_ASSIGN_OR_RETURN(const JsonView items, object.Get("items"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> stages, items.Array());
+  for (const JsonView& stage : stages) {
+    HYDRA_ASSIGN_OR_RETURN(work.items.emplace_back(), stage.Int(0));
+  }
+  HYDRA_ASSIGN_OR_RETURN(work.flops, Count(object, "flops"));
+  HYDRA_ASSIGN_OR_RETURN(const JsonView traffic, object.Get("traffic"));
+  HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> tensors, traffic.Array());
+  for (const JsonView& tensor : tensors) {
+    HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> pair, tensor.Array());
+    if (pair.size() != 2) return tensor.Expected("the bytes moved and those of the tensor");
+    KernelWork::Tensor& read = work.traffic.emplace_back();
+    HYDRA_ASSIGN_OR_RETURN(read.bytes, pair[0].Int(0));
+    HYDRA_ASSIGN_OR_RETURN(read.tensor_bytes, pair[1].Int(0));
+  }
+  if (const std::optional<JsonView> arithmetic = object.Find("tenths_of_cycles")) {
+    HYDRA_ASSIGN_OR_RETURN(const int64_t tenths, arithmetic->Int(0));
+    work.cycles = static_cast<double>(tenths) / 10;
+  }
+  return work;
+}
+
 absl::StatusOr<LedgerKernel> ReadKernel(const JsonView& item) {
   LedgerKernel kernel;
   HYDRA_ASSIGN_OR_RETURN(kernel.name, Text(item, "name"));
@@ -58,6 +82,9 @@ absl::StatusOr<LedgerKernel> ReadKernel(const JsonView& item) {
   // Artifacts of earlier compilers have neither bytes nor entries.
   if (const std::optional<JsonView> bytes = item.Find("bytes")) {
     HYDRA_ASSIGN_OR_RETURN(kernel.bytes, bytes->Int());
+  }
+  if (const std::optional<JsonView> work = item.Find("work")) {
+    HYDRA_ASSIGN_OR_RETURN(kernel.work, ReadWork(*work));
   }
   HYDRA_ASSIGN_OR_RETURN(kernel.ops, ReadOps(item));
   return kernel;

@@ -20,11 +20,24 @@ struct LedgerOp {
   bool operator==(const LedgerOp&) const = default;
 };
 
+// What one launch of all stages of a kernel does: what its time is predicted from.
+struct KernelWork {
+  struct Tensor {
+    int64_t bytes = 0;         // read or written, each element once
+    int64_t tensor_bytes = 0;  // of the whole tensor
+  };
+  std::vector<int64_t> items = {};  // of every stage
+  int64_t flops = 0;                // of kinds other than rows
+  double cycles = 0;                // of rows: arithmetic of one worker
+  std::vector<Tensor> traffic = {};
+};
+
 // One kernel of the artifact, with the ops of its first launch.
 struct LedgerKernel {
   std::string name, kind;
-  int64_t launches = 0;  // commands of all entries
-  int64_t bytes = 0;     // that one launch reads and writes, all stages together
+  int64_t launches = 0;            // commands of all entries
+  int64_t bytes = 0;               // that one launch reads and writes, all stages together
+  std::optional<KernelWork> work;  // absent in artifacts of earlier compilers
   std::vector<LedgerOp> ops;
 };
 

@@ -262,8 +262,7 @@ TEST(ArtifactVersionTest, OtherMajorVersionsAreRefusedWithBothVersions) {
 
 TEST(ArtifactVersionTest, EachFeatureHasContentThatNeedsIt) {
   Info info = testing::EverythingInfo({"x86-64-v3"});
-  info.sections = {{.kind = SectionKind::kRun, .name = ""},
-                   {.kind = SectionKind::kWeights, .name = ""}};
+  info.sections.emplace_back().kind = SectionKind::kWeights;
   EXPECT_EQ(FeaturesOf(info), KnownFeatures()) << FeatureNames(FeaturesOf(info));
   EXPECT_EQ(FeaturesOf(testing::SampleInfo({"x86-64-v3"})), 0u);
 }

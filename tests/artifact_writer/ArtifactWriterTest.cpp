@@ -286,7 +286,7 @@ TEST_F(ArtifactWriterTest, ParametersAndBuffers) {
   EXPECT_EQ(text(info.entries[0].dead[1].range), "0:128+32");
   // All but what bundles have, which are made of artifacts.
   ::hydra::artifact::ArtifactInfo bundle;
-  bundle.sections.push_back({.kind = SectionKind::kWeights, .name = ""});
+  bundle.sections.emplace_back().kind = SectionKind::kWeights;
   EXPECT_EQ(info.required_features,
             ::hydra::artifact::KnownFeatures() & ~::hydra::artifact::FeaturesOf(bundle))
       << ::hydra::artifact::FeatureNames(info.required_features);

@@ -60,6 +60,7 @@ TEST_P(UnaryAccuracy, StaysWithinItsLimit) {
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+// Rounding of the argument of its sigmoid, 6.7 at -3, counts as often.
 double gelu(double x) {
   return x * sigmoid(2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x));
 }
@@ -71,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Function{"tanh", -10, 10, [](double x) { return std::tanh(x); }, 8},
                       Function{"sigmoid", -30, 30, sigmoid, 4},
                       Function{"silu", -30, 30, [](double x) { return x * sigmoid(x); }, 5},
-                      Function{"gelu", -3, 8, gelu, 12},
+                      Function{"gelu", -3, 8, gelu, 18},
                       Function{"sqrt", 0, 100, [](double x) { return std::sqrt(x); }, 0.5},
                       Function{"rsqrt", 1e-3, 100, [](double x) { return 1 / std::sqrt(x); }, 1.5},
                       Function{"reciprocal", 1e-3, 100, [](double x) { return 1 / x; }, 0.5},

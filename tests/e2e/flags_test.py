@@ -6,6 +6,7 @@ invocation pair whose results differ, or a refusal and what it must say.
 import os
 import shutil
 import sqlite3
+import subprocess
 
 import support
 
@@ -44,6 +45,14 @@ class FlagsTest(support.TrainedModelTest):
 
     def json_of(self, *arguments):
         self.assertIsInstance(self.run_ok(*arguments, "--json").json(), dict)
+
+    def perf_map(self, *arguments):
+        """Names of kernels that a program left for perf."""
+        process = self.start("hydra-run", *arguments, stdout=subprocess.DEVNULL)
+        self.assertEqual(process.wait(timeout=support.TIMEOUT_S), 0)
+        path = f"/tmp/perf-{process.pid}.map"
+        self.addCleanup(os.remove, path)
+        return support.read(path).split()[2::3]
 
     def device_of(self, *arguments):
         return self.run_ok(*arguments, "--json").json()["device"]
@@ -175,7 +184,12 @@ class FlagsTest(support.TrainedModelTest):
                 {entry["runs"] for entry in self.run_ok("bench", self.artifact, "--steps", "2",
                                                         "--json").json()["entries"]}, {2}),
             "--warmup": lambda: self.fails(2, *bench[:2], "--warmup", "-1", says="--warmup"),
-            "--profile": lambda: self.assertIn("share", self.run_ok(*bench, "--profile").out),
+            "--profile": lambda: (
+                self.assertIn("share", self.run_ok(*bench, "--profile").out),
+                self.run_ok(*bench, "--profile=" + self.path("bench.json")),
+                self.assertIn("traceEvents", open(self.path("bench.json")).read())),
+            # What is in the file: profile_test.py.
+            "--perf-map": lambda: self.assertTrue(self.perf_map(*bench, "--perf-map")),
             "--weights": lambda: (
                 self.run_ok(*bench, "--weights", self.weights),
                 self.fails(3, *bench, "--weights", self.path("none.safetensors"), says="none.")),
@@ -251,6 +265,11 @@ class FlagsTest(support.TrainedModelTest):
                 self.require_compiler(),
                 self.assertIn("</html>", self.run_ok(*explain, "--format", "html").out)),
             "--json": lambda: (self.require_compiler(), self.json_of(*explain)),
+            # What they do: profile_test.py.
+            "--profile": lambda: self.fails(3, *explain, "--profile", self.path("none.json"),
+                                            says="none.json"),
+            "--facts": lambda: self.fails(2, *explain, "--facts", "f", says="--profile"),
+            "--fit": lambda: self.fails(2, *explain, "--fit", "f", says="--profile"),
         }
         calibrate = ["calibrate", self.base, "--data"]
         # What it does: decoding_rules_test.py.

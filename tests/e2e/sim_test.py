@@ -66,6 +66,16 @@ class SimTest(support.EndToEndTest):
         self.assertTrue(any(0 < count < BATCH * SEQ for count in counts["moe"]), tokens)
         self.assertIn(BATCH * SEQ // 2, counts["mod"], tokens)
 
+    # Recursion with depth routing, and experts; the others pass as well, and take as long.
+    def test_routed_goldens(self):
+        for name in ("06_mor_adaptive_train", "13_moe_top2_train"):
+            golden = self.source("tests", "golden", name + ".safetensors")
+            report = self.run_ok("verify", golden, "--target", "sim", "--json").json()
+            self.assertEqual([entry["file"] for entry in report["files"]], [golden])
+            for check in report["files"][0]["checks"]:
+                self.assertTrue(check["pass"], report)
+                self.assertGreater(check["compared"], 0, report)
+
     def test_the_ledger_says_whose_each_product_is(self):
         spec = self.path("explained.json")
         with open(spec, "w") as file:

@@ -14,6 +14,8 @@ constexpr char kLedger[] = R"({
   "target": "cpu", "level": "some-level",
   "entries": [{"name": "train_1x8", "kernels": 3, "bytes_outside_matmuls": 12345}],
   "kernels": [{"name": "add_1", "kind": "rows", "launches": 3, "bytes": 4321,
+               "work": {"items": [8, 1], "flops": 0, "tenths_of_cycles": 25,
+                        "traffic": [[321, 321], [4000, 8000]]},
                "ops": [{"op": "binary add", "scope": "layers.0", "location": "m.mlir:3"}]}],
   "decisions": [
     {"kind": "edge", "code": "EDGE", "detail": "", "accepted": true, "instances": 4, "first": 1,
@@ -40,6 +42,21 @@ TEST(Ledger, TextShowsKernelsVerdictsNumbersAndLimits) {
   const std::string page = LedgerHtml(*ledger);
   EXPECT_THAT(page, HasSubstr("a &lt;reason&gt;"));
   EXPECT_THAT(page, Not(HasSubstr("a <reason>")));
+}
+
+TEST(Ledger, ReadsWhatPredictionsAreMadeFrom) {
+  const absl::StatusOr<Ledger> ledger = ParseLedger(kLedger, "test");
+  ASSERT_TRUE(ledger.ok()) << ledger.status();
+  const std::optional<KernelWork>& work = ledger->kernels[0].work;
+  ASSERT_TRUE(work.has_value());
+  EXPECT_THAT(work->items, ::testing::ElementsAre(8, 1));
+  EXPECT_EQ(work->cycles, 2.5);
+  ASSERT_EQ(work->traffic.size(), 2u);
+  EXPECT_EQ(work->traffic[1].bytes, 4000);
+  EXPECT_EQ(work->traffic[1].tensor_bytes, 8000);
+  std::string text = kLedger;
+  text.replace(text.find("[321, 321]"), 10, "[321]     ");
+  EXPECT_THAT(ParseLedger(text, "test").status().message(), HasSubstr("traffic[0]"));
 }
 
 TEST(Ledger, DiffNamesWhatIsDecidedOtherwise) {

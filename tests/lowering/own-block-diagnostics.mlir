@@ -4,7 +4,7 @@
 hydra.model @mixes attributes {vocab_size = 8, dim = 4, max_seq_len = 8} {
 ^bb0(%t: tensor<?x?xi32>):
   %0 = hydra.token_embedding %t : tensor<?x?xi32> -> tensor<?x?x4xf32>
-  // expected-error@+1 {{mixes the tokens of a sequence and keeps no state, so that it cannot be computed for one new token after the other; compile without extend entries}}
+  // expected-error@+1 {{mixes the tokens of a sequence and keeps no state, so that it cannot be computed for one new token after the other; replace it by ops that keep tokens apart, hydra.gqa, hydra.attention, hydra.causal_conv or hydra.shift, or compile without extend entries and train the artifact: hydra-opt SPEC --entry=train@BxS --entry=eval@BxS -o FILE.hydra}}
   %1 = hydra.reduce <sum> <leading> %0 : (tensor<?x?x4xf32>) -> tensor<4xf32>
   %2 = hydra.binary <add> %0, %1 : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
   %3 = hydra.lm_head %2 : tensor<?x?x4xf32> -> tensor<?x?x8xf32>

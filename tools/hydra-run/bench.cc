@@ -14,6 +14,9 @@
 #include "absl/strings/str_split.h"
 #include "runtime/app/measure.h"
 #include "runtime/app/phase_in_use.h"
+#include "runtime/app/profile_file.h"
+#include "runtime/io/atomic_file.h"
+#include "runtime/io/ledger.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/model_flags.h"
@@ -27,6 +30,9 @@ struct BenchFlags {
   std::string weights;
   app::MeasureOptions measure;
   std::optional<int64_t> at_step;
+  // "": no profile; "true": printed; else the file to write it to.
+  std::string profile;
+  bool perf_map = false;
 };
 
 absl::StatusOr<EntryRequest> ParseEntry(const std::string& text) {
@@ -88,6 +94,26 @@ Json ToJson(const app::Measurement& measurement) {
   return json;
 }
 
+absl::Status WriteProfile(const std::string& path, const Model& model,
+                          const std::vector<app::Measurement>& measurements) {
+  const artifact::Artifact& artifact = *model.artifact;
+  const app::Profile head{.artifact = app::ArtifactId(artifact),
+                          .model = artifact.info().model,
+                          .device = model.device().description(),
+                          .isa_level = model.executor().isa_level(),
+                          .workers = model.device().capabilities().workers};
+  std::optional<Ledger> ledger;
+  const auto section = artifact.Section(artifact::SectionKind::kLedger);
+  if (!section.empty()) {
+    HYDRA_ASSIGN_OR_RETURN(
+        ledger, ParseLedger(absl::string_view(reinterpret_cast<const char*>(section.data()),
+                                              section.size()),
+                            artifact.path()));
+  }
+  return WriteFileAtomically(
+      path, app::ProfileTrace(head, artifact.info(), ledger ? &*ledger : nullptr, measurements));
+}
+
 absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(ModelRequest request, flags.model.ToRequest());
   for (const std::string& entry : flags.entries) {
@@ -95,6 +121,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   }
   if (flags.entries.empty()) request.entries = {EntryRequest::Of("train", 0, 0)};
   request.micro_batches = request.settings.Integer("accum");
+  request.perf_map = flags.perf_map;
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(request));
   const std::vector<EntryRequest> entries =
       flags.entries.empty() ? app::EntriesOf(model.artifact->info()) : request.entries;
@@ -110,6 +137,7 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
     HYDRA_RETURN_IF_ERROR(app::LoadWeights(model, flags.weights, 0));
   }
   app::MeasureOptions measure = flags.measure;
+  measure.profile = !flags.profile.empty();
   const std::string& first = entries.front().name;
   HYDRA_ASSIGN_OR_RETURN(
       measure.phase,
@@ -118,6 +146,9 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   for (const EntryRequest& entry : entries) {
     HYDRA_ASSIGN_OR_RETURN(measurements.emplace_back(),
                            app::MeasureEntry(model, entry, measure, request.micro_batches));
+  }
+  if (measure.profile && flags.profile != "true") {
+    HYDRA_RETURN_IF_ERROR(WriteProfile(flags.profile, model, measurements));
   }
   if (json) {
     Json list = Json::array();
@@ -160,7 +191,10 @@ void AddBench(CommandLine& line) {
                   "measured runs");
   command.Integer("--warmup", flags->measure.warmup, {.least = 0}, "runs before measuring");
   DeclareAtStep(command, flags->at_step);
-  command.Flag("--profile", flags->measure.profile, "time every command too");
+  command.FlagOrText("--profile", flags->profile,
+                     "time every command too; with =FILE, write the times as a Chrome trace, which "
+                     "`hydra-run explain --profile` reads");
+  command.Flag("--perf-map", flags->perf_map, "name the kernels for perf(1), in /tmp/perf-PID.map");
   flags->model.DeclareSetting(command, "accum");
   command.Run([flags](bool json) { return Bench(*flags, json); });
 }

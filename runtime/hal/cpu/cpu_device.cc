@@ -45,7 +45,8 @@ std::string DataCaches() {
 
 class CpuDevice final : public HostDevice {
  public:
-  explicit CpuDevice(int threads) : pool_(MatmulContext::PrepareThread) {
+  CpuDevice(int threads, bool perf_map)
+      : perf_map_(perf_map), pool_(MatmulContext::PrepareThread) {
     memory_.tiles.resize(threads);
     capabilities_.matmul_types = {ElementType::kF32};
     capabilities_.workers = threads;
@@ -86,6 +87,7 @@ class CpuDevice final : public HostDevice {
     HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<KernelImage> image,
                            KernelImage::FromCode(*level, code, entries));
     loaded_ = level;
+    if (perf_map_) HYDRA_RETURN_IF_ERROR(image->AppendToPerfMap());
     return image;
   }
   absl::StatusOr<std::unique_ptr<Executable>> LoadKernelFunctions(
@@ -158,6 +160,7 @@ class CpuDevice final : public HostDevice {
     return absl::OkStatus();
   }
 
+  bool perf_map_;
   const CpuLevel* loaded_ = nullptr;       // of the kernels loaded last
   std::unique_ptr<MatmulContext> matmul_;  // null until a matmul is recorded
   std::map<MatmulShape, std::unique_ptr<MatmulPrimitive>> primitives_;
@@ -169,12 +172,12 @@ class CpuDevice final : public HostDevice {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads) {
+absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads, bool perf_map) {
   if (threads < 0 || threads > 1024) {
     return UsageError(absl::StrCat("threads must be 0 (all) to 1024, found ", threads));
   }
   if (threads == 0) threads = AvailableProcessors();
-  auto device = std::make_unique<CpuDevice>(threads);
+  auto device = std::make_unique<CpuDevice>(threads, perf_map);
   HYDRA_RETURN_IF_ERROR(device->Start());
   return device;
 }

@@ -17,8 +17,9 @@
 namespace hydra::hal::cpu {
 
 // `threads` >= 1 workers; 0 takes every processor this process may use. A usage error for a
-// negative number or more than 1024; a failure if the system refuses to start them.
-absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads);
+// negative number or more than 1024; a failure if the system refuses to start them. `perf_map`: see
+// DeviceOptions.
+absl::StatusOr<std::unique_ptr<Device>> CreateCpuDevice(int threads, bool perf_map);
 
 }  // namespace hydra::hal::cpu
 

@@ -68,7 +68,7 @@ absl::StatusOr<Step> Recorder::RecordCommand(const Command& command) {
   step.profile = next_profile_++;
   if (step.profile == list_->profile_.size()) {
     list_->profile_.push_back(
-        {index_, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+        {index_, command.scope, CommandKindName(command), std::string(), 0, 0.0, 0.0});
   }
   if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
     KernelStep resolved;

@@ -60,7 +60,8 @@ absl::Status CudaCommandList::AddRecording(const CudaExecutable& executable,
   ForEachCommand(*recording.commands, [&](const Command& command) {
     const auto* kernel = std::get_if<KernelCommand>(&command.body);
     profile_.push_back({number, command.scope, CommandKindName(command),
-                        kernel == nullptr ? "" : executable.kernel(kernel->kernel).name, 0, 0.0});
+                        kernel == nullptr ? "" : executable.kernel(kernel->kernel).name, 0, 0.0,
+                        0.0});
   });
   for (uint32_t run = 0; run < recording.repeat; ++run) {
     WorkRun& added = runs.emplace_back();
@@ -98,10 +99,8 @@ absl::StatusOr<Ticket> CudaCommandList::Submit() {
   HYDRA_RETURN_IF_ERROR(context_->End(number));
   if (profiling_) {
     HYDRA_RETURN_IF_ERROR(context_->Await(number));
-    HYDRA_RETURN_IF_ERROR(plan_->ReadTimes([&](size_t line, double seconds) {
-      profile_[line].seconds += seconds;
-      ++profile_[line].runs;
-    }));
+    HYDRA_RETURN_IF_ERROR(
+        plan_->ReadTimes([&](size_t line, double seconds) { profile_[line].Add(seconds); }));
   }
   return Ticket{number};
 }

@@ -98,7 +98,7 @@ size_t SimCommandList::AddProfile(uint32_t recording, const CommandSequence& com
   ForEachCommand(commands, [&](const Command& command) {
     const auto* kernel = std::get_if<KernelCommand>(&command.body);
     profile_.push_back({recording, command.scope, CommandKindName(command),
-                        kernel == nullptr ? "" : image_.name(kernel->kernel), 0, 0.0});
+                        kernel == nullptr ? "" : image_.name(kernel->kernel), 0, 0.0, 0.0});
   });
   return first;
 }

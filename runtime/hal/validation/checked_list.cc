@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<CheckedList::Node>> CheckedList::RecordNodes(
     node.path = absl::StrCat(path, ", command ", i);
     if (node.profile == profile_.size()) {
       profile_.push_back(
-          {place.recording, command.scope, CommandKindName(command), std::string(), 0, 0.0});
+          {place.recording, command.scope, CommandKindName(command), std::string(), 0, 0.0, 0.0});
     }
     if (const auto* choice = std::get_if<SwitchCommand>(&command.body)) {
       node.selector = {choice->selector};
@@ -230,8 +230,7 @@ absl::Status CheckedList::RunLeaf(Node& node, const Part& part, double* seconds)
   HYDRA_ASSIGN_OR_RETURN(const double elapsed, device_.Seconds(*ticket));
   *seconds += elapsed;
   if (profiling_) {
-    profile_[node.profile].seconds += elapsed;
-    ++profile_[node.profile].runs;
+    profile_[node.profile].Add(elapsed);
   }
   for (SharedBytes& shared : node.shared) {
     HYDRA_RETURN_IF_ERROR(Read(part, shared.range, absl::MakeSpan(shared.after)));
