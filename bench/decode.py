@@ -13,18 +13,13 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
+import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from programs import run  # noqa: E402, pylint: disable=wrong-import-position
+
 PROMPT = "the quick brown fox jumps over the lazy dog and runs far away !!"
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stderr}")
-    return done.stdout
 
 
 class Peer:

@@ -27,25 +27,17 @@ import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from programs import run  # noqa: E402, pylint: disable=wrong-import-position
 import recursion_routers  # noqa: E402, pylint: disable=wrong-import-position
 
 SLOPE, OFFSET = 1.15, 0.05
 CASES = "mod=0.25,mod=0.5,mod=0.75,mod=1,mor=1.5,mor=2,mor=3,depth0,all"
 # Products of a matrix forward and, in training, for both gradients.
 PRODUCTS = {"accumulate": 3, "eval": 1}
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stderr}")
-    return done.stdout
 
 
 class Program:

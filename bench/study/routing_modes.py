@@ -21,18 +21,13 @@ import math
 import os
 import sqlite3
 import statistics
-import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from programs import run  # noqa: E402, pylint: disable=wrong-import-position
 
 MODES = ("fixed", "static", "dynamic")
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stderr}")
-    return done.stdout
 
 
 class Study:
