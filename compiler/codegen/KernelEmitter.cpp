@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -53,6 +54,29 @@ FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, pl
     }
   }
   return emitter;
+}
+
+Value KernelEmitter::argumentPointer(Value number) {
+  return loadScalar(LLVM::LLVMPointerType::get(b.getContext()), arguments.args, number);
+}
+Value KernelEmitter::table(ArrayRef<int32_t> values) {
+  SmallVector<int32_t> padded(values);
+  padded.resize(llvm::alignTo(values.size(), kLanes), 0);
+  // Where the function begins, so that no loop makes it again.
+  OpBuilder::InsertionGuard guard(b);
+  Operation *function = b.getInsertionBlock()->getParentOp();
+  while (!isa<FunctionOpInterface>(function))
+    function = function->getParentOp();
+  b.setInsertionPointToStart(&function->getRegion(0).front());
+  Value memory = LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), i32(),
+                                        index(static_cast<int64_t>(padded.size())),
+                                        /*alignment=*/64);
+  for (size_t first = 0; first < padded.size(); first += kLanes)
+    store(arith::ConstantOp::create(
+              b, cast<TypedAttr>(DenseElementsAttr::get(
+                     vector(i32()), ArrayRef<int32_t>(padded).slice(first, kLanes)))),
+          memory, index(static_cast<int64_t>(first)));
+  return memory;
 }
 
 Value KernelEmitter::scalarBits(Operation *op, StringRef attribute) {
