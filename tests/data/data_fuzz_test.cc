@@ -10,7 +10,7 @@ TEST(DataFuzz, TokenizerJson) { HammerCorpus(Fuzz_tokenizer_json, "tokenizer_jso
 TEST(DataFuzz, SentencePiece) { HammerCorpus(Fuzz_sentencepiece, "sentencepiece", 2000); }
 TEST(DataFuzz, Tokens) { HammerCorpus(Fuzz_tokens, "tokens", 3000); }
 TEST(DataFuzz, Jsonl) { HammerCorpus(Fuzz_jsonl, "jsonl", 10000); }
-TEST(DataFuzz, Dataset) { HammerCorpus(Fuzz_dataset, "dataset", 3000); }
+TEST(DataFuzz, Dataset) { HammerCorpus(Fuzz_dataset, "dataset", 1000); }
 
 }  // namespace
 }  // namespace hydra

@@ -162,7 +162,7 @@ TEST(Jsonl, NamesTheLine) {
   const struct {
     const char* text;
     const char* message;
-  } cases[] = {{"{\"text\": \"a\"}\nno\n", "d.jsonl:2:1: "},
+  } cases[] = {{"{\"text\": \"a\"}\nno\n", "d.jsonl:2:2: "},
                {"{\"text\": 3}\n", "expected a string"},
                {"{\"body\": \"a\"}\n", "text"},
                {"[1]\n", "an object"},

@@ -72,7 +72,14 @@ class VerifyTest(support.EndToEndTest):
             self.assertGreater(entry["checks"][1]["error"], 1e-5, entry)
         # Losses of five steps, and nothing else.
         self.assertEqual(entries[-1]["checks"][1]["compared"], 30)
-        self.run_ok("verify", *routed, "--precision", "bf16", "--set", "fusion=off")
+        # Without fusion, products of bf16 that add to a gradient sum in another order than where the gradient is
+        # observed: programs with and without probes are not compared.
+        unfused = self.call("hydra-run", "verify", *routed, "--precision", "bf16", "--set",
+                            "fusion=off", "--json").json()
+        for entry in unfused["files"]:
+            for check in entry["checks"]:
+                if check["name"] != "cpu without probes":
+                    self.assertTrue(check["pass"], entry)
         for path in (routed[1], routed[3], routed[5], routed[6]):
             budget, unlimited = self.smallest_budget(path, "--precision", "bf16")
             self.assertLess(budget, unlimited)

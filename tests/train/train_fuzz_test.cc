@@ -7,9 +7,9 @@ namespace hydra {
 namespace {
 
 TEST(TrainFuzz, Checkpoint) { HammerCorpus(Fuzz_checkpoint, "checkpoint", 500); }
-TEST(TrainFuzz, Manifest) { HammerCorpus(Fuzz_manifest, "manifest", 2000); }
+TEST(TrainFuzz, Manifest) { HammerCorpus(Fuzz_manifest, "manifest", 1000); }
 TEST(TrainFuzz, RunRecord) { HammerCorpus(Fuzz_run_record, "run_record", 2000); }
-TEST(TrainFuzz, WeightsIndex) { HammerCorpus(Fuzz_weights_index, "weights_index", 2000); }
+TEST(TrainFuzz, WeightsIndex) { HammerCorpus(Fuzz_weights_index, "weights_index", 1000); }
 
 }  // namespace
 }  // namespace hydra

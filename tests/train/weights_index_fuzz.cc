@@ -18,7 +18,7 @@ bool WriteWeights(const FuzzDirectory& directory) {
   const std::vector<uint8_t> data(24, 0x3C);
   const std::vector<TensorView> a = {
       {"layers.0.norm.weight", DType::kF32, {6}, data},
-      {"layers.0.attention.q_down.weight", DType::kF16, {3, 4}, data}};
+      {"layers.0.attention.o_proj.weight", DType::kF16, {3, 4}, data}};
   const std::vector<TensorView> b = {{"module.norm.weight", DType::kBF16, {12}, data}};
   return WriteSafetensors(directory / "a.safetensors", {}, a).ok() &&
          WriteSafetensors(directory / "b.safetensors", {}, b).ok();

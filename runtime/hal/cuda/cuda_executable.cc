@@ -1,5 +1,7 @@
 #include "runtime/hal/cuda/cuda_executable.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
 
@@ -18,6 +20,13 @@ absl::StatusOr<std::unique_ptr<CudaExecutable>> CudaExecutable::Load(
     }
   }
   if (entries.empty()) return executable;
+  // The driver takes anything else for a text and looks for its end.
+  const bool cubin = code.size() > 4 && std::memcmp(code.data(), "\177ELF", 4) == 0;
+  if (!cubin && code.back() != 0) {
+    return InputError(absl::StrCat("the code for ", level,
+                                   " is neither a cubin nor PTX, text that ends in a zero byte; "
+                                   "compile the model again"));
+  }
   char log[4096] = {};
   int options[] = {kErrorLogBuffer, kErrorLogBytes};
   void* values[] = {log, reinterpret_cast<void*>(sizeof(log))};
