@@ -6,7 +6,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -62,12 +61,10 @@ Value KernelEmitter::argumentPointer(Value number) {
 Value KernelEmitter::table(ArrayRef<int32_t> values) {
   SmallVector<int32_t> padded(values);
   padded.resize(llvm::alignTo(values.size(), kLanes), 0);
-  // Where the function begins, so that no loop makes it again.
+  // Where the function begins, so that no loop makes it again. The block is asked of the arguments:
+  // a loop whose body is being built has no parent yet.
   OpBuilder::InsertionGuard guard(b);
-  Operation *function = b.getInsertionBlock()->getParentOp();
-  while (!isa<FunctionOpInterface>(function))
-    function = function->getParentOp();
-  b.setInsertionPointToStart(&function->getRegion(0).front());
+  b.setInsertionPointToStart(arguments.args.getParentBlock());
   Value memory = LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), i32(),
                                         index(static_cast<int64_t>(padded.size())),
                                         /*alignment=*/64);
