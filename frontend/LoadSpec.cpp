@@ -55,7 +55,9 @@ FailureOr<OwningOpRef<ModuleOp>> mlir::hydra::parseSpec(StringRef text, StringRe
     return failure();
   }
   ParseHints hints(text, source, context);
-  auto module = parseSourceString<ModuleOp>(text, ParserConfig(&context), source);
+  // MLIR's lexer ends a string at a zero byte, which only a text of our own has behind it.
+  std::string terminated = text.str();
+  auto module = parseSourceString<ModuleOp>(terminated, ParserConfig(&context), source);
   if (!module)
     return failure();
   // The parser puts a module that nobody wrote at line 0, which no editor knows.

@@ -28,7 +28,8 @@ public:
 
   // Whether something was refused because of this word of --no-fuse.
   bool isSwitchedOffBy(StringRef word) const;
-  // Notes a verdict about two sides, or about `left` alone, and gives it out as a remark of category "fusion".
+  // Notes a verdict about two sides, or about `left` alone, and gives it out as a remark of
+  // category "fusion".
   void note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
             const Verdict &verdict);
   // Leaves what was noted with the module. `level`: by whose facts was judged.

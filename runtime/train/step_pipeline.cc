@@ -38,10 +38,12 @@ std::vector<data::SourceRange> SourcesOf(const data::Dataset& dataset) {
 
 absl::StatusOr<RunBatches> BatchesOf(const Settings& settings, const data::Dataset& dataset,
                                      const TrainEngine& engine) {
-  for (const char* key : {"moe_teacher_weight", "moe_domain_expert_map"}) {
-    if (!settings.given(key) || engine.FindControl("moe_teacher_weight")) continue;
-    return UsageError(absl::StrCat("setting '", key, "' has no effect: the program of ",
-                                   engine.facts().model, " has no experts"));
+  const bool teaches = settings.Number("moe_teacher_weight") != 0;
+  if ((teaches || !settings.Text("moe_domain_expert_map").empty()) &&
+      !engine.FindControl("moe_teacher_weight")) {
+    return UsageError(
+        absl::StrCat("setting '", teaches ? "moe_teacher_weight" : "moe_domain_expert_map",
+                     "' has no effect: the program of ", engine.facts().model, " has no experts"));
   }
   const std::vector<data::SourceRange> sources = SourcesOf(dataset);
   HYDRA_ASSIGN_OR_RETURN(const data::DataOrder order,

@@ -92,7 +92,7 @@ class InstallTest(support.EndToEndTest):
         self.assertEqual(self.complete("hydra-run", "tr"), ["train"])
         self.assertEqual(self.complete("hydra-run", "checkpoint", "ex"), ["export"])
         self.assertEqual(self.complete("hydra-run", "train", "--resume-f"), ["--resume-from"])
-        self.assertEqual(self.complete("hydra-run", "verify", "--target", "c"), ["cpu"])
+        self.assertEqual(self.complete("hydra-run", "verify", "--target", "cp"), ["cpu"])
         support.write(self.path("tinned.hydra"), b"")
         self.assertEqual(self.complete("hydra-run", "eval", "tinne"), ["tinned.hydra"])
 
@@ -110,7 +110,7 @@ class InstallTest(support.EndToEndTest):
                     name = flag["name"].split(",")[-1]
                     if not flag["positional"]:
                         self.assertIn(f" -l {name[2:]} " if shell == "fish" else name, script, shell)
-            self.assertIn("cpu sim interpreter", script, shell)
+            self.assertIn("cpu cuda sim interpreter", script, shell)
         self.fails(2, "help", "--completion", "csh", says="fish")
 
     def test_zsh_completes(self):

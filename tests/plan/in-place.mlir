@@ -33,7 +33,7 @@ func.func @kept(%x: tensor<1x8x8xf32>) -> tensor<1x8x8xf32> {
 // Gradient accumulators: two contributions, both formed in the gradient's own buffer, without a copy.
 // CHECK-LABEL: plan.entry @accumulate
 // CHECK: plan.matmul {{.*}} -> <gradients, 0, 48> "" {{{.*}}accumulate,
-// CHECK: plan.launch @scatter_rows_{{.*}}#plan.ref<gradients, 0, 48>, #plan.ref<gradients, 0, 48>]
+// CHECK: plan.launch @scatter_rows_{{.*}}#plan.ref<gradients, 0, 48>, #plan.ref<gradients, 0, 48>, #plan.ref<arena
 // CHECK-NOT: plan.copy
 func.func @accumulate(%a: tensor<2x3xf32>, %b: tensor<2x4xf32>, %x: tensor<5x4xf32>, %i: tensor<5xi32>,
                       %g: tensor<3x4xf32> {hydra.binding = #hydra.binding<gradient "w">})

@@ -45,8 +45,7 @@ std::string DataCaches() {
 
 class CpuDevice final : public HostDevice {
  public:
-  CpuDevice(int threads, bool perf_map)
-      : perf_map_(perf_map), pool_(MatmulContext::PrepareThread) {
+  CpuDevice(int threads, bool perf_map) : perf_map_(perf_map), pool_(MatmulContext::PrepareThread) {
     memory_.tiles.resize(threads);
     capabilities_.matmul_types = {ElementType::kF32};
     capabilities_.workers = threads;
