@@ -55,6 +55,27 @@ FailureOr<KernelEmitter> KernelEmitter::create(ImplicitLocOpBuilder &builder, pl
   return emitter;
 }
 
+Value KernelEmitter::argumentPointer(Value number) {
+  return loadScalar(LLVM::LLVMPointerType::get(b.getContext()), arguments.args, number);
+}
+Value KernelEmitter::table(ArrayRef<int32_t> values) {
+  SmallVector<int32_t> padded(values);
+  padded.resize(llvm::alignTo(values.size(), kLanes), 0);
+  // Where the function begins, so that no loop makes it again. The block is asked of the arguments:
+  // a loop whose body is being built has no parent yet.
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(arguments.args.getParentBlock());
+  Value memory = LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), i32(),
+                                        index(static_cast<int64_t>(padded.size())),
+                                        /*alignment=*/64);
+  for (size_t first = 0; first < padded.size(); first += kLanes)
+    store(arith::ConstantOp::create(
+              b, cast<TypedAttr>(DenseElementsAttr::get(
+                     vector(i32()), ArrayRef<int32_t>(padded).slice(first, kLanes)))),
+          memory, index(static_cast<int64_t>(first)));
+  return memory;
+}
+
 Value KernelEmitter::scalarBits(Operation *op, StringRef attribute) {
   Value bits = scalarValues.lookup({op, b.getStringAttr(attribute)});
   assert(bits && "not a kernel scalar");

@@ -38,6 +38,10 @@ public:
   Value partial() const { return partialPointer; }
   // The data of an operand or result of the body.
   Value pointer(Value tensor) const { return pointers.lookup(tensor); }
+  // The data of the body's argument of that number, an i64 known at run time only.
+  Value argumentPointer(Value number);
+  // Memory of this call that holds `values`, i32.
+  Value table(ArrayRef<int32_t> values);
   // A scalar attribute of `op`, as passed in `scalars`.
   Value scalar(Operation *op, StringRef attribute);       // f32
   Value scalarDouble(Operation *op, StringRef attribute); // f64
