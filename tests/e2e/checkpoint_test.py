@@ -42,7 +42,7 @@ class CheckpointTest(support.EndToEndTest):
         whole, shards = self.path("whole"), self.path("shards")
         self.run_ok("checkpoint", "export", self.path("run"), "-o", whole)
         report = self.run_ok("checkpoint", "export", self.path("run"), "-o", shards, "--shard-bytes", 8000, "--json").json()
-        spec = ["model.mlir"] if support.has_compiler() else []
+        spec = ["model.mlir"]
         self.assertEqual(sorted(os.listdir(whole)), sorted([*spec, "model.safetensors"]))
         index = json.loads(support.read(os.path.join(shards, "model.safetensors.index.json")))
         files = set(index["weight_map"].values())
