@@ -71,3 +71,27 @@ void GpuFunction::forEachUnit(Value limit, llvm::function_ref<void(Value)> body)
                        scf::YieldOp::create(*b);
                      });
 }
+
+SmallVector<Value>
+mlir::hydra::createLoop(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                        ValueRange initial,
+                        llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(
+      b, begin, end, arith::ConstantOp::create(b, b.getI64IntegerAttr(step)), initial,
+      [&](OpBuilder &inner, Location, Value position, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+        scf::YieldOp::create(b, body(position, carried));
+      });
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+void mlir::hydra::createIf(ImplicitLocOpBuilder &b, Value condition,
+                           llvm::function_ref<void()> body) {
+  if (!condition)
+    return body();
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+}

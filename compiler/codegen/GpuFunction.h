@@ -28,6 +28,15 @@ struct GpuFunction {
   Value worker, lane;                    // i64; the lane in the worker's warp
 };
 
+// for (i64 position = begin; position < end; position += step), with what is carried from `initial`
+// on; `body` builds an iteration at the place of `b` and gives what the next one gets.
+SmallVector<Value> createLoop(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                              ValueRange initial,
+                              llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
+// The body under `condition`, or without one where that is null. What exchanges values between
+// lanes needs a condition on which the lanes of a warp agree.
+void createIf(ImplicitLocOpBuilder &b, Value condition, llvm::function_ref<void()> body);
+
 } // namespace mlir::hydra
 
 #endif // HYDRA_COMPILER_CODEGEN_GPUFUNCTION_H

@@ -42,25 +42,6 @@ Value GpuProduct::gather(ArrayRef<Value> lanes) {
   return vector;
 }
 
-SmallVector<Value>
-GpuProduct::forLoop(Value begin, Value end, int64_t step, ValueRange initial,
-                    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(
-      b, begin, end, index(step), initial,
-      [&](OpBuilder &inner, Location, Value position, ValueRange carried) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-        scf::YieldOp::create(b, body(position, carried));
-      });
-  return llvm::to_vector_of<Value>(loop.getResults());
-}
-void GpuProduct::onlyIf(Value condition, llvm::function_ref<void()> body) {
-  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  body();
-}
-
 void GpuProduct::emit() {
   prepare();
   prepareThread();
@@ -134,7 +115,7 @@ void GpuProduct::eachGroup(int64_t groups, llvm::function_ref<Value(Value, Value
     body(index(0), index(0));
     return;
   }
-  forLoop(index(0), index(groups), 1, index(0), [&](Value group, ValueRange carried) {
+  createLoop(b, index(0), index(groups), 1, index(0), [&](Value group, ValueRange carried) {
     Value own = body(group, carried.front());
     return SmallVector<Value>{rem(add(carried.front(), own), tiling.blocks)};
   });
@@ -142,11 +123,12 @@ void GpuProduct::eachGroup(int64_t groups, llvm::function_ref<Value(Value, Value
 // Tile t of the group falls to block (base + t) modulo blocks.
 void GpuProduct::eachTile(Range rows, Range depth, Value group, Value base) {
   Value ahead = arith::SubIOp::create(b, add(gpu.worker, tiling.blocks), base);
-  forLoop(rem(ahead, tiling.blocks), tilesOf(rows), tiling.blocks, {}, [&](Value tile, ValueRange) {
-    Value row = add(rows.begin, mul(div(tile, across()), tiling.rows));
-    oneTile({row, rows.end}, mul(rem(tile, across()), tiling.columns), depth, group);
-    return SmallVector<Value>();
-  });
+  createLoop(b, rem(ahead, tiling.blocks), tilesOf(rows), tiling.blocks, {},
+             [&](Value tile, ValueRange) {
+               Value row = add(rows.begin, mul(div(tile, across()), tiling.rows));
+               oneTile({row, rows.end}, mul(rem(tile, across()), tiling.columns), depth, group);
+               return SmallVector<Value>();
+             });
 }
 
 //===----------------------------------------------------------------------===//
@@ -270,16 +252,17 @@ void GpuProduct::oneTile(Range rows, Value column, Range depth, Value group) {
   SmallVector<Value> carried(sumsOfThread(),
                              arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult());
   carried.push_back(index(0));
-  carried = forLoop(depth.begin, depth.end, tiling.depth, carried, [&](Value k, ValueRange now) {
-    Value half = now.back(), other = arith::SubIOp::create(b, index(1), half);
-    SmallVector<Value> ahead = load(add(k, tiling.depth));
-    SmallVector<Value> next =
-        multiply(now.drop_back(), startOf(factorA, half), startOf(factorB, half));
-    store(ahead, other);
-    NVVM::Barrier0Op::create(b);
-    next.push_back(other);
-    return next;
-  });
+  carried =
+      createLoop(b, depth.begin, depth.end, tiling.depth, carried, [&](Value k, ValueRange now) {
+        Value half = now.back(), other = arith::SubIOp::create(b, index(1), half);
+        SmallVector<Value> ahead = load(add(k, tiling.depth));
+        SmallVector<Value> next =
+            multiply(now.drop_back(), startOf(factorA, half), startOf(factorB, half));
+        store(ahead, other);
+        NVVM::Barrier0Op::create(b);
+        next.push_back(other);
+        return next;
+      });
   carried.pop_back();
   writeTile(carried, rows, columns, group);
 }
@@ -307,10 +290,10 @@ void GpuProduct::writeTile(ArrayRef<Value> sums, Range rows, Range columns, Valu
     auto width = static_cast<int64_t>(run.size());
     bool whole = shape.n % width == 0 && shape.ldc % width == 0 && shape.groupC % width == 0;
     Value row = add(rows.begin, down);
-    onlyIf(less(row, rows.end), [&] {
+    createIf(b, less(row, rows.end), [&] {
       for (int64_t lane = 0; lane < width; lane += whole ? width : 1) {
         Value column = add(columns.begin, add(right, lane));
-        onlyIf(less(column, columns.end), [&] {
+        createIf(b, less(column, columns.end), [&] {
           Value offset = add(base, add(mul(row, shape.ldc), column));
           write(offset, gather(whole ? run : run.slice(lane, 1)));
         });

@@ -68,9 +68,6 @@ protected:
   // A lane of a vector; a scalar is its own.
   Value extract(Value vector, int64_t lane);
   Value gather(ArrayRef<Value> lanes);
-  SmallVector<Value> forLoop(Value begin, Value end, int64_t step, ValueRange initial,
-                             llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
-  void onlyIf(Value condition, llvm::function_ref<void()> body);
 
   ImplicitLocOpBuilder &b;
   GpuFunction &gpu;

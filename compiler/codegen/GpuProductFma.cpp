@@ -32,7 +32,7 @@ protected:
   int64_t sumsOfThread() const override { return tiling.partRows * tiling.partColumns; }
 
   SmallVector<Value> multiply(ValueRange sums, Value a, Value b0) override {
-    return forLoop(index(0), index(tiling.depth), 1, sums, [&](Value k, ValueRange carried) {
+    return createLoop(b, index(0), index(tiling.depth), 1, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> left = readRow(factorA, add(a, mul(k, rowOf(factorA))), down);
       SmallVector<Value> top = readRow(factorB, add(b0, mul(k, rowOf(factorB))), right);
       SmallVector<Value> next;

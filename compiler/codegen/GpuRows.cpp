@@ -44,7 +44,7 @@ public:
     return loadScalar(type, pointer, add(offset, lanes.column));
   }
   void store(Value element, Value pointer, Value offset, const Lanes &lanes) override {
-    onlyIf(lanes.mask, [&] { storeScalar(element, pointer, add(offset, lanes.column)); });
+    createIf(b, lanes.mask, [&] { storeScalar(element, pointer, add(offset, lanes.column)); });
   }
   Value loadStrided(Type type, Value pointer, Value offset, int64_t factor, int64_t phase,
                     const Lanes &lanes) override {
@@ -53,7 +53,7 @@ public:
   void storeStrided(ArrayRef<Value> phases, Value pointer, Value offset,
                     const Lanes &lanes) override {
     Value start = add(offset, mul(lanes.column, static_cast<int64_t>(phases.size())));
-    onlyIf(lanes.mask, [&] {
+    createIf(b, lanes.mask, [&] {
       for (auto [phase, value] : llvm::enumerate(phases))
         storeScalar(value, pointer, add(start, index(static_cast<int64_t>(phase))));
     });
@@ -66,12 +66,12 @@ public:
     LLVM::StoreOp::create(b, value, address(type, pointer, offset), bytesOf(type));
   }
   void single(llvm::function_ref<void()> body) override {
-    onlyIf(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0)), body);
+    createIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, index(0)), body);
   }
 
   // A range of one thread.
   States fold(Value begin, Value end, ValueRange identity, Step step, Combine) override {
-    return forLoop(begin, end, 1, identity, [&](Value column, ValueRange carried) {
+    return createLoop(b, begin, end, 1, identity, [&](Value column, ValueRange carried) {
       return step({column, Value()}, carried);
     });
   }
@@ -79,10 +79,10 @@ public:
     int64_t whole = begin + (end - begin) / kWarp * kWarp;
     States states = llvm::to_vector(identity);
     if (whole > begin)
-      states =
-          forLoop(index(begin), index(whole), kWarp, states, [&](Value column, ValueRange carried) {
-            return step({add(column, lane), Value()}, carried);
-          });
+      states = createLoop(b, index(begin), index(whole), kWarp, states,
+                          [&](Value column, ValueRange carried) {
+                            return step({add(column, lane), Value()}, carried);
+                          });
     return whole < end ? step(tail(whole, end, -1), states) : states;
   }
   SmallVector<Lanes> blocks(int64_t begin, int64_t end) override {
@@ -96,7 +96,7 @@ public:
   }
   void tiles(int64_t end, llvm::function_ref<void(ArrayRef<Lanes>)> body) override {
     int64_t whole = end / kWarp * kWarp;
-    forLoop(index(0), index(whole), kWarp, {}, [&](Value column, ValueRange) {
+    createLoop(b, index(0), index(whole), kWarp, {}, [&](Value column, ValueRange) {
       body(Lanes{add(column, lane), Value()});
       return States();
     });
@@ -116,29 +116,20 @@ public:
   void segments(int64_t count, llvm::function_ref<void(Value)> body) override {
     if (segment)
       return body(segment);
-    forLoop(index(0), index(count), 1, {}, [&](Value number, ValueRange) {
+    createLoop(b, index(0), index(count), 1, {}, [&](Value number, ValueRange) {
       body(number);
       return States();
     });
   }
   States loop(Value begin, Value end, ValueRange initial,
               llvm::function_ref<States(Value, ValueRange)> body) override {
-    return forLoop(begin, end, 1, initial, body);
+    return createLoop(b, begin, end, 1, initial, body);
   }
 
   Value index(int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); }
   Value add(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
   Value mul(Value a, int64_t c) { return arith::MulIOp::create(b, a, index(c)); }
   Value less(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c); }
-  // All lanes of a warp agree on `condition`, or nothing in the body is exchanged.
-  void onlyIf(Value condition, llvm::function_ref<void()> body) {
-    if (!condition)
-      return body();
-    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    body();
-  }
 
 private:
   static unsigned bytesOf(Type type) { return type.getIntOrFloatBitWidth() / 8; }
@@ -149,17 +140,6 @@ private:
   Lanes tail(int64_t begin, int64_t end, int64_t block) {
     Value column = add(index(begin), lane), there = less(column, index(end));
     return {arith::MinSIOp::create(b, column, index(end - 1)), there, block};
-  }
-  States forLoop(Value begin, Value end, int64_t step, ValueRange initial,
-                 llvm::function_ref<States(Value, ValueRange)> body) {
-    auto loop = scf::ForOp::create(
-        b, begin, end, index(step), initial,
-        [&](OpBuilder &inner, Location, Value position, ValueRange carried) {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-          scf::YieldOp::create(b, body(position, carried));
-        });
-    return llvm::to_vector_of<Value>(loop.getResults());
   }
   Value shuffle32(Value word, int64_t distance) {
     auto constant = [&](int64_t value) -> Value {
