@@ -50,11 +50,6 @@ class KernelFacts {
   std::map<std::string, const LedgerKernel*> kernels_;
 };
 
-absl::StatusOr<std::string> Text(const JsonView& object, absl::string_view key) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView value, object.Get(key));
-  HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, value.String());
-  return std::string(text);
-}
 absl::StatusOr<double> Seconds(const JsonView& object, absl::string_view key) {
   HYDRA_ASSIGN_OR_RETURN(const JsonView value, object.Get(key));
   HYDRA_ASSIGN_OR_RETURN(const double microseconds, value.Double());
@@ -64,11 +59,11 @@ absl::StatusOr<double> Seconds(const JsonView& object, absl::string_view key) {
 
 absl::StatusOr<CommandTime> ReadCommand(const JsonView& event) {
   CommandTime command;
-  HYDRA_ASSIGN_OR_RETURN(command.kind, Text(event, "cat"));
+  HYDRA_ASSIGN_OR_RETURN(command.kind, event.Text("cat"));
   HYDRA_ASSIGN_OR_RETURN(command.mean, Seconds(event, "dur"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView args, event.Get("args"));
-  HYDRA_ASSIGN_OR_RETURN(command.entry, Text(args, "entry"));
-  HYDRA_ASSIGN_OR_RETURN(command.kernel, Text(args, "kernel"));
+  HYDRA_ASSIGN_OR_RETURN(command.entry, args.Text("entry"));
+  HYDRA_ASSIGN_OR_RETURN(command.kernel, args.Text("kernel"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView runs, args.Get("runs"));
   HYDRA_ASSIGN_OR_RETURN(command.runs, runs.Uint());
   HYDRA_ASSIGN_OR_RETURN(command.fastest, Seconds(args, "fastest_us"));
@@ -134,16 +129,16 @@ absl::StatusOr<Profile> ReadProfile(const std::string& path) {
                                    "--profile=FILE`"));
   }
   Profile profile;
-  HYDRA_ASSIGN_OR_RETURN(profile.artifact, Text(*head, "artifact"));
-  HYDRA_ASSIGN_OR_RETURN(profile.model, Text(*head, "model"));
-  HYDRA_ASSIGN_OR_RETURN(profile.device, Text(*head, "device"));
-  HYDRA_ASSIGN_OR_RETURN(profile.isa_level, Text(*head, "isa_level"));
+  HYDRA_ASSIGN_OR_RETURN(profile.artifact, head->Text("artifact"));
+  HYDRA_ASSIGN_OR_RETURN(profile.model, head->Text("model"));
+  HYDRA_ASSIGN_OR_RETURN(profile.device, head->Text("device"));
+  HYDRA_ASSIGN_OR_RETURN(profile.isa_level, head->Text("isa_level"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView workers, head->Get("workers"));
   HYDRA_ASSIGN_OR_RETURN(profile.workers, workers.Int(1));
   HYDRA_ASSIGN_OR_RETURN(const JsonView list, root.Get("traceEvents"));
   HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> events, list.Array());
   for (const JsonView& event : events) {
-    HYDRA_ASSIGN_OR_RETURN(const std::string phase, Text(event, "ph"));
+    HYDRA_ASSIGN_OR_RETURN(const std::string phase, event.Text("ph"));
     if (phase != "X") continue;
     HYDRA_ASSIGN_OR_RETURN(profile.commands.emplace_back(), ReadCommand(event));
   }

@@ -15,15 +15,9 @@ absl::StatusOr<int64_t> Count(const JsonView& object, absl::string_view key) {
   return value.Int(0);
 }
 
-absl::StatusOr<std::string> Text(const JsonView& object, absl::string_view key) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView value, object.Get(key));
-  HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, value.String());
-  return std::string(text);
-}
-
 absl::StatusOr<GpuKernelReport> ReadKernel(const JsonView& item) {
   GpuKernelReport kernel;
-  HYDRA_ASSIGN_OR_RETURN(kernel.name, Text(item, "name"));
+  HYDRA_ASSIGN_OR_RETURN(kernel.name, item.Text("name"));
   HYDRA_ASSIGN_OR_RETURN(kernel.threads, Count(item, "threads"));
   HYDRA_ASSIGN_OR_RETURN(kernel.registers, Count(item, "registers"));
   HYDRA_ASSIGN_OR_RETURN(kernel.stack_bytes, Count(item, "stack_bytes"));
@@ -37,7 +31,7 @@ absl::StatusOr<GpuKernelReport> ReadKernel(const JsonView& item) {
 
 absl::StatusOr<GpuLevelReport> ReadLevel(const JsonView& item) {
   GpuLevelReport level;
-  HYDRA_ASSIGN_OR_RETURN(level.level, Text(item, "level"));
+  HYDRA_ASSIGN_OR_RETURN(level.level, item.Text("level"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView kernels, item.Get("kernels"));
   HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, kernels.Array());
   for (const JsonView& entry : list) {
@@ -74,7 +68,7 @@ absl::StatusOr<GpuReport> ReadGpuReport(const JsonView& ledger) {
   GpuReport report;
   const std::optional<JsonView> code = ledger.Find("gpu_code");
   if (!code) return report;
-  HYDRA_ASSIGN_OR_RETURN(report.assembler, Text(*code, "assembler"));
+  HYDRA_ASSIGN_OR_RETURN(report.assembler, code->Text("assembler"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView levels, code->Get("levels"));
   HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> list, levels.Array());
   for (const JsonView& item : list) {

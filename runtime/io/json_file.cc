@@ -130,6 +130,12 @@ absl::StatusOr<JsonView> JsonView::Get(absl::string_view key) const {
       absl::StrCat("expected the key \"", key, "\", found none", DidYouMean(key, present)));
 }
 
+absl::StatusOr<std::string> JsonView::Text(absl::string_view key) const {
+  HYDRA_ASSIGN_OR_RETURN(const JsonView value, Get(key));
+  HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, value.String());
+  return std::string(text);
+}
+
 absl::Status JsonView::RejectUnknownKeys(absl::Span<const absl::string_view> known) const {
   HYDRA_ASSIGN_OR_RETURN(const auto members, Object());
   for (const auto& [name, value] : members) {

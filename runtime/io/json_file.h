@@ -63,6 +63,8 @@ class JsonView {
   std::optional<JsonView> Find(absl::string_view key) const;
   // The same, or an error that lists near names.
   absl::StatusOr<JsonView> Get(absl::string_view key) const;
+  // The string of the member `key`, which must be there.
+  absl::StatusOr<std::string> Text(absl::string_view key) const;
 
   // An error at the first member whose key is not among `known`, with a did-you-mean.
   absl::Status RejectUnknownKeys(absl::Span<const absl::string_view> known) const;

@@ -13,12 +13,6 @@
 namespace hydra {
 namespace {
 
-absl::StatusOr<std::string> Text(const JsonView& object, absl::string_view key) {
-  HYDRA_ASSIGN_OR_RETURN(const JsonView value, object.Get(key));
-  HYDRA_ASSIGN_OR_RETURN(const absl::string_view text, value.String());
-  return std::string(text);
-}
-
 absl::StatusOr<int64_t> Count(const JsonView& object, absl::string_view key) {
   HYDRA_ASSIGN_OR_RETURN(const JsonView value, object.Get(key));
   return value.Int();
@@ -30,9 +24,9 @@ absl::StatusOr<std::vector<LedgerOp>> ReadOps(const JsonView& object) {
   std::vector<LedgerOp> ops;
   for (const JsonView& item : list) {
     LedgerOp op;
-    HYDRA_ASSIGN_OR_RETURN(op.op, Text(item, "op"));
-    HYDRA_ASSIGN_OR_RETURN(op.scope, Text(item, "scope"));
-    HYDRA_ASSIGN_OR_RETURN(op.location, Text(item, "location"));
+    HYDRA_ASSIGN_OR_RETURN(op.op, item.Text("op"));
+    HYDRA_ASSIGN_OR_RETURN(op.scope, item.Text("scope"));
+    HYDRA_ASSIGN_OR_RETURN(op.location, item.Text("location"));
     ops.push_back(std::move(op));
   }
   return ops;
@@ -76,8 +70,8 @@ absl::StatusOr<KernelWork> ReadWork(const JsonView& object) {
 
 absl::StatusOr<LedgerKernel> ReadKernel(const JsonView& item) {
   LedgerKernel kernel;
-  HYDRA_ASSIGN_OR_RETURN(kernel.name, Text(item, "name"));
-  HYDRA_ASSIGN_OR_RETURN(kernel.kind, Text(item, "kind"));
+  HYDRA_ASSIGN_OR_RETURN(kernel.name, item.Text("name"));
+  HYDRA_ASSIGN_OR_RETURN(kernel.kind, item.Text("kind"));
   HYDRA_ASSIGN_OR_RETURN(kernel.launches, Count(item, "launches"));
   // Artifacts of earlier compilers have neither bytes nor entries.
   if (const std::optional<JsonView> bytes = item.Find("bytes")) {
@@ -92,7 +86,7 @@ absl::StatusOr<LedgerKernel> ReadKernel(const JsonView& item) {
 
 absl::StatusOr<LedgerEntry> ReadEntry(const JsonView& item) {
   LedgerEntry entry;
-  HYDRA_ASSIGN_OR_RETURN(entry.name, Text(item, "name"));
+  HYDRA_ASSIGN_OR_RETURN(entry.name, item.Text("name"));
   HYDRA_ASSIGN_OR_RETURN(entry.kernels, Count(item, "kernels"));
   HYDRA_ASSIGN_OR_RETURN(entry.bytes_outside_matmuls, Count(item, "bytes_outside_matmuls"));
   return entry;
@@ -100,9 +94,9 @@ absl::StatusOr<LedgerEntry> ReadEntry(const JsonView& item) {
 
 absl::StatusOr<LedgerDecision> ReadDecision(const JsonView& item) {
   LedgerDecision decision;
-  HYDRA_ASSIGN_OR_RETURN(decision.kind, Text(item, "kind"));
-  HYDRA_ASSIGN_OR_RETURN(decision.code, Text(item, "code"));
-  HYDRA_ASSIGN_OR_RETURN(decision.detail, Text(item, "detail"));
+  HYDRA_ASSIGN_OR_RETURN(decision.kind, item.Text("kind"));
+  HYDRA_ASSIGN_OR_RETURN(decision.code, item.Text("code"));
+  HYDRA_ASSIGN_OR_RETURN(decision.detail, item.Text("detail"));
   HYDRA_ASSIGN_OR_RETURN(const JsonView accepted, item.Get("accepted"));
   HYDRA_ASSIGN_OR_RETURN(decision.accepted, accepted.Bool());
   HYDRA_ASSIGN_OR_RETURN(decision.instances, Count(item, "instances"));
@@ -114,7 +108,7 @@ absl::StatusOr<LedgerDecision> ReadDecision(const JsonView& item) {
   HYDRA_ASSIGN_OR_RETURN(decision.before, ReadCost(item, "before"));
   HYDRA_ASSIGN_OR_RETURN(decision.after, ReadCost(item, "after"));
   if (const std::optional<JsonView> limit = item.Find("limit")) {
-    HYDRA_ASSIGN_OR_RETURN(decision.limit, Text(*limit, "name"));
+    HYDRA_ASSIGN_OR_RETURN(decision.limit, limit->Text("name"));
     HYDRA_ASSIGN_OR_RETURN(decision.value, Count(*limit, "value"));
     HYDRA_ASSIGN_OR_RETURN(decision.allowed, Count(*limit, "allowed"));
   }
@@ -221,8 +215,8 @@ absl::StatusOr<Ledger> ParseLedger(absl::string_view json, absl::string_view sou
                          JsonDocument::Parse(std::string(json), std::string(source)));
   const JsonView root = document.root();
   Ledger ledger;
-  HYDRA_ASSIGN_OR_RETURN(ledger.target, Text(root, "target"));
-  HYDRA_ASSIGN_OR_RETURN(ledger.level, Text(root, "level"));
+  HYDRA_ASSIGN_OR_RETURN(ledger.target, root.Text("target"));
+  HYDRA_ASSIGN_OR_RETURN(ledger.level, root.Text("level"));
   if (const std::optional<JsonView> entries = root.Find("entries")) {
     HYDRA_ASSIGN_OR_RETURN(const std::vector<JsonView> entry_list, entries->Array());
     for (const JsonView& item : entry_list) {
