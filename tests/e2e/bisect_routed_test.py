@@ -24,14 +24,8 @@ class RoutedNanoTest(support.EndToEndTest):
         cls.run_ok("checkpoint", "export", cls.path("run"), "-o", cls.weights)
 
     def planted(self, name, element, value, count=1):
-        file = support.Safetensors.load(self.weights)
-        values = file.floats(name)
-        for i in range(element, element + count):
-            values[i] = value
-        file.set_floats(name, values)
-        path = self.path(f"{name}-{value}.safetensors")
-        file.save(path)
-        return path
+        return support.Safetensors.load(self.weights).plant(
+            name, element, value, count, self.path(f"{name}-{value}.safetensors"))
 
     def check_place(self, found, scope, text):
         self.assertTrue(found["scope"].startswith(scope), found)

@@ -26,14 +26,8 @@ class BisectTest(support.EndToEndTest):
 
     def planted(self, name, element, value, count=1):
         """The weights with a fault in them, as a file."""
-        file = support.Safetensors.load(self.weights)
-        values = file.floats(name)
-        for i in range(element, element + count):
-            values[i] = value
-        file.set_floats(name, values)
-        path = self.path(f"{name}-{value}.safetensors")
-        file.save(path)
-        return path
+        return support.Safetensors.load(self.weights).plant(
+            name, element, value, count, self.path(f"{name}-{value}.safetensors"))
 
     def line_of(self, text):
         return next(i for i, line in enumerate(SPEC.splitlines(), 1) if text in line)

@@ -279,3 +279,12 @@ class Safetensors:
         dtype, shape, data = self.tensors[name]
         assert dtype == "F32" and len(values) * 4 == len(data), name
         self.tensors[name] = (dtype, shape, array.array("f", values).tobytes())
+
+    def plant(self, name, element, value, count, path):
+        """Writes the file to `path` with `count` floats of a tensor, from `element` on, replaced; its path."""
+        values = self.floats(name)
+        for i in range(element, element + count):
+            values[i] = value
+        self.set_floats(name, values)
+        self.save(path)
+        return path
