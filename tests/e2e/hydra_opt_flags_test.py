@@ -323,6 +323,9 @@ class FlagsTest(support.EndToEndTest):
     def flag_help_hidden(self):
         self.assertIn("--mlir-print-ir-after-all", self.opt("--help-hidden").out)
 
+    def flag_man(self):
+        self.assertIn(".TH HYDRA", self.opt("--man").out)
+
     def flag_version(self):
         self.assertIn("hydra-opt build", self.opt("--version").out)
 
