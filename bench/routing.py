@@ -15,7 +15,8 @@ A case is what is routed, the rest stays as at fixed depth:
 Recursion may stop after the first pass (min_depth 0). Its routers are those of initial values, scaled until their
 scores have a standard deviation of 1.5 and shifted until the passes have the mean asked for; what they then do is
 printed as a histogram, and at least three depths (or all there are) must have a tenth of the tokens each
-(bench/support/recursion_routers.py). They are adjusted in float32; histograms are of what was timed.
+(bench/support/recursion_routers.py). They are adjusted on one sequence in float32; the histogram that counts is that of
+what was timed.
 
 The same spec is compiled under --routing=fixed too, once for all cases whose specs differ in a capacity alone, which
 nothing reads at fixed depth. In every round `accumulate`, forward and backward without the optimizer, and `eval` of
@@ -49,23 +50,23 @@ PRODUCTS = {"accumulate": 3, "eval": 1}
 class Program:
     """A spec compiled in one routing mode, and the seconds of its entries."""
 
-    def __init__(self, options, spec, mode, variant, precision, path):
-        self.options, self.variant, self.path = options, variant, path
+    def __init__(self, options, spec, mode, variant, precision, path, shape=None):
+        self.variant, self.path = variant, path
+        self.hydra_run, self.steps = os.path.join(options.bin, "hydra-run"), options.steps
+        self.shape = shape or f"{options.batch}x{options.seq}"
         self.seconds = {entry: [] for entry in options.entries.split(",")}
         self.flops, self.routing, self.device = {}, {}, ""
         compiler = os.path.join(options.bin, "hydra-opt")
         if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(compiler):
             run(compiler, spec, f"--routing={mode}", f"--variant={variant}",
                 f"--precision={precision}", "-o", path,
-                *(f"--entry={name}@{options.batch}x{options.seq}" for name in ("train", "eval")))
+                *(f"--entry={name}@{self.shape}" for name in ("train", "eval")))
 
     def measure(self, weights, entries=None, steps=None, warmup=0):
         names = list(entries or self.seconds)
-        shape = f"@{self.options.batch}x{self.options.seq}"
-        report = json.loads(run(os.path.join(self.options.bin, "hydra-run"), "bench", self.path,
-                                *(part for name in names for part in ("--entry", name + shape)),
-                                "--weights", weights, "--steps", steps or self.options.steps,
-                                "--warmup", warmup, "--json"))
+        entries_of = (part for name in names for part in ("--entry", f"{name}@{self.shape}"))
+        report = json.loads(run(self.hydra_run, "bench", self.path, *entries_of, "--weights", weights,
+                                "--steps", steps or self.steps, "--warmup", warmup, "--json"))
         if report["variant"] != self.variant:
             raise SystemExit(f"expected variant {self.variant}, measured {report['variant']}")
         for name, entry in zip(names, report["entries"]):
@@ -162,8 +163,8 @@ class Case:
     def adjust(self, options, spec, variant):
         part = self.weights + ".part"
         shutil.copyfile(self.initial, part)
-        program = self.routed.get("f32") or Program(options, spec, "dynamic", variant, "f32",
-                                                    os.path.join(self.folder, "f32.hydra"))
+        program = Program(options, spec, "dynamic", variant, "f32",
+                          os.path.join(self.folder, "one-sequence.hydra"), f"1x{options.seq}")
 
         def count():
             program.measure(part, entries=["eval"], steps=1)
