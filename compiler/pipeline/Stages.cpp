@@ -129,6 +129,7 @@ static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
   plan::PlanPassOptions planning;
   if (options.bucketBytes > 0)
     planning.bucketBytes = options.bucketBytes;
+  planning.blocks = options.target != "cpu";
   manager.addPass(plan::createPlanPass(planning));
   if (options.target != "cpu")
     manager.addPass(plan::createAssignGeometryPass());

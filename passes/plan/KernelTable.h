@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_KERNELTABLE_H
 #define HYDRA_PASSES_PLAN_KERNELTABLE_H
 
+#include "dialects/plan/KernelWork.h"
 #include "dialects/plan/OverwriteTable.h"
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/ADT/StringMap.h"
@@ -19,7 +20,7 @@ struct KernelUse {
 // locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
 class KernelTable {
 public:
-  explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
+  KernelTable(const OpBuilder &builder, Workers workers) : builder(builder), workers(workers) {}
 
   // Fails, with a diagnostic, if the primitives of the fusion do not make one kernel.
   LogicalResult add(hydra::FusionOp fusion);
@@ -39,6 +40,7 @@ private:
   FailureOr<KernelOp> create(hydra::FusionOp fusion, hydra::FusionOp copy);
 
   OpBuilder builder;
+  Workers workers;
   llvm::StringMap<KernelOp> sources; // by the text of the primitives
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
