@@ -1,22 +1,17 @@
 // Products and attention as PTX, assembled for every architecture without spills.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <set>
 
-#include "compiler/codegen/GpuCode.h"
+#include "compiler/codegen/CudaCode.h"
 #include "dialects/target/GpuFacts.h"
-#include "tests/codegen/AssemblerHarness.h"
-#include "tests/codegen/KernelHarness.h"
+#include "tests/codegen/GpuAssembly.h"
 #include "tests/codegen/OpCases.h"
 #include "tests/codegen/ProductCases.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 using namespace mlir::hydra::testing;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 namespace {
 
@@ -43,18 +38,9 @@ std::vector<Source> sources() {
 class GpuAssembly : public ::testing::TestWithParam<Source> {};
 
 TEST_P(GpuAssembly, HasNoSpills) {
-  const char* assembler = std::getenv("HYDRA_PTXAS");
   KernelHarness harness(GetParam().text, plan::Workers::blocks);
   ASSERT_TRUE(harness.function()) << harness.messages();
-  for (const GpuFacts& facts : allGpuFacts()) {
-    FailureOr<std::string> ptx = generatePtx(harness.planModule(), facts.name);
-    ASSERT_TRUE(succeeded(ptx)) << harness.messages();
-    EXPECT_THAT(*ptx, Not(HasSubstr(".extern")));
-    if (assembler) expectNoSpills(assembler, facts.name, *ptx);
-  }
-  if (!assembler)
-    GTEST_SKIP() << "PTX was generated but not assembled: no ptxas; install the CUDA toolkit and "
-                    "configure again";
+  expectNoSpills(harness);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, GpuAssembly, ::testing::ValuesIn(sources()),
@@ -63,3 +49,19 @@ INSTANTIATE_TEST_SUITE_P(Cases, GpuAssembly, ::testing::ValuesIn(sources()),
                          });
 
 }  // namespace
+
+void mlir::hydra::testing::expectNoSpills(KernelHarness& harness) {
+  SmallVector<const GpuFacts*> architectures;
+  for (const GpuFacts& facts : allGpuFacts()) architectures.push_back(&facts);
+  FailureOr<CudaCode> code = generateCudaCode(harness.planModule(), architectures);
+  ASSERT_TRUE(succeeded(code)) << harness.messages();
+  if (code->assembler.empty())
+    GTEST_SKIP() << "PTX was generated but not assembled: no ptxas; install the CUDA toolkit and "
+                    "configure again";
+  ASSERT_EQ(code->images.size(), architectures.size() + 1);
+  for (const CudaImage& image : code->images)
+    for (const AssembledKernel& kernel : image.kernels)
+      EXPECT_EQ(kernel.resources.spillStores + kernel.resources.spillLoads, 0)
+          << kernel.name << " of " << image.code.isaLevel << " takes " << kernel.resources.registers
+          << " registers";
+}
