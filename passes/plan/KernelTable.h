@@ -15,8 +15,9 @@ struct KernelUse {
 };
 
 // Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its
-// schedule, or its one primitive. Bodies are compared as text, with scalars neutral and without
-// locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
+// schedule, or its one primitive. Fusions of one structure have one kernel; bodies are compared as
+// text, with scalars neutral and without locations and discardable attributes; the hash (XXH3 128)
+// of that text names the kernel.
 class KernelTable {
 public:
   explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
@@ -39,7 +40,7 @@ private:
   FailureOr<KernelOp> create(hydra::FusionOp fusion, hydra::FusionOp copy);
 
   OpBuilder builder;
-  llvm::StringMap<KernelOp> sources; // by the text of the primitives
+  llvm::StringMap<KernelOp> sources; // by the structure of the primitives
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
   DenseMap<Operation *, KernelUse> uses; // of fusions
