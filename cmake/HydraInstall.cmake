@@ -27,16 +27,21 @@ install(FILES ${CMAKE_BINARY_DIR}/hydraConfig.cmake ${CMAKE_BINARY_DIR}/hydraCon
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/hydra/models
         FILES_MATCHING PATTERN "*.mlir" PATTERN "*.json")
 
-# Made by the program itself, so that they are its help texts.
+# Made by the programs themselves, so that they are their help texts.
+set(hydra_opt_manual)
+if(TARGET hydra-opt)
+  set(hydra_opt_manual "\"${CMAKE_INSTALL_MANDIR}/man1/hydra-opt.1;hydra-opt;--man\"")
+endif()
 install(CODE "
-  set(program \"${CMAKE_BINARY_DIR}/bin/hydra-run\")
+  set(programs \"${CMAKE_BINARY_DIR}/bin\")
   set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
-  foreach(made \"${CMAKE_INSTALL_MANDIR}/man1/hydra-run.1;--man\"
-               \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hydra-run;--completion;bash\"
-               \"${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_hydra-run;--completion;zsh\"
-               \"${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/hydra-run.fish;--completion;fish\")
-    list(POP_FRONT made file)
-    execute_process(COMMAND \${program} help \${made} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  foreach(made \"${CMAKE_INSTALL_MANDIR}/man1/hydra-run.1;hydra-run;help;--man\"
+               ${hydra_opt_manual}
+               \"${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hydra-run;hydra-run;help;--completion;bash\"
+               \"${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_hydra-run;hydra-run;help;--completion;zsh\"
+               \"${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/hydra-run.fish;hydra-run;help;--completion;fish\")
+    list(POP_FRONT made file program)
+    execute_process(COMMAND \${programs}/\${program} \${made} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
     message(STATUS \"Installing: \${prefix}/\${file}\")
     file(WRITE \"\${prefix}/\${file}\" \"\${text}\")
   endforeach()

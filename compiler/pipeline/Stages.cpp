@@ -81,6 +81,7 @@ static const CpuFacts &weakestLevel(const CompileOptions &options) {
     llvm::consumeError(levels.takeError());
     return allCpuFacts().front();
   }
+  // They point into allCpuFacts(), which goes from the weakest to the strongest.
   return **llvm::min_element(*levels);
 }
 

@@ -16,11 +16,13 @@ struct KernelUse {
 };
 
 // Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its
-// schedule, or its one primitive. Bodies are compared as text, with scalars neutral and without
-// locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
+// schedule, or its one primitive. Fusions of one structure have one kernel; bodies are compared as
+// text, with scalars neutral and without locations and discardable attributes; the hash (XXH3 128)
+// of that text names the kernel.
 class KernelTable {
 public:
-  KernelTable(const OpBuilder &builder, Workers workers) : builder(builder), workers(workers) {}
+  explicit KernelTable(const OpBuilder &builder, Workers workers = Workers::processor)
+      : builder(builder), workers(workers) {}
 
   // Fails, with a diagnostic, if the primitives of the fusion do not make one kernel.
   LogicalResult add(hydra::FusionOp fusion);
@@ -41,7 +43,7 @@ private:
 
   OpBuilder builder;
   Workers workers;
-  llvm::StringMap<KernelOp> sources; // by the text of the primitives
+  llvm::StringMap<KernelOp> sources; // by the structure of the primitives
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
   DenseMap<Operation *, KernelUse> uses; // of fusions

@@ -9,13 +9,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "runtime/app/artifact_facts.h"
+#include "runtime/app/recompile.h"
 #include "runtime/data/batches.h"
 #include "runtime/data/dataset.h"
-#include "runtime/io/atomic_file.h"
 #include "runtime/io/ledger.h"
-#include "runtime/io/scratch_directory.h"
-#include "runtime/toolchain/compile.h"
-#include "runtime/toolchain/process.h"
 #include "runtime/train/checkpoint_start.h"
 #include "runtime/train/executor_engine.h"
 #include "runtime/train/records.h"
@@ -29,57 +26,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Unfused {
-  Model model;
-  std::string spec_name, spec_text;  // for messages: what was compiled
-};
-
-// The same program without fusion: level, precision and routing are those of the artifact that
-// `model` has, whatever the defaults. Nothing, and a note, where it cannot be compiled.
-absl::StatusOr<std::optional<Unfused>> LoadUnfused(const Model& model, const ModelRequest& request,
-                                                   int64_t batch, int64_t seq) {
-  HYDRA_ASSIGN_OR_RETURN(const train::CheckpointAttachments attachments, AttachmentsOf(model));
-  const absl::StatusOr<std::string> compiler = toolchain::FindProgram(toolchain::kCompiler);
-  if (attachments.spec_contents.empty() || !compiler.ok()) {
+// The same program without fusion. Nothing, and a note, where it cannot be compiled.
+absl::StatusOr<std::optional<Recompiled>> LoadUnfused(const Model& model,
+                                                      const ModelRequest& request, int64_t batch,
+                                                      int64_t seq) {
+  HYDRA_ASSIGN_OR_RETURN(Recompilation unfused,
+                         Recompile(model, request, batch, seq, {{"fusion", "off"}}));
+  if (!unfused.program) {
     request.notices.Note(
-        absl::StrCat(attachments.spec_contents.empty() ? "the artifact has no spec"
-                                                       : compiler.status().message(),
+        absl::StrCat(unfused.obstacle,
                      "; replaying the artifact as it is, whose kernels may hold several ops each"));
-    return std::optional<Unfused>();
   }
-  toolchain::CompileRequest compile;
-  HYDRA_ASSIGN_OR_RETURN(const ScratchDirectory directory,
-                         ScratchDirectory::Create("hydra-bisect"));
-  compile.spec = model.spec_path;
-  if (compile.spec.empty()) {
-    compile.spec = absl::StrCat(directory.path(), "/model", attachments.spec_extension);
-    HYDRA_RETURN_IF_ERROR(WriteFileAtomically(compile.spec, attachments.spec_contents));
-  }
-  compile.entries = {absl::StrCat("train@", batch, "x", seq)};
-  compile.settings = {{"fusion", "off"}, {"arch", model.executor().isa_level()}};
-  if (const std::optional<JsonDocument> settings = CompileSettingsOf(*model.artifact)) {
-    for (const char* key : {"target", "precision", "routing"}) {
-      const std::optional<JsonView> value = settings->root().Find(key);
-      const std::string text = value ? std::string(value->String().value_or("")) : "";
-      if (!text.empty()) compile.settings[key] = text;
-    }
-  }
-  HYDRA_ASSIGN_OR_RETURN(const toolchain::Compiled compiled, toolchain::CompileModel(compile));
-  ModelRequest unfused = request;
-  unfused.model = compiled.artifact;
-  unfused.checkpoint.reset();
-  unfused.settings = {};
-  unfused.entries = {EntryRequest::Of("train", batch, seq)};
-  HYDRA_ASSIGN_OR_RETURN(Model loaded, LoadModel(unfused));
-  return std::optional<Unfused>(Unfused{
-      std::move(loaded),
-      model.spec_path.empty() ? absl::StrCat(model.artifact_path, " (its spec)") : model.spec_path,
-      attachments.spec_contents});
+  return std::move(unfused.program);
 }
 
 // The compiler may have read a copy of the spec, and what it made may have been in the cache: the
 // place is named by the user's file, and shown.
-void Localise(const Unfused& unfused, std::optional<WatchFinding>& finding) {
+void Localise(const Recompiled& unfused, std::optional<WatchFinding>& finding) {
   int64_t number = 0;
   if (!finding ||
       !absl::SimpleAtoi(finding->location.substr(finding->location.rfind(':') + 1), &number)) {
@@ -187,7 +150,7 @@ absl::StatusOr<BisectReport> BisectRun(BisectRequest request) {
                                        .seq = seq,
                                        .micro_batches = request.model.micro_batches,
                                        .steps_in_flight = lag};
-  std::optional<Unfused> unfused;
+  std::optional<Recompiled> unfused;
   if (!request.as_compiled) {
     HYDRA_ASSIGN_OR_RETURN(
         const std::unique_ptr<train::ExecutorEngine> shape,

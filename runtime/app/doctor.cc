@@ -184,7 +184,7 @@ void ExamineCache(Checks& checks) {
 void ExamineEnvironment(Checks& checks) {
   constexpr std::pair<const char*, const char*> kVariables[] = {
       {"XDG_CACHE_HOME", "where compiled models are kept"},
-      {"TMPDIR", "where verify and bisect work"},
+      {"TMPDIR", "where verify, bisect and diag work"},
       {"NO_COLOR", "messages have no colour"},
       {"ONEDNN_MAX_CPU_ISA", "has no say: oneDNN is held to the artifact's level"},
       {"OMP_NUM_THREADS", "has no say: --threads sets the workers"},

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "runtime/app/artifact_facts.h"
 #include "runtime/app/fusion_graph.h"
 #include "runtime/app/memory_timeline.h"
@@ -35,6 +36,10 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .end { text-anchor: end; } svg .mid { text-anchor: middle; }
 svg .dim, svg .label { fill: var(--dim); } svg .title { font-weight: 600; }
 svg .grid { stroke: var(--line); stroke-width: 0.7; } svg .axis, svg .tick { stroke: var(--dim); }
+svg .faint { stroke-opacity: 0.45; fill-opacity: 0.45; }
+@media (prefers-color-scheme: dark) {
+  svg .faint { stroke-opacity: 0.85; fill-opacity: 0.85; }
+  svg [stroke="#0072b2"] { stroke: #3d9be0; } svg [fill="#0072b2"] { fill: #3d9be0; } }
 svg .kernel { fill: var(--kernel); stroke: #0072b2; } svg .other { fill: var(--soft); stroke: var(--dim); }
 svg .flow { fill: none; stroke: var(--dim); marker-end: url(#head); }
 svg .refused { stroke: #d55e00; } svg .why { fill: #d55e00; } svg marker path { fill: var(--dim); }
@@ -52,6 +57,16 @@ details { margin: 6px 0; } summary { cursor: pointer; }
 Chart StepChart(const std::string& title, const std::string& y_label,
                 std::vector<ChartSeries> series) {
   return {.title = title, .x_label = "step", .y_label = y_label, .series = std::move(series)};
+}
+
+// "mor.1" as "recursion, layer 1".
+std::string RouterTitle(absl::string_view router) {
+  const std::pair<absl::string_view, absl::string_view> names[] = {
+      {"mod.", "depth routing"}, {"mor.", "recursion"}, {"moe.", "experts"}};
+  for (const auto& [prefix, name] : names) {
+    if (absl::ConsumePrefix(&router, prefix)) return absl::StrCat(name, ", layer ", router);
+  }
+  return std::string(router);
 }
 
 std::string SizeText(uint64_t bytes) {
@@ -157,7 +172,7 @@ std::vector<Chart> ChartsOf(const RunHistory& run) {
   charts.back().from_zero = true;
   for (const auto& [what, parts] : run.routing) {
     const bool experts = absl::StartsWith(what, "moe");
-    Chart routing = StepChart(absl::StrCat("routing ", what), "tokens per step", {});
+    Chart routing = StepChart(RouterTitle(what), "tokens per step", {});
     routing.from_zero = true;
     for (size_t part = 0; part < parts.size(); ++part) {
       routing.series.push_back({.name = absl::StrCat(experts ? "expert " : "pass ", part),

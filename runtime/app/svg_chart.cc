@@ -159,6 +159,9 @@ void DrawAxes(const Chart& chart, const Axis& x, const Axis& y, std::string& svg
           (kTop + bottom) / 2, EscapeHtml(chart.y_label)));
 }
 
+// The page's style says how faint that is on its paper.
+constexpr char kFaint[] = " class=\"faint\"";
+
 void DrawSeries(const ChartSeries& series, const Axis& x, const Axis& y, std::string& svg) {
   const std::string color = ChartColor(series.color);
   for (const auto& run : Runs(series, x, y)) {
@@ -175,9 +178,8 @@ void DrawSeries(const ChartSeries& series, const Axis& x, const Axis& y, std::st
                                             path, kHeight - kBottom, run.front().first, color));
     }
     absl::StrAppend(
-        &svg, absl::StrFormat("<path d=\"%s\" fill=\"none\" stroke=\"%s\" "
-                              "stroke-width=\"%g\" stroke-opacity=\"%g\"/>",
-                              path, color, series.faint ? 0.8 : 1.6, series.faint ? 0.45 : 1.0));
+        &svg, absl::StrFormat("<path d=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"%g\"%s/>",
+                              path, color, series.faint ? 0.8 : 1.6, series.faint ? kFaint : ""));
     if (!series.dots && run.size() > 1) continue;
     for (const auto& [px, py] : run) {
       absl::StrAppend(
@@ -205,11 +207,10 @@ std::vector<std::string> LegendRows(const Chart& chart) {
     room -= width(series.name);
     absl::StrAppend(
         &rows.back(),
-        absl::StrFormat(
-            "<tspan dx=\"%d\" fill=\"%s\" fill-opacity=\"%g\">\xE2\x94\x81\xE2\x94\x81</tspan>"
-            "<tspan dx=\"5\">%s</tspan>",
-            rows.back().empty() ? 0 : 14, ChartColor(series.color), series.faint ? 0.45 : 1.0,
-            EscapeHtml(series.name)));
+        absl::StrFormat("<tspan dx=\"%d\" fill=\"%s\"%s>\xE2\x94\x81\xE2\x94\x81</tspan>"
+                        "<tspan dx=\"5\">%s</tspan>",
+                        rows.back().empty() ? 0 : 14, ChartColor(series.color),
+                        series.faint ? kFaint : "", EscapeHtml(series.name)));
   }
   return rows;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -170,10 +171,28 @@ absl::Status ExportDirectory(const ExportRequest& request, const train::Checkpoi
   return directory.Publish();
 }
 
+// Whether a name has the extension of a file: letters, and digits behind the first.
+bool NamesOtherFile(absl::string_view name) {
+  const size_t dot = name.rfind('.');
+  if (dot == absl::string_view::npos || dot + 1 >= name.size()) return false;
+  const absl::string_view extension = name.substr(dot + 1);
+  return absl::ascii_isalpha(static_cast<unsigned char>(extension[0])) &&
+         std::all_of(extension.begin(), extension.end(),
+                     [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); });
+}
+
 }  // namespace
 
-absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request) {
+absl::StatusOr<ExportedWeights> ExportWeights(ExportRequest request) {
   const bool file = absl::EndsWith(request.output, ".safetensors");
+  if (!file && NamesOtherFile(request.output)) {
+    return UsageError(absl::StrCat(
+        "--output: expected FILE.safetensors or a directory, found '", request.output,
+        "', the name of a file of another kind; end it with / if a directory is meant"));
+  }
+  while (absl::EndsWith(request.output, "/") && request.output.size() > 1) {
+    request.output.pop_back();
+  }
   if (file && request.shard_bytes_chosen) {
     return UsageError(absl::StrCat("--shard-bytes has no effect on the one file ", request.output,
                                    "; name a directory, or drop it"));

@@ -19,7 +19,8 @@ inline constexpr char kModelSpecFile[] = "model.mlir";
 struct ExportRequest {
   std::string checkpoint;  // or a run directory: its newest checkpoint
   // NAME.safetensors: one file of weights. Anything else: a directory as other programs take it,
-  // with model.safetensors, or shards and their index, and model and tokenizer beside them.
+  // with model.safetensors, or shards and their index, and model and tokenizer beside them. A name
+  // with another extension of letters is a usage error, unless a / ends it.
   std::string output;
   DType type = DType::kF32;  // F32, BF16 or F16, rounded to nearest even
   // Of a directory: bytes of tensors in one file, unless a tensor alone has more.
@@ -36,7 +37,7 @@ struct ExportedWeights {
 };
 // Nothing is left at `output` unless all of it could be written. kUsage for a shard size that would
 // have no effect; kNumerical names a value that the type cannot hold.
-absl::StatusOr<ExportedWeights> ExportWeights(const ExportRequest& request);
+absl::StatusOr<ExportedWeights> ExportWeights(ExportRequest request);
 
 }  // namespace hydra::app
 

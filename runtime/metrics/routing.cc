@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace hydra::metrics {
@@ -83,6 +84,23 @@ std::string MoeRow::Status() const {
     }
   }
   return "OK";
+}
+
+std::string ExplainStatus(absl::string_view status) {
+  if (status == "COLLAPSED_LOW") {
+    return absl::StrCat("the mean probability is below ", kProbabilityEnd);
+  }
+  if (status == "COLLAPSED_HIGH") {
+    return absl::StrCat("the mean probability is above ", 1 - kProbabilityEnd);
+  }
+  if (status == "DRIFTING") {
+    return absl::StrCat("the mean probability is more than ", kProbabilityDrift,
+                        " from the capacity");
+  }
+  if (status == "DISABLED_PRE_ENABLE") return "its probabilities are off before it selects";
+  if (absl::StartsWith(status, "DEPTH_UNUSED")) return "under 1 % of the tokens have this depth";
+  if (absl::StartsWith(status, "EXPERT_UNUSED")) return "under a tenth of an expert's fair share";
+  return "over 90 % of the tokens go one way";
 }
 
 }  // namespace hydra::metrics

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace hydra::metrics {
@@ -55,6 +56,9 @@ struct MoeRow {
 
   std::string Status() const;
 };
+
+// What a status other than "OK" says, in words.
+std::string ExplainStatus(absl::string_view status);
 
 struct RoutingRows {
   std::vector<ModRow> mod = {};

@@ -66,6 +66,16 @@ class CheckpointTest(support.EndToEndTest):
         support.write(os.path.join(whole, "notes.txt"), b"mine")
         self.fails(2, "checkpoint", "export", self.path("run"), "-o", whole, "--force", says="notes.txt")
 
+    def test_a_name_says_what_is_made(self):
+        """NAME.safetensors is a file, other names are directories; another program's file is not what comes out."""
+        export = ["checkpoint", "export", self.path("run"), "-o"]
+        for name in ("plain", "dotted.v1/", "half-1.2"):
+            self.run_ok(*export, self.path(name) + ("/" if name.endswith("/") else ""))
+            self.assertTrue(os.path.isfile(self.path(name, "model.safetensors")), name)
+        for name in ("weights.pt", "weights.bin", "weights.h5"):
+            self.fails(2, *export, self.path(name), says=["FILE.safetensors or a directory", name])
+            self.assertFalse(os.path.exists(self.path(name)))
+
     def test_a_config_goes_out_as_hubs_know_it_and_comes_back(self):
         if not support.has_compiler():
             self.skipTest("this build has no hydra-opt")

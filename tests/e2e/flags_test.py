@@ -375,6 +375,45 @@ class FlagsTest(support.TrainedModelTest):
             "--mod-rule": lambda: support.has_compiler() and self.fails(
                 2, *bisect, "--mod-rule", "best", says="'best'"),
         }
+        rows["diag"] = {}
+        rows["diag weights"] = {
+            "weights": lambda: self.fails(3, "diag", "weights", self.path("none"), says="none"),
+            "--json": lambda: self.json_of("diag", "weights", self.base),
+        }
+        learning = ["diag", "learning", self.base]
+        rows["diag learning"] = {
+            "run": lambda: self.fails(3, "diag", "learning", self.data, says="training.db"),
+            "--window": lambda: self.assertIsNotNone(
+                self.run_ok(*learning, "--window", "3", "--json").json()["slope"]),
+            "--plateau-from": lambda: self.differs_in_plateau(["--plateau-from", "0"],
+                                                              ["--plateau-from", "1000"]),
+            "--plateau-slope": lambda: self.differs_in_plateau(
+                ["--plateau-from", "0", "--plateau-slope", "10"],
+                ["--plateau-from", "0", "--plateau-slope", "0"]),
+            "--json": lambda: self.json_of(*learning),
+        }
+        flow = ["diag", "flow", self.base]
+        rows["diag flow"] = {
+            "model": lambda: self.fails(3, "diag", "flow", self.path("none.hydra"), says="none.hydra"),
+            "--data": lambda: self.fails(3, *flow, "--data", self.path("none"), says="none"),
+            "--weights": lambda: self.fails(3, *flow, "--weights", self.path("none"), says="none"),
+            "--at-step": lambda: self.fails(2, *flow, "--at-step", "3", says="--at-step"),
+            "--batch": lambda: self.fails(2, *flow, "--batch", "9", says="train@9x"),
+            "--seq": lambda: self.fails(2, *flow, "--seq", "9", says="x9"),
+            "--seed": lambda: self.fails(2, *flow, "--seed", "-1", says="seed"),
+            "--set": lambda: self.fails(2, *flow, "--set", "no_such=1", says="no_such"),
+            "--threads": lambda: self.fails(2, *flow, "--threads", "-1", says="--threads"),
+            "--validate": lambda: self.assertEqual(
+                *[self.run_ok(*flow, *more, "--json").json() for more in ([], ["--validate"])]),
+            "--json": lambda: self.json_of(*flow),
+            **{flag: lambda f=flag: self.fails(2, *flow, f, "1", says="compile")
+               for flag in ("--target", "--arch", "--precision", "--routing", "--cache",
+                            "--memory-budget")},
+            "--mod-rule": lambda: self.fails(2, *flow, "--mod-rule", "best", says="'best'"),
+        }
+        if not support.has_compiler():
+            rows["diag flow"] = dict.fromkeys(rows["diag flow"], lambda: self.fails(
+                2, *flow, says="hydra-opt"))
         rows["report"] = {
             "runs": lambda: self.fails(3, "report", self.data, says="training.db"),
             "--output": lambda: self.made(["report", self.base], fresh() + ".html", "-o"),
@@ -410,6 +449,13 @@ class FlagsTest(support.TrainedModelTest):
         result = self.call("hydra-run", "bisect", self.base, *more, "--json")
         self.assertEqual(result.status, 1, result)
         return result.json()
+
+    def differs_in_plateau(self, *pair):
+        """A window of 3 steps that changes by less than 10 nats per step is flat."""
+        slope = [] if any("--plateau-slope" in more for more in pair) else ["--plateau-slope", "10"]
+        found = [self.call("hydra-run", "diag", "learning", self.base, "--window", "3", *slope, *more,
+                           "--json").json()["plateau"] for more in pair]
+        self.assertNotEqual(*found)
 
     def routed_database(self):
         """That of a run whose recursion went from one extreme to the other."""

@@ -1,5 +1,7 @@
 """help and doctor: what the program says of itself and of the machine."""
+import glob
 import os
+import re
 
 import support
 
@@ -19,6 +21,26 @@ class HelpTest(support.EndToEndTest):
             self.assertIn(row["help"], settings)
         self.fails(2, "help", "setings", says=["did you mean", "settings"])
         self.fails(2, "help", "train", "--man", says="expected one of")
+
+    def test_topics_are_complete(self):
+        """Files that a run leaves, and variables that the programs read, are those that the topics name."""
+        artifact, data, run = self.make_artifact(), self.make_data(), self.path("complete")
+        self.run_ok("train", artifact, "-d", data, "-o", run, "-n", 4, "-s", "eval_interval=2", "-s",
+                    "keep_best=true")
+        self.run_ok("report", run)
+        files = self.run_ok("help", "files").out
+        for name in os.listdir(run):
+            # SQLite's own files beside a database.
+            self.assertIn(f"OUT/{name.removesuffix('-wal').removesuffix('-shm')}", files)
+        variables = self.run_ok("help", "environment").out
+        read = set()
+        for folder in ("runtime", "tools", "compiler"):
+            for path in glob.glob(self.source(folder, "**", "*.c*"), recursive=True):
+                if os.path.isfile(path):
+                    read |= set(re.findall(r'getenv\("(\w+)"\)', support.read(path).decode()))
+        self.assertGreater(len(read), 5)
+        for name in read:
+            self.assertIn(name, variables)
 
     def test_short_flags_are_the_long_ones(self):
         artifact, data = self.make_artifact(), self.make_data()

@@ -75,6 +75,21 @@ class InstallTest(support.EndToEndTest):
             self.assertIn(f".SS {row['command']}\n" if row["command"] else ".SH OPTIONS", plain)
             for flag in row["flags"]:
                 self.assertIn(flag["name"], plain, row["command"])
+        self.check_roff(page)
+
+    def test_the_compiler_has_a_manual(self):
+        if not support.has_compiler():
+            self.skipTest("this build has no hydra-opt")
+        page = support.read(os.path.join(self.prefix, "share", "man", "man1", "hydra-opt.1")).decode()
+        self.assertEqual(page, self.call("hydra-opt", "--man").out)
+        plain = page.replace("\\-", "-").replace("\\(aq", "'")
+        # Titles are in capitals there.
+        for line in self.call("hydra-opt", "--help").out.splitlines():
+            for word in [] if line.endswith(":") else line.removeprefix("hydra-opt: ").split():
+                self.assertIn(word, plain)
+        self.check_roff(page)
+
+    def check_roff(self, page):
         if shutil.which("groff"):
             said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, text=True,
                                   capture_output=True, check=True).stderr

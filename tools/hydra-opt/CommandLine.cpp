@@ -105,44 +105,48 @@ Error CommandLine::parse(ArrayRef<char *> arguments) {
   return Error::success();
 }
 
-void CommandLine::printHelp(raw_ostream &stream) const {
-  constexpr size_t kColumn = 22;
-  auto print = [&](const cl::Option &flag) {
-    std::string left = (flag.ArgStr.size() > 1 ? "--" : "-") + flag.ArgStr.str();
+HelpPage CommandLine::help() const {
+  HelpPage page;
+  page.summary = "compiles a model spec";
+  page.command = "hydra-opt MODEL [-o FILE] [flags]";
+  page.operands = "MODEL: .mlir, .json, or - for standard input";
+  page.examples = {
+      "hydra-opt models/hydra-nano.mlir -o nano.hydra",
+      "hydra-opt nano.mlir --entry=train@8x256 --entry=extend@1x1 --cache=512 -o nano.hydra",
+      "hydra-opt nano.mlir --stop-after=routing --mlir-print-ir-after-all",
+      "hydra-opt nano.mlir --interpret --inputs=in.safetensors -o out.safetensors",
+      "hydra-opt nano.mlir --pass-pipeline='builtin.module(hydra-materialize-params)'"};
+  auto row = [](const cl::Option &flag) {
+    bool isLong = flag.ArgStr.size() > 1;
+    std::string left = (isLong ? "--" : "-") + flag.ArgStr.str();
     if (!flag.ValueStr.empty())
-      left += (flag.ArgStr.size() > 1 ? "=" : " ") + flag.ValueStr.str();
-    stream << "  " << left_justify(left, kColumn - 1) << " " << flag.HelpStr << "\n";
+      left += (isLong ? "=" : " ") + flag.ValueStr.str();
+    return std::pair(left, flag.HelpStr.str());
   };
-  stream
-      << "hydra-opt: compiles a model spec\n\n"
-         "  hydra-opt MODEL [-o FILE] [flags]      MODEL: .mlir, .json, or - for standard input\n"
-         "\nExamples:\n"
-         "  hydra-opt models/hydra-nano.mlir -o nano.hydra\n"
-         "  hydra-opt nano.mlir --entry=train@8x256 --entry=extend@1x1 --cache=512 -o nano.hydra\n"
-         "  hydra-opt nano.mlir --stop-after=routing --mlir-print-ir-after-all\n"
-         "  hydra-opt nano.mlir --interpret --inputs=in.safetensors -o out.safetensors\n"
-         "  hydra-opt nano.mlir --pass-pipeline='builtin.module(hydra-materialize-params)'\n";
-  stream << "\nWhat is compiled (each also as --set KEY=VALUE, with _ for - in the key; * "
-            "repeatable):\n";
+  HelpPage::Section compiled{settingsCategory.getName().str(),
+                             "each also as --set KEY=VALUE, with _ for - in the key; * repeatable",
+                             {}};
   for (const auto &[setting, flag] : zip_equal(compileSettings(), settingFlags)) {
     std::string left = ("--" + flag->ArgStr + "=" + setting.value).str();
-    if (setting.repeatable)
-      left += " *";
-    stream << "  " << left_justify(left, kColumn - 1) << " " << setting.help << "\n";
+    compiled.flags.emplace_back(setting.repeatable ? left + " *" : left, setting.help);
   }
-  print(set);
-  stream << "\nWhat comes out:\n";
+  compiled.flags.push_back(row(set));
+  HelpPage::Section result{resultCategory.getName().str(), "", {}};
   for (const cl::Option *flag :
        std::initializer_list<const cl::Option *>{&outputFile, &stopAfter, &explain, &interpret,
                                                  &inputs, &interpretAs, &kernelCache, &facts})
-    print(*flag);
-  stream << "  --help                this page; --help-hidden: every flag of MLIR and LLVM\n"
-            "  --version             the build id, which every artifact carries\n"
-            "\nWithout any of these flags hydra-opt is mlir-opt with the hydra and plan dialects: "
-            "passes by\n"
-            "hand, --mlir-timing, ... Exit codes: 0 success, 1 the program cannot be compiled, 2 "
-            "usage,\n"
-            "3 bad or missing spec.\n";
+    result.flags.push_back(row(*flag));
+  result.flags.emplace_back("--help", "this page; --help-hidden: every flag of MLIR and LLVM");
+  result.flags.emplace_back("--man", "the same for man(1)");
+  result.flags.emplace_back("--version", "the build id, which every artifact carries");
+  page.sections = {std::move(compiled), std::move(result)};
+  page.ending = {
+      "Without any of these flags hydra-opt is mlir-opt with the hydra and plan dialects: "
+      "passes by",
+      "hand, --mlir-timing, ... Exit codes: 0 success, 1 the program cannot be compiled, "
+      "2 usage,",
+      "3 bad or missing spec."};
+  return page;
 }
 
 bool CommandLine::compiles() const {

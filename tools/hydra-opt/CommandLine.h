@@ -3,6 +3,7 @@
 #define HYDRA_TOOLS_HYDRA_OPT_COMMANDLINE_H
 
 #include "compiler/pipeline/CompileSettings.h"
+#include "tools/hydra-opt/HelpPage.h"
 #include "llvm/Support/CommandLine.h"
 
 #include <memory>
@@ -16,8 +17,8 @@ public:
   // Parses `arguments` into these flags and the stock ones. The error is a usage error.
   llvm::Error parse(llvm::ArrayRef<char *> arguments);
 
-  // Our flags on one screen, with defaults and examples.
-  void printHelp(llvm::raw_ostream &stream) const;
+  // Our flags, with defaults and examples: one screen.
+  HelpPage help() const;
 
   // The compile settings, from their flags and from --set.
   llvm::Expected<mlir::hydra::CompileOptions> compileOptions() const;

@@ -13,10 +13,10 @@
 
 using namespace llvm;
 
-static bool asksForHelp(ArrayRef<char *> arguments) {
-  return llvm::any_of(arguments.drop_front(), [](StringRef argument) {
-    return argument == "--help" || argument == "-help" || argument == "-h";
-  });
+// Whether one of the words is among the arguments.
+static bool asks(ArrayRef<char *> arguments, ArrayRef<StringRef> words) {
+  return llvm::any_of(arguments.drop_front(),
+                      [&](StringRef argument) { return llvm::is_contained(words, argument); });
 }
 
 int main(int argc, char **argv) {
@@ -30,8 +30,12 @@ int main(int argc, char **argv) {
   StockFlags stock(registry);
   cl::AddExtraVersionPrinter(
       [](raw_ostream &stream) { stream << "hydra-opt build " << compilerBuildId() << "\n"; });
-  if (asksForHelp(arguments)) {
-    flags.printHelp(outs());
+  if (asks(arguments, {"--help", "-help", "-h"})) {
+    flags.help().print(outs());
+    return kSuccess;
+  }
+  if (asks(arguments, {"--man"})) {
+    flags.help().printManual(outs());
     return kSuccess;
   }
   if (Error error = flags.parse(arguments))

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/app/bundle.h"
 #include "runtime/app/weights_export.h"
@@ -28,14 +29,15 @@ absl::StatusOr<int> Export(const ExportFlags& flags, bool json) {
     request.shard_bytes = static_cast<uint64_t>(*flags.shard_bytes);
     request.shard_bytes_chosen = true;
   }
-  HYDRA_ASSIGN_OR_RETURN(const app::ExportedWeights weights, app::ExportWeights(request));
+  HYDRA_ASSIGN_OR_RETURN(const app::ExportedWeights weights,
+                         app::ExportWeights(std::move(request)));
   if (json) {
     PrintJson({{"checkpoint", weights.checkpoint},
-               {"out", request.output},
+               {"out", flags.request.output},
                {"bytes", weights.bytes},
                {"files", weights.files}});
   } else {
-    std::printf("%s: weights of step %lld, %s in %lld file%s\n", request.output.c_str(),
+    std::printf("%s: weights of step %lld, %s in %lld file%s\n", flags.request.output.c_str(),
                 static_cast<long long>(weights.step), HumanBytes(weights.bytes).c_str(),
                 static_cast<long long>(weights.files), weights.files == 1 ? "" : "s");
   }
@@ -74,7 +76,8 @@ void AddCheckpoint(CommandLine& line) {
   exported->request.notices = ConsoleNotices();
   out.Positional("checkpoint", exported->request.checkpoint, "checkpoint or run directory");
   out.RequiredText("-o,--output", exported->request.output,
-                   "FILE.safetensors to write, or a directory for weights, model and tokenizer");
+                   "FILE.safetensors: the weights alone; any other name: a directory of weights, "
+                   "model and tokenizer, as other programs take it");
   out.Text("--type", exported->type, "element type", {"f32", "bf16", "f16"});
   out.Integer("--shard-bytes", exported->shard_bytes, {.least = 1},
               "of a directory: most bytes of a file, of which there is an index then; default: 5 "

@@ -22,6 +22,7 @@ void AddBisect(CommandLine& line);
 void AddDoctor(CommandLine& line);
 void AddHelp(CommandLine& line);
 void AddDb(CommandLine& line);
+void AddDiag(CommandLine& line);
 
 }  // namespace hydra::tools
 

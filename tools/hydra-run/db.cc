@@ -4,7 +4,6 @@
 #include <fstream>
 #include <memory>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "runtime/diagnostics/routing_heat_map.h"
 #include "runtime/io/atomic_file.h"
@@ -29,19 +28,6 @@ struct RoutingFlags {
 
 std::string Number(double value, int digits = 3) { return absl::StrFormat("%.*f", digits, value); }
 std::string Percent(double share) { return absl::StrFormat("%.1f", 100 * share); }
-
-// What stands under a status that is not "OK".
-std::string Explain(const std::string& status) {
-  if (status == "COLLAPSED_LOW" || status == "COLLAPSED_HIGH") {
-    return absl::StrFormat("the mean probability is %s",
-                           absl::EndsWith(status, "LOW") ? "below 0.1" : "above 0.9");
-  }
-  if (status == "DRIFTING") return "the mean probability is more than 0.2 from the capacity";
-  if (status == "DISABLED_PRE_ENABLE") return "its probabilities are off before it selects";
-  if (absl::StartsWith(status, "DEPTH_UNUSED")) return "under 1 % of the tokens have this depth";
-  if (absl::StartsWith(status, "EXPERT_UNUSED")) return "under a tenth of an expert's fair share";
-  return "over 90 % of the tokens go one way";
-}
 
 void PrintMod(const std::vector<ModRow>& rows) {
   if (rows.empty()) return;
@@ -90,7 +76,7 @@ void PrintFlags(const char* router, const Rows& rows) {
     const std::string status = row.Status();
     if (status == "OK") continue;
     std::printf("collapse: %s of layer %lld: %s (%s)\n", router, static_cast<long long>(row.layer),
-                status.c_str(), Explain(status).c_str());
+                status.c_str(), metrics::ExplainStatus(status).c_str());
   }
 }
 

@@ -35,6 +35,7 @@ int Main(int argc, char** argv) {
   AddVerify(line);
   AddReport(line);
   AddBisect(line);
+  AddDiag(line);
   AddDoctor(line);
   AddHelp(line);
   AddDb(line);

@@ -29,6 +29,8 @@ std::vector<Topic> MakeTopics() {
        "                                     cache, see topic files\n"
        "  an artifact (.hydra)               compile settings are refused with the command that\n"
        "                                     recompiles\n"
+       "  a bundle (.hydra)                  an artifact with weights: it serves and is not "
+       "trained\n"
        "  a checkpoint or run directory      a run directory stands for its newest checkpoint"},
       {"settings", "SETTINGS", SettingsText()},
       {"files", "FILES",
@@ -36,15 +38,26 @@ std::vector<Topic> MakeTopics() {
        "manifest.json\n"
        "OUT/checkpoints/latest          link to the newest\n"
        "OUT/abandoned                   checkpoints of a way that was left\n"
+       "OUT/best, OUT/best.json         with keep_best: the checkpoint of the lowest held-out "
+       "loss\n"
        "OUT/inputs.json                 where the data are, for --resume\n"
+       "OUT/run.lock                    held by the process that trains\n"
        "OUT/training.db                 SQLite, can be read while training runs\n"
        "OUT/steps.jsonl                 one line per step, evaluation and start\n"
-       "$XDG_CACHE_HOME/hydra           compiled models (~/.cache/hydra); may be deleted"},
+       "OUT/tensorboard                 event files, for tensorboard --logdir OUT\n"
+       "OUT/report.html                 made by hydra-run report\n"
+       "DATA/data.json                  what a data directory holds: shards *.tokens, a tokenizer\n"
+       "$XDG_CACHE_HOME/hydra           compiled models (~/.cache/hydra), and below kernels their\n"
+       "                                kernels; may be deleted"},
       {"environment", "ENVIRONMENT",
-       "XDG_CACHE_HOME   where compiled models are kept; ~/.cache without it\n"
-       "TMPDIR           where verify and bisect work\n"
+       "XDG_CACHE_HOME   where compiled models are kept; .cache in HOME without it\n"
+       "TMPDIR           where verify, bisect and diag work\n"
        "NO_COLOR         no colour in messages\n"
        "PATH             where hydra-opt is looked for, after the folder of hydra-run\n"
+       "HYDRA_PTXAS      NVIDIA's assembler, for --target=cuda; without it that of CUDA_HOME, "
+       "then\n"
+       "                 that of PATH\n"
+       "TERM             dumb: no progress bars\n"
        "Threads are chosen with --threads, instruction-set levels when compiling; variables of\n"
        "oneDNN and OpenMP have no say."},
       {"exit-codes", "EXIT CODES",

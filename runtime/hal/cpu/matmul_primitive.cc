@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status.h"
+#include "runtime/hal/cpu/onednn_matrix.h"
 
 // From libgomp, the OpenMP runtime of Debian's oneDNN. Declared here because the header belongs to
 // one compiler and the build may use another.
@@ -27,16 +28,6 @@ struct Scoped {
     if (value != nullptr) Destroy(value);
   }
 };
-
-absl::Status Describe(dnnl_memory_desc_t* desc, ElementType type, uint64_t rows, uint64_t columns,
-                      uint64_t stride, bool transposed) {
-  const dnnl_dims_t dims = {static_cast<dnnl_dim_t>(rows), static_cast<dnnl_dim_t>(columns)};
-  const auto leading = static_cast<dnnl_dim_t>(stride);
-  const dnnl_dims_t strides = {transposed ? 1 : leading, transposed ? leading : 1};
-  const dnnl_data_type_t data_type = type == ElementType::kBf16 ? dnnl_bf16 : dnnl_f32;
-  return Check(dnnl_memory_desc_init_by_strides(desc, 2, dims, data_type, strides),
-               "describe a matrix");
-}
 
 }  // namespace
 
@@ -72,14 +63,13 @@ absl::StatusOr<std::unique_ptr<MatmulPrimitive>> MatmulPrimitive::Create(
 
 absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulShape& shape) {
   context_ = &context;
-  dnnl_memory_desc_t a, b, c;
+  MatrixDescription a, b, c;
   HYDRA_RETURN_IF_ERROR(
-      Describe(&a, shape.operands, shape.m, shape.k, shape.lda, shape.transpose_a));
+      Check(a.Init(shape.operands, shape.m, shape.k, shape.lda, shape.transpose_a), "describe a"));
   HYDRA_RETURN_IF_ERROR(
-      Describe(&b, shape.operands, shape.k, shape.n, shape.ldb, shape.transpose_b));
-  HYDRA_RETURN_IF_ERROR(Describe(&c, shape.result, shape.m, shape.n, shape.ldc, false));
-  dnnl_matmul_desc_t desc;
-  HYDRA_RETURN_IF_ERROR(Check(dnnl_matmul_desc_init(&desc, &a, &b, nullptr, &c), "describe it"));
+      Check(b.Init(shape.operands, shape.k, shape.n, shape.ldb, shape.transpose_b), "describe b"));
+  HYDRA_RETURN_IF_ERROR(
+      Check(c.Init(shape.result, shape.m, shape.n, shape.ldc, false), "describe c"));
 
   Scoped<dnnl_primitive_attr_t, dnnl_primitive_attr_destroy> attributes;
   HYDRA_RETURN_IF_ERROR(Check(dnnl_primitive_attr_create(&attributes.value), "set attributes"));
@@ -93,29 +83,27 @@ absl::Status MatmulPrimitive::Init(const MatmulContext& context, const MatmulSha
   Scoped<dnnl_post_ops_t, dnnl_post_ops_destroy> post_ops;
   if (shape.accumulate) {
     HYDRA_RETURN_IF_ERROR(Check(dnnl_post_ops_create(&post_ops.value), "set attributes"));
-    HYDRA_RETURN_IF_ERROR(Check(dnnl_post_ops_append_sum(post_ops.value, 1.0f), "accumulate"));
+    HYDRA_RETURN_IF_ERROR(Check(Accumulate(post_ops.value), "accumulate"));
     HYDRA_RETURN_IF_ERROR(
         Check(dnnl_primitive_attr_set_post_ops(attributes.value, post_ops.value), "accumulate"));
   }
   Scoped<dnnl_primitive_desc_t, dnnl_primitive_desc_destroy> plan;
-  HYDRA_RETURN_IF_ERROR(Check(
-      dnnl_primitive_desc_create(&plan.value, &desc, attributes.value, context.engine(), nullptr),
-      "plan it"));
+  HYDRA_RETURN_IF_ERROR(
+      Check(PlanProduct(a, b, c, attributes.value, context.engine(), &plan.value), "plan it"));
   HYDRA_RETURN_IF_ERROR(Check(dnnl_primitive_create(&primitive_, plan.value), "compile it"));
 
-  const dnnl_memory_desc_t* workspace =
-      dnnl_primitive_desc_query_md(plan.value, dnnl_query_scratchpad_md, 0);
-  workspace_bytes_ = workspace == nullptr ? 0 : dnnl_memory_desc_get_size(workspace);
+  workspace_bytes_ = WorkspaceBytes(plan.value);
   workers_.resize(context.workers());
   for (Worker& worker : workers_) {
-    const auto make = [&](dnnl_memory_t* memory, const dnnl_memory_desc_t* of) {
-      return Check(dnnl_memory_create(memory, of, context.engine(), DNNL_MEMORY_NONE),
-                   "create an operand");
+    const auto make = [&](const MatrixDescription& of, dnnl_memory_t* memory) {
+      return Check(of.CreateMemory(context.engine(), memory), "create an operand");
     };
-    HYDRA_RETURN_IF_ERROR(make(&worker.a, &a));
-    HYDRA_RETURN_IF_ERROR(make(&worker.b, &b));
-    HYDRA_RETURN_IF_ERROR(make(&worker.c, &c));
-    if (workspace_bytes_ > 0) HYDRA_RETURN_IF_ERROR(make(&worker.workspace, workspace));
+    HYDRA_RETURN_IF_ERROR(make(a, &worker.a));
+    HYDRA_RETURN_IF_ERROR(make(b, &worker.b));
+    HYDRA_RETURN_IF_ERROR(make(c, &worker.c));
+    if (workspace_bytes_ == 0) continue;
+    HYDRA_RETURN_IF_ERROR(Check(CreateWorkspace(plan.value, context.engine(), &worker.workspace),
+                                "create its workspace"));
   }
   return absl::OkStatus();
 }
