@@ -44,7 +44,7 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
   if (int count = names[name]++; count > 0)
     name += "_" + std::to_string(count);
 
-  KernelWork work = getKernelWork(body, *schedule);
+  KernelWork work = getKernelWork(body, *schedule, workers);
   scratch = std::max(scratch, work.scratchBytes);
   kernel = KernelOp::create(builder, fusion.getLoc(), name, kind, hex, work.items, work.grain,
                             work.partialBytes, work.scratchBytes, *schedule, work.tiling);

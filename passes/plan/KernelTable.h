@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_KERNELTABLE_H
 #define HYDRA_PASSES_PLAN_KERNELTABLE_H
 
+#include "dialects/plan/KernelWork.h"
 #include "dialects/plan/OverwriteTable.h"
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/ADT/StringMap.h"
@@ -20,7 +21,8 @@ struct KernelUse {
 // of that text names the kernel.
 class KernelTable {
 public:
-  explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
+  explicit KernelTable(const OpBuilder &builder, Workers workers = Workers::processor)
+      : builder(builder), workers(workers) {}
 
   // Fails, with a diagnostic, if the primitives of the fusion do not make one kernel.
   LogicalResult add(hydra::FusionOp fusion);
@@ -40,6 +42,7 @@ private:
   FailureOr<KernelOp> create(hydra::FusionOp fusion, hydra::FusionOp copy);
 
   OpBuilder builder;
+  Workers workers;
   llvm::StringMap<KernelOp> sources; // by the structure of the primitives
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;

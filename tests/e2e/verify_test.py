@@ -95,6 +95,15 @@ class VerifyTest(support.EndToEndTest):
                 self.assertGreater(check["compared"], 0, entry)
         self.fails(2, "verify", files[0], "--target", "sim", "--threads", "2", says=["one thread"])
 
+    # Attention and products on tensor cores.
+    def test_goldens_pass_in_bf16_on_the_simulated_device(self):
+        processor = self.call("hydra-run", "verify", self.golden(FILES[0]), "--precision", "bf16")
+        if "expected --arch among" in processor.err:
+            self.skipTest("this processor does not round to bf16")
+        report = self.run_ok("verify", *map(self.golden, SIMULATED), "--target", "sim", "--precision", "bf16",
+                             "--json").json()
+        self.assertTrue(report["pass"], report)
+
     def test_goldens_pass_in_the_interpreter_after_every_stage(self):
         for entry in self.check_all_pass("interpreter")["files"]:
             stages = [check["name"] for check in entry["checks"]]
