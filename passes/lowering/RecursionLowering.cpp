@@ -408,10 +408,14 @@ FailureOr<Operation *> ModelLowering::lowerBlend(RecursionOp op, const Place &pl
     routed = lowerAdaptive(op, place);
   }
   blend = Value();
-  if (failed(routed) || failed(routed = finished(*routed, place)))
+  if (succeeded(routed))
+    routed = finished(*routed, place);
+  if (failed(routed))
     return failure();
   FailureOr<Value> fixed = shared ? FailureOr<Value>(paths->fixed) : lowerFixed(op, beside);
-  if (failed(fixed) || failed(fixed = finished(*fixed, beside)))
+  if (succeeded(fixed))
+    fixed = finished(*fixed, beside);
+  if (failed(fixed))
     return failure();
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
   Value y = emit.add(emit.mul(*routed, *share), emit.mul(*fixed, emit.sub(emit.scalar(1), *share)));
