@@ -2,7 +2,8 @@
 """What routing saves: the time of a pass against its floating-point operations.
 
     bench/routing.py [--bin build/bin] [--model models/hydra-100m.mlir] [--batch 4] [--seq 512]
-                     [--cases CASE,...] [--entries accumulate,eval] [--precision f32|bf16] [--rounds 3] [--steps 2]
+                     [--cases CASE,...] [--entries accumulate,eval] [--precisions f32,bf16] [--rounds 3] [--steps 2]
+                     [--warmup 1] [--prepared DIR [--prepare]]
 
 A case is what is routed, the rest stays as at fixed depth:
 
@@ -14,18 +15,24 @@ A case is what is routed, the rest stays as at fixed depth:
 Recursion may stop after the first pass (min_depth 0). Its routers are those of initial values, scaled until their
 scores have a standard deviation of 1.5 and shifted until the passes have the mean asked for; what they then do is
 printed as a histogram, and at least three depths (or all there are) must have a tenth of the tokens each
-(bench/support/recursion_routers.py).
+(bench/support/recursion_routers.py). They are adjusted on one sequence in float32; the histogram that counts is that of
+what was timed.
 
-For every case the same spec is compiled under --routing=fixed too; `accumulate`, forward and backward without the
-optimizer, and `eval` of both take turns on the same random tokens, so that other work on the machine meets both.
+The same spec is compiled under --routing=fixed too, once for all cases whose specs differ in a capacity alone, which
+nothing reads at fixed depth. In every round `accumulate`, forward and backward without the optimizer, and `eval` of
+all programs take turns on the same random tokens, so that other work on the machine meets all of them.
 The bar for time / time at fixed depth is 1.15 x (FLOPs / FLOPs at fixed depth) + 0.05 of the whole entry, where
 FLOPs are counted from the tokens that took part; times are the least of all rounds, and medians stand beside them.
 Exit status 0 if everything is within the bar, 1 if not.
+
+--prepared DIR keeps programs and weights there and takes what it finds: for one model of one size, programs until the
+compiler is built anew. --prepare stops before anything is timed.
 """
 import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -43,22 +50,23 @@ PRODUCTS = {"accumulate": 3, "eval": 1}
 class Program:
     """A spec compiled in one routing mode, and the seconds of its entries."""
 
-    def __init__(self, options, spec, mode, variant, scratch):
-        self.options, self.variant = options, variant
-        self.path = os.path.join(scratch, f"{mode}-{variant}.hydra")
+    def __init__(self, options, spec, mode, variant, precision, path, shape=None):
+        self.variant, self.path = variant, path
+        self.hydra_run, self.steps = os.path.join(options.bin, "hydra-run"), options.steps
+        self.shape = shape or f"{options.batch}x{options.seq}"
         self.seconds = {entry: [] for entry in options.entries.split(",")}
-        self.flops, self.routing = {}, {}
-        run(os.path.join(options.bin, "hydra-opt"), spec, f"--routing={mode}", f"--variant={variant}",
-            f"--precision={options.precision}", *(f"--entry={name}@{options.batch}x{options.seq}"
-                                                  for name in ("train", "eval")), "-o", self.path)
+        self.flops, self.routing, self.device = {}, {}, ""
+        compiler = os.path.join(options.bin, "hydra-opt")
+        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(compiler):
+            run(compiler, spec, f"--routing={mode}", f"--variant={variant}",
+                f"--precision={precision}", "-o", path,
+                *(f"--entry={name}@{self.shape}" for name in ("train", "eval")))
 
-    def measure(self, weights, entries=None, steps=None, warmup=1):
+    def measure(self, weights, entries=None, steps=None, warmup=0):
         names = list(entries or self.seconds)
-        shape = f"@{self.options.batch}x{self.options.seq}"
-        report = json.loads(run(os.path.join(self.options.bin, "hydra-run"), "bench", self.path,
-                                *(part for name in names for part in ("--entry", name + shape)),
-                                "--weights", weights, "--steps", steps or self.options.steps,
-                                "--warmup", warmup, "--json"))
+        entries_of = (part for name in names for part in ("--entry", f"{name}@{self.shape}"))
+        report = json.loads(run(self.hydra_run, "bench", self.path, *entries_of, "--weights", weights,
+                                "--steps", steps or self.steps, "--warmup", warmup, "--json"))
         if report["variant"] != self.variant:
             raise SystemExit(f"expected variant {self.variant}, measured {report['variant']}")
         for name, entry in zip(names, report["entries"]):
@@ -66,7 +74,7 @@ class Program:
                 self.seconds[name] += [entry["min_seconds"], entry["median_seconds"]]
             self.flops[name] = entry["flops"]
             self.routing[name] = entry.get("routing", {})
-        return report["device"]
+        self.device = report["device"]
 
 
 def changed(text, pattern, replacement, what):
@@ -104,6 +112,9 @@ def spec_of(case, text):
 
 def initial_weights(options, spec, scratch):
     """The model's initial values as a file."""
+    path = os.path.join(scratch, "initial.safetensors")
+    if os.path.exists(path):
+        return path
     hydra_run = os.path.join(options.bin, "hydra-run")
     text, data, out = (os.path.join(scratch, name) for name in ("text", "data", "initial"))
     with open(text, "w", encoding="utf-8") as file:
@@ -114,47 +125,111 @@ def initial_weights(options, spec, scratch):
     run(hydra_run, "data", "text", text, "--out", data)
     run(hydra_run, "train", small, "--data", data, "--out", out, "--steps", 1, "--batch", 1, "--seq",
         16, "--lr", 0)
-    weights = os.path.join(scratch, "weights.safetensors")
-    os.rename(os.path.join(out, "checkpoints", "step-00000001", "weights.safetensors"), weights)
-    return weights
+    os.rename(os.path.join(out, "checkpoints", "step-00000001", "weights.safetensors"), path)
+    shutil.rmtree(out)
+    return path
 
 
-def compare(options, text, case):
-    """One case; whether all its entries are within the bar."""
-    good = True
-    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-        spec = os.path.join(scratch, "model.mlir")
-        content, variant = spec_of(case, text)
+class Case:
+    """The programs of a case and its weights, in a folder of its own."""
+
+    def __init__(self, options, name, text, folder, baselines):
+        self.name, self.good = name, True
+        content, variant = spec_of(name, text)
+        self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder, exist_ok=True)
+        spec = os.path.join(self.folder, "model.mlir")
         with open(spec, "w", encoding="utf-8") as file:
             file.write(content)
-        fixed = Program(options, spec, "fixed", "fixed", scratch)
-        routed = Program(options, spec, "dynamic", variant, scratch)
-        weights = initial_weights(options, spec, scratch)
-        kind, _, value = case.partition("=")
-        if kind != "mod":
-            passes = {"mor": value, "depth0": 1, "all": 2}[kind]
+        precisions = options.precisions.split(",")
+        self.routed = {precision: Program(options, spec, "dynamic", variant, precision,
+                                          os.path.join(self.folder, precision + ".hydra"))
+                       for precision in precisions}
+        kind, _, value = name.partition("=")
+        family = os.path.join(folder, "with-experts" if kind == "all" else "plain")
+        os.makedirs(family, exist_ok=True)
+        for precision in precisions:
+            if (family, precision) not in baselines:
+                baselines[family, precision] = Program(options, spec, "fixed", "fixed", precision,
+                                                       os.path.join(family, precision + ".hydra"))
+        self.fixed = {precision: baselines[family, precision] for precision in precisions}
+        self.passes = None if kind == "mod" else float({"mor": value, "depth0": 1, "all": 2}[kind])
+        self.initial = self.weights = initial_weights(options, spec, family)
+        if self.passes is not None:
+            self.weights = os.path.join(self.folder, "adjusted.safetensors")
+            if not os.path.exists(self.weights):
+                self.adjust(options, spec, variant)
 
-            def count():
-                routed.measure(weights, entries=["eval"], steps=1, warmup=0)
-                return routed.routing["eval"]
+    def adjust(self, options, spec, variant):
+        part = self.weights + ".part"
+        shutil.copyfile(self.initial, part)
+        program = Program(options, spec, "dynamic", variant, "f32",
+                          os.path.join(self.folder, "one-sequence.hydra"), f"1x{options.seq}")
 
-            good &= recursion_routers.adjust(weights, count, float(passes))
-        for _ in range(options.rounds):
-            fixed.measure(weights)
-            device = routed.measure(weights)
-    kept, whole = routed.routing["accumulate"]["route.mlp.flops"]
-    for entry, seconds in routed.seconds.items():
-        dense = fixed.flops[entry]
-        work = 1 - PRODUCTS[entry] * (whole - kept) / dense
-        bar = SLOPE * work + OFFSET
-        least = min(seconds) / min(fixed.seconds[entry])
-        median = statistics.median(seconds) / statistics.median(fixed.seconds[entry])
-        good &= least <= bar
-        print(f"{case:9}{entry:11}{1e3 * min(fixed.seconds[entry]):11.1f}{1e3 * min(seconds):11.1f}"
-              f"{work:9.3f}{bar:8.3f}{least:8.3f}{median:8.3f}  "
-              f"{'within' if least <= bar else 'OVER'}  ({device}, load {os.getloadavg()[0]:.1f})",
-              flush=True)
-    return good
+        def count():
+            program.measure(part, entries=["eval"], steps=1)
+            return program.routing["eval"]
+
+        print(f"{self.name}: routers", flush=True)
+        recursion_routers.adjust(part, count, self.passes)
+        os.rename(part, self.weights)
+
+    def report(self, precision):
+        """Prints a line per entry; whether all are within the bar."""
+        fixed, routed = self.fixed[precision], self.routed[precision]
+        good = True
+        if self.passes is not None:
+            counts = recursion_routers.counts_of(routed.routing["accumulate"])
+            good = recursion_routers.report(counts, self.passes, spread=self.passes > 1)
+        kept, whole = routed.routing["accumulate"]["route.mlp.flops"]
+        for entry, seconds in routed.seconds.items():
+            dense = fixed.flops[entry]
+            work = 1 - PRODUCTS[entry] * (whole - kept) / dense
+            bar = SLOPE * work + OFFSET
+            least = min(seconds) / min(fixed.seconds[entry])
+            median = statistics.median(seconds) / statistics.median(fixed.seconds[entry])
+            good &= least <= bar
+            print(f"{self.name:9}{precision:5}{entry:11}{1e3 * min(fixed.seconds[entry]):11.1f}"
+                  f"{1e3 * min(seconds):11.1f}{work:9.3f}{bar:8.3f}{least:8.3f}{median:8.3f}  "
+                  f"{'within' if least <= bar else 'OVER'}", flush=True)
+        return good
+
+
+def require_same(options, folder):
+    """What is prepared in a folder is for one model of one size."""
+    path = os.path.join(folder, "settings.json")
+    mine = {key: getattr(options, key) for key in ("model", "batch", "seq")}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        if found != mine:
+            raise SystemExit(f"{path}: expected {mine}, found {found}; give another folder, or remove this one")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(mine, file)
+
+
+def compare(options, folder):
+    with open(options.model, encoding="utf-8") as file:
+        text = file.read()
+    require_same(options, folder)
+    baselines = {}
+    cases = [Case(options, name, text, folder, baselines) for name in options.cases.split(",")]
+    if options.prepare:
+        return True
+    for _ in range(options.rounds):
+        for precision in options.precisions.split(","):
+            done = set()
+            for case in cases:
+                fixed = case.fixed[precision]
+                if fixed.path not in done:
+                    fixed.measure(case.initial, warmup=options.warmup)
+                    done.add(fixed.path)
+                case.routed[precision].measure(case.weights, warmup=options.warmup)
+    device = cases[0].routed[options.precisions.split(",")[0]].device
+    print(f"{options.model}, {options.batch}x{options.seq}, {device}, load {os.getloadavg()[0]:.1f}")
+    print("case     type entry        fixed ms  routed ms    FLOPs     bar    time  median")
+    results = [case.report(precision) for precision in options.precisions.split(",") for case in cases]
+    return all(results)
 
 
 def main():
@@ -166,17 +241,20 @@ def main():
     parser.add_argument("--cases", default=CASES)
     parser.add_argument("--entries", default="accumulate,eval",
                         choices=("accumulate,eval", "accumulate"))
-    parser.add_argument("--precision", default="f32", choices=("f32", "bf16"))
+    parser.add_argument("--precisions", default="f32", choices=("f32", "bf16", "f32,bf16"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--scratch", default=None, help="folder for artifacts and weights")
+    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--prepared", help="folder that keeps programs and weights")
+    parser.add_argument("--prepare", action="store_true", help="time nothing")
     options = parser.parse_args()
-    with open(options.model, encoding="utf-8") as file:
-        text = file.read()
-    print(f"{options.model}, {options.batch}x{options.seq}, {options.precision}")
-    print("case     entry        fixed ms  routed ms    FLOPs     bar    time  median")
-    results = [compare(options, text, case) for case in options.cases.split(",")]
-    return 0 if all(results) else 1
+    if options.prepare and not options.prepared:
+        parser.error("--prepare: expected --prepared DIR, where what it makes is kept")
+    if options.prepared:
+        os.makedirs(options.prepared, exist_ok=True)
+        return 0 if compare(options, options.prepared) else 1
+    with tempfile.TemporaryDirectory() as scratch:
+        return 0 if compare(options, scratch) else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ tool. Clean results are kept in $XDG_CACHE_HOME/hydra-lint, shared by all checko
 changed header, are always checked. What the budget leaves over is counted and named, and remains for
 the next run.
 
+A source is read without the precompiled headers of the build, so that one which leans on an include
+that only they have is a finding: g++ has no precompiled headers here.
+
 Exit 1 for a finding, for a source beside compiled ones that no target compiles, and for a FILE that
 cannot be checked.
 """
@@ -28,6 +31,7 @@ import time
 
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.MULTILINE)
 SOURCES = (".cc", ".cpp")
+PRECOMPILED = re.compile(r"-Xclang -fno-pch-timestamp |-Xclang -include-pch -Xclang \S+ ")
 KEPT_DAYS = 30
 
 
@@ -55,9 +59,15 @@ class Sources:
                             and os.path.exists(os.path.join(root, path)))
         self.commands = {}
         with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-            for entry in json.load(file):
-                path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), root)
-                self.commands.setdefault(path, []).append(entry["command"])
+            entries = json.load(file)
+        for entry in entries:
+            entry["command"] = PRECOMPILED.sub("", entry["command"])
+            path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), root)
+            self.commands.setdefault(path, []).append(entry["command"])
+        self.database = os.path.join(build, "lint")
+        os.makedirs(self.database, exist_ok=True)
+        with open(os.path.join(self.database, "compile_commands.json"), "w", encoding="utf-8") as file:
+            json.dump(entries, file)
         self.direct = {}
         configurations = [path for path in listed if os.path.basename(path) == ".clang-tidy"]
         self.configuration = [self.read(path) for path in sorted(set(configurations))]
@@ -135,9 +145,9 @@ class Cache:
             pass
 
 
-def check(tool, build, path):
+def check(tool, database, path):
     """clang-tidy on one file: an empty text if it is clean, else what it said."""
-    done = subprocess.run([tool, "--quiet", "-p", build, path], capture_output=True, text=True,
+    done = subprocess.run([tool, "--quiet", "-p", database, path], capture_output=True, text=True,
                           check=False)
     if done.returncode == 0:
         return ""
@@ -214,7 +224,7 @@ def main():
         path, key, bounded = item
         if bounded and deadline and time.monotonic() >= deadline:
             return None
-        said = check(arguments.tool, arguments.build, path)
+        said = check(arguments.tool, sources.database, path)
         if not said:
             cache.add(key)
         return said

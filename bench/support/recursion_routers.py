@@ -9,6 +9,7 @@ leave, so that all are adjusted together until nothing moves any more.
 import json
 import math
 import mmap
+import re
 import statistics
 import struct
 
@@ -98,6 +99,12 @@ class Weights:
                       key=lambda name: int(name.split(".")[1]))
 
 
+def counts_of(routing):
+    """Tokens that make pass 0, 1, ..., by block."""
+    names = [name for name in routing if re.fullmatch(r"route\.mor\.\d+\.tokens", name)]
+    return [routing[name] for name in sorted(names, key=lambda name: int(name.split(".")[2]))]
+
+
 def adjust(path, count, wanted):
     """Changes the routers in the file `path` until `count()` (what hydra-run bench says of the routing) shows `wanted`
     passes on average. Prints what they do. Whether they do as asked."""
@@ -116,8 +123,7 @@ def adjust(path, count, wanted):
 
     def made():
         write()
-        routing = count()
-        return [routing[f"route.mor.{int(router.split('.')[1])}.tokens"] for router in routers]
+        return counts_of(count())
 
     if wanted <= 1:
         biases = [-1e4] * len(routers)

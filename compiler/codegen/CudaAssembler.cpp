@@ -92,8 +92,41 @@ FailureOr<std::optional<CudaAssembler>> CudaAssembler::find(Location location) {
   return std::optional<CudaAssembler>(assembler);
 }
 
+std::string mlir::hydra::withAllRegisters(StringRef ptx, ArrayRef<StringRef> kernels) {
+  std::string text;
+  bool wanted = false;
+  while (!ptx.empty()) {
+    StringRef line = ptx.take_front(ptx.find('\n') + 1);
+    if (line.empty())
+      line = ptx;
+    text += line;
+    ptx = ptx.drop_front(line.size());
+    if (StringRef name = line; name.consume_front(".visible .entry "))
+      wanted = llvm::is_contained(kernels, name.take_until([](char c) { return c == '('; }));
+    if (wanted && line.starts_with(".maxntid")) {
+      text += ".minnctapersm 1\n";
+      wanted = false;
+    }
+  }
+  return text;
+}
+
 FailureOr<Cubin> CudaAssembler::assemble(StringRef ptx, StringRef architecture,
                                          Location location) const {
+  FailureOr<Cubin> cubin = assembleAsItIs(ptx, architecture, location);
+  if (failed(cubin))
+    return failure();
+  SmallVector<StringRef> spilling;
+  for (const auto &kernel : cubin->resources)
+    if (kernel.second.spillStores + kernel.second.spillLoads > 0)
+      spilling.push_back(kernel.first());
+  if (spilling.empty())
+    return cubin;
+  return assembleAsItIs(withAllRegisters(ptx, spilling), architecture, location);
+}
+
+FailureOr<Cubin> CudaAssembler::assembleAsItIs(StringRef ptx, StringRef architecture,
+                                               Location location) const {
   TemporaryFile input("ptx"), output("cubin"), report("txt");
   for (const TemporaryFile *file : {&input, &output, &report})
     if (file->error)

@@ -36,13 +36,20 @@ public:
   // "ptxas 13.0.88"
   const std::string &version() const { return name; }
 
-  // Same text, architecture and version, same bytes. Fails with what ptxas said. Threads may call
-  // it at the same time.
+  // Same text, architecture and version, same bytes. A kernel that ptxas spills, to have more of
+  // its blocks resident, is assembled once more as one that may take all registers
+  // (withAllRegisters). Fails with what ptxas said. Threads may call it at the same time.
   FailureOr<Cubin> assemble(StringRef ptx, StringRef architecture, Location location) const;
 
 private:
+  FailureOr<Cubin> assembleAsItIs(StringRef ptx, StringRef architecture, Location location) const;
+
   std::string program, name;
 };
+
+// The text with `.minnctapersm 1` behind the `.maxntid` of these kernels: one resident block is
+// enough. Without it ptxas keeps registers for several.
+std::string withAllRegisters(StringRef ptx, ArrayRef<StringRef> kernels);
 
 // The figures in what `ptxas -v` prints, by kernel.
 llvm::StringMap<KernelResources> parseAssemblerReport(StringRef report);

@@ -61,6 +61,19 @@ GpuFunction GpuFunction::create(ImplicitLocOpBuilder &b, plan::KernelOp kernel, 
   return gpu;
 }
 
+Value GpuFunction::sharedMemory(Type element, int64_t count) {
+  constexpr unsigned kSharedSpace = 3;
+  OpBuilder::InsertionGuard guard(*b);
+  b->setInsertionPoint(function);
+  std::string name = (function.getSymName() + "_shared").str();
+  LLVM::GlobalOp::create(*b, LLVM::LLVMArrayType::get(element, count), /*isConstant=*/false,
+                         LLVM::Linkage::Internal, name, Attribute(), /*alignment=*/16,
+                         kSharedSpace);
+  b->setInsertionPointToStart(&function.getBody().front());
+  return LLVM::AddressOfOp::create(*b, LLVM::LLVMPointerType::get(b->getContext(), kSharedSpace),
+                                   name);
+}
+
 void GpuFunction::forEachUnit(Value limit, llvm::function_ref<void(Value)> body) {
   Value step = arith::ConstantOp::create(*b, b->getI64IntegerAttr(launch.workers()));
   scf::ForOp::create(*b, worker, limit, step, ValueRange{},

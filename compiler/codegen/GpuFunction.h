@@ -14,6 +14,9 @@ struct GpuFunction {
   static GpuFunction create(ImplicitLocOpBuilder &b, plan::KernelOp kernel, int stage,
                             ModuleOp module);
 
+  // Memory of the block for `count` elements of that type, at a multiple of 16 bytes. Call it once.
+  Value sharedMemory(Type element, int64_t count);
+
   // body(unit) for every unit below `limit` that this worker has.
   void forEachUnit(Value limit, llvm::function_ref<void(Value)> body);
 

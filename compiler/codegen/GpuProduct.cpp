@@ -14,33 +14,12 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-constexpr unsigned kSharedSpace = 3;
 // One access moves so many bytes where rows are long enough multiples of them.
 constexpr int64_t kAccessBytes = 16;
 
 GpuProduct::GpuProduct(ImplicitLocOpBuilder &builder, plan::KernelOp kernel, GpuFunction &gpu)
-    : b(builder), gpu(gpu), op(&kernel.getBody().front().front()), shape(plan::matmulShape(op)),
-      tiling(plan::tileProduct(op)) {}
-
-int64_t GpuProduct::bytesOf(Type type) {
-  auto vector = dyn_cast<VectorType>(type);
-  return vector ? vector.getNumElements() * vector.getElementTypeBitWidth() / 8
-                : type.getIntOrFloatBitWidth() / 8;
-}
-Value GpuProduct::extract(Value vector, int64_t lane) {
-  if (!isa<VectorType>(vector.getType()))
-    return vector;
-  return LLVM::ExtractElementOp::create(b, vector, integer(lane));
-}
-Value GpuProduct::gather(ArrayRef<Value> lanes) {
-  if (lanes.size() == 1)
-    return lanes.front();
-  Type type = vectorOf(lanes.front().getType(), static_cast<int64_t>(lanes.size()));
-  Value vector = LLVM::PoisonOp::create(b, type);
-  for (auto [number, lane] : llvm::enumerate(lanes))
-    vector = LLVM::InsertElementOp::create(b, vector, lane, integer(static_cast<int64_t>(number)));
-  return vector;
-}
+    : GpuArithmetic(builder), gpu(gpu), op(&kernel.getBody().front().front()),
+      shape(plan::matmulShape(op)), tiling(plan::tileProduct(op)) {}
 
 void GpuProduct::emit() {
   prepare();
@@ -144,15 +123,7 @@ void GpuProduct::prepare() {
   factorB = factorOf(weight, shape.ldb, shape.groupB, shape.n, tiling.columns, shape.transposeB);
   panelType = factorA.element;
   factorB.shared = 2 * panelElements(factorA);
-  auto memory = LLVM::LLVMArrayType::get(panelType, factorB.shared + 2 * panelElements(factorB));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(gpu.function);
-  std::string name = (gpu.function.getSymName() + "_panels").str();
-  LLVM::GlobalOp::create(b, memory, /*isConstant=*/false, LLVM::Linkage::Internal, name,
-                         Attribute(), /*alignment=*/kAccessBytes, kSharedSpace);
-  b.setInsertionPointToStart(&gpu.function.getBody().front());
-  panels =
-      LLVM::AddressOfOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace), name);
+  panels = gpu.sharedMemory(panelType, factorB.shared + 2 * panelElements(factorB));
 }
 
 // `all`: its extent along C, of which a panel has `extent`.

@@ -3,9 +3,9 @@
 #ifndef HYDRA_COMPILER_CODEGEN_GPUPRODUCT_H
 #define HYDRA_COMPILER_CODEGEN_GPUPRODUCT_H
 
+#include "compiler/codegen/GpuArithmetic.h"
 #include "compiler/codegen/GpuFunction.h"
 #include "dialects/plan/ProductTiling.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace mlir::hydra {
 
@@ -22,7 +22,7 @@ struct ProductFactor {
   int64_t shared; // where its panels begin in shared memory, in elements
 };
 
-class GpuProduct {
+class GpuProduct : public GpuArithmetic {
 public:
   GpuProduct(ImplicitLocOpBuilder &builder, plan::KernelOp kernel, GpuFunction &gpu);
   virtual ~GpuProduct() = default;
@@ -46,30 +46,8 @@ protected:
   // Called once, before any of the above: what every tile needs.
   virtual void prepareThread() = 0;
 
-  Type f32() { return b.getF32Type(); }
-  Value index(int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); }
-  Value integer(int64_t value) {
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(value)));
-  }
-  Value add(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
-  Value add(Value a, int64_t c) { return c == 0 ? a : add(a, index(c)); }
-  Value mul(Value a, int64_t c) { return c == 1 ? a : arith::MulIOp::create(b, a, index(c)); }
-  Value div(Value a, int64_t c) { return arith::DivUIOp::create(b, a, index(c)); }
-  Value rem(Value a, int64_t c) { return arith::RemUIOp::create(b, a, index(c)); }
-  Value less(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c); }
-  Value at(Value pointer, Type element, Value offset) {
-    return LLVM::GEPOp::create(b, pointer.getType(), element, pointer, ValueRange{offset});
-  }
   Value inPanels(Value offset) { return at(panels, panelType, offset); }
-  static int64_t bytesOf(Type type);
-  static Type vectorOf(Type element, int64_t lanes) {
-    return lanes == 1 ? element : VectorType::get({lanes}, element);
-  }
-  // A lane of a vector; a scalar is its own.
-  Value extract(Value vector, int64_t lane);
-  Value gather(ArrayRef<Value> lanes);
 
-  ImplicitLocOpBuilder &b;
   GpuFunction &gpu;
   Operation *op;
   plan::MatmulShape shape;

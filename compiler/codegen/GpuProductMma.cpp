@@ -3,8 +3,8 @@
 // neighbours of the contraction, is one word. What a lane holds: PTX ISA, matrix fragments for
 // mma.m16n8k16 with floating point types.
 #include "compiler/codegen/GpuProduct.h"
+#include "compiler/codegen/WarpProducts.h"
 #include "dialects/target/GpuFacts.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
@@ -17,8 +17,8 @@ namespace {
 // Elements between the rows of a panel: 16 bytes, so that the eight rows that a warp reads at once
 // begin in different banks.
 constexpr int64_t kGap = 8;
-// Sums of one product that a lane holds: two columns of two rows.
-constexpr int64_t kSums = 4;
+// Two columns of two rows.
+constexpr int64_t kSums = kLaneSums;
 
 class MmaProduct : public GpuProduct {
 public:
@@ -57,9 +57,8 @@ protected:
       }
       for (int64_t i = 0; i < productsDown(); ++i)
         for (int64_t j = 0; j < productsAcross(); ++j)
-          multiplyOne(
-              left[i], top[j],
-              MutableArrayRef<Value>(next).slice((i * productsAcross() + j) * kSums, kSums));
+          createMma(b, /*half=*/true, left[i], top[j],
+                    MutableArrayRef<Value>(next).slice((i * productsAcross() + j) * kSums, kSums));
     }
     return next;
   }
@@ -83,21 +82,6 @@ private:
     Value place = add(panel, add(mul(along, rowElements()), add(pair, k)));
     return LLVM::LoadOp::create(b, b.getI32Type(), inPanels(place), /*alignment=*/4);
   }
-  void multiplyOne(ArrayRef<Value> left, ArrayRef<Value> top, MutableArrayRef<Value> sums) {
-    SmallVector<Type> types(kSums, f32());
-    Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
-    using Types = std::array<NVVM::MMATypes, 2>;
-    using Layouts = std::array<NVVM::MMALayout, 2>;
-    Value product = NVVM::MmaOp::create(
-        b, result, ValueRange(left), ValueRange(top), ValueRange(sums),
-        ArrayRef<int64_t>{kWarpRows, kWarpColumns, kWarpDepth}, /*b1Op=*/std::nullopt,
-        /*intOverflow=*/std::nullopt, Types{NVVM::MMATypes::bf16, NVVM::MMATypes::bf16},
-        Layouts{NVVM::MMALayout::row, NVVM::MMALayout::col});
-    for (auto [number, sum] : llvm::enumerate(sums))
-      sum =
-          LLVM::ExtractValueOp::create(b, product, ArrayRef<int64_t>{static_cast<int64_t>(number)});
-  }
-
   Value quad, pair;  // of this lane: its row or column, and its first of the contraction
   Value down, right; // its first row, and its warp's first column, in a tile
 };

@@ -5,6 +5,7 @@
 //
 // Loops over columns are the same for all lanes of a warp: a tail is a block with lanes that are
 // not there, which take part in shuffles, leave their states as they were and store nothing.
+#include "compiler/codegen/GpuArithmetic.h"
 #include "compiler/codegen/GpuFunction.h"
 #include "compiler/codegen/KernelEmitters.h"
 #include "compiler/codegen/RowEmission.h"
@@ -12,7 +13,6 @@
 #include "dialects/target/GpuFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -141,24 +141,16 @@ private:
     Value column = add(index(begin), lane), there = less(column, index(end));
     return {arith::MinSIOp::create(b, column, index(end - 1)), there, block};
   }
-  Value shuffle32(Value word, int64_t distance) {
-    auto constant = [&](int64_t value) -> Value {
-      return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(value)));
-    };
-    // Every lane of a full warp takes part.
-    return NVVM::ShflOp::create(b, word.getType(), constant(-1), word, constant(distance),
-                                constant(kWarp - 1), NVVM::ShflKind::bfly, UnitAttr());
-  }
   // The value of the lane whose number differs in the bits of `distance`.
   Value exchange(Value value, int64_t distance) {
     if (bytesOf(value.getType()) == 4)
-      return shuffle32(value, distance);
+      return createExchange(b, value, distance);
     Type i32 = b.getI32Type(), i64 = b.getI64Type();
     Value bits = arith::BitcastOp::create(b, i64, value), half = index(32);
     Value low = arith::TruncIOp::create(b, i32, bits);
     Value high = arith::TruncIOp::create(b, i32, arith::ShRUIOp::create(b, bits, half));
-    low = arith::ExtUIOp::create(b, i64, shuffle32(low, distance));
-    high = arith::ExtUIOp::create(b, i64, shuffle32(high, distance));
+    low = arith::ExtUIOp::create(b, i64, createExchange(b, low, distance));
+    high = arith::ExtUIOp::create(b, i64, createExchange(b, high, distance));
     bits = arith::OrIOp::create(b, low, arith::ShLIOp::create(b, high, half));
     return arith::BitcastOp::create(b, value.getType(), bits);
   }

@@ -53,6 +53,10 @@ GpuKernelEmitter hydra::gpuEmitterFor(plan::KernelOp kernel) {
     return emitGpuRows;
   if (plan::isProduct(op))
     return emitGpuProduct;
+  if (isa<AttentionOp>(op))
+    return emitGpuAttention;
+  if (isa<AttentionGradOp>(op))
+    return emitGpuAttentionGrad;
   if (isa<KernelOpInterface>(op))
     return emitGpuItems;
   reportNoKernel(op);

@@ -23,6 +23,9 @@ LogicalResult emitCpuRows(plan::KernelOp kernel, KernelEmitter &e);
 LogicalResult emitGpuRows(plan::KernelOp kernel, int stage, ModuleOp module);
 // Products (dialects/plan/MatmulShape.h), a block per tile.
 LogicalResult emitGpuProduct(plan::KernelOp kernel, int stage, ModuleOp module);
+// Attention and its gradient (dialects/plan/AttentionBlocks.h), a block per tile of rows.
+LogicalResult emitGpuAttention(plan::KernelOp kernel, int stage, ModuleOp module);
+LogicalResult emitGpuAttentionGrad(plan::KernelOp kernel, int stage, ModuleOp module);
 // Any kind with a KernelOpInterface, a thread per item.
 LogicalResult emitGpuItems(plan::KernelOp kernel, int stage, ModuleOp module);
 

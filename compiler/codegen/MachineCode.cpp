@@ -41,16 +41,19 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const CpuFacts &level,
       llvm::CodeGenOptLevel::Aggressive));
 }
 
-// Kernels come vectorised, unrolled and without calls: what is left to do is arithmetic of
-// addresses, moving what a loop does not change in front of it, and loops of a few known rounds.
-// LLVM's own O3 runs the same again and again, two to four times as long
-// (docs/results/compile-time.md).
-static constexpr StringLiteral kPasses =
-    "function(early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
-    "loop-mssa(loop-rotate,licm),loop(indvars,loop-deletion,loop-unroll-full),"
-    "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg)";
+// Kernels come vectorised and without calls: what is left to do is arithmetic of addresses, moving
+// what a loop does not change in front of it, and loops of a few known rounds. LLVM's own O3 runs
+// the same again and again, two to four times as long (docs/results/compile-time.md).
+static std::string passesFor(CodeShape shape) {
+  StringRef clean = "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg";
+  StringRef unroll = "loop(indvars,loop-deletion,loop-unroll-full),";
+  return ("function(" + clean + ",loop-mssa(loop-rotate,licm)," +
+          (shape == CodeShape::nested ? unroll : "") + clean + ")")
+      .str();
+}
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine, StringRef tuneFor) {
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, StringRef tuneFor,
+                     CodeShape shape) {
   module.setDataLayout(machine.createDataLayout());
   module.setTargetTriple(machine.getTargetTriple());
   for (llvm::Function &function : module) {
@@ -78,16 +81,16 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, StringR
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
   llvm::ModulePassManager passes;
-  llvm::cantFail(builder.parsePassPipeline(passes, kPasses));
+  llvm::cantFail(builder.parsePassPipeline(passes, passesFor(shape)));
   passes.run(module, modules);
 }
 
 FailureOr<SmallVector<char, 0>> hydra::compileToObject(llvm::Module &module, const CpuFacts &level,
-                                                       Location location) {
+                                                       CodeShape shape, Location location) {
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(level, location);
   if (!machine)
     return failure();
-  optimize(module, *machine, level.tuneFor);
+  optimize(module, *machine, level.tuneFor, shape);
   SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);
   llvm::legacy::PassManager codegen;

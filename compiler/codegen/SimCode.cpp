@@ -23,7 +23,8 @@ FailureOr<CodeImage> mlir::hydra::compileForSim(ModuleOp nvvmModule, const CpuFa
       translateModuleToLLVMIR(nvvmModule, llvmContext, "kernels");
   if (!module)
     return emitError(location) << "could not translate the simulated kernels to LLVM IR";
-  FailureOr<SmallVector<char, 0>> object = compileToObject(*module, level, location);
+  FailureOr<SmallVector<char, 0>> object =
+      compileToObject(*module, level, CodeShape::nested, location);
   if (failed(object))
     return failure();
   FailureOr<CodeImage> image = linkObject(*object, functions, location);

@@ -278,6 +278,13 @@ private:
     return success();
   }
 
+  LogicalResult intrinsic(LLVM::CallIntrinsicOp op) {
+    if (op.getIntrin() != "llvm.nvvm.ex2.approx.ftz.f32")
+      return op.emitOpError("calls ") << op.getIntrin() << ", which has no meaning on target sim";
+    replace(op, call(offsetof(SimIntrinsics, exp2), b.getF32Type(), {op.getArgs().front()}));
+    return success();
+  }
+
   LogicalResult barrier(Operation *op) {
     call(offsetof(SimIntrinsics, barrier), {}, {place(op)});
     op->erase();
@@ -334,9 +341,10 @@ private:
           return success();
         })
         .Case([&](NVVM::MmaOp product) { return multiply(product); })
-        .Case<LLVM::CallOp, LLVM::CallIntrinsicOp, LLVM::InlineAsmOp, LLVM::AtomicRMWOp,
-              LLVM::AtomicCmpXchgOp, LLVM::MemcpyOp, LLVM::MemmoveOp, LLVM::MemsetOp,
-              LLVM::masked_gather, LLVM::masked_scatter>(
+        .Case([&](LLVM::CallIntrinsicOp called) { return intrinsic(called); })
+        .Case<LLVM::CallOp, LLVM::InlineAsmOp, LLVM::AtomicRMWOp, LLVM::AtomicCmpXchgOp,
+              LLVM::MemcpyOp, LLVM::MemmoveOp, LLVM::MemsetOp, LLVM::masked_gather,
+              LLVM::masked_scatter>(
             [](Operation *refused) { return refused->emitOpError("has no meaning on target sim"); })
         .Default([](Operation *other) -> LogicalResult {
           if (isa<LLVM::LLVMDialect>(other->getDialect()))

@@ -33,7 +33,7 @@ struct CompileOptions {
   llvm::SmallVector<std::string> noFuse;        // what is not merged (passes/fusion/FusionPolicy.h)
   // Rows of logits that exist at once in a loss; 0: chosen by cost (passes/remat/LossChunk.h).
   int64_t lossChunk = 0;
-  // Bytes that the arena of an entry may take (passes/remat); 0: no limit.
+  // Bytes that all planned memory may take (passes/remat); 0: no limit.
   int64_t memoryBudget = 0;
   // Gradient bytes that one collective adds at most; 0: as hydra-plan has it.
   int64_t bucketBytes = 0;

@@ -143,7 +143,8 @@ ArrayRef<CompileSetting> mlir::hydra::compileSettings() {
        },
        [](const CompileOptions &options) { return json::Value(options.lossChunk); }},
       {"memory_budget", "BYTES",
-       "bound of the arena; what is too much is recomputed (default: none)", false, Stage::remat,
+       "bound of planned memory; what is too much is recomputed (default: none)", false,
+       Stage::remat,
        [](StringRef text, CompileOptions &options) {
          return readPositive(text, "a number of bytes", options.memoryBudget);
        },

@@ -81,6 +81,7 @@ static const CpuFacts &weakestLevel(const CompileOptions &options) {
     llvm::consumeError(levels.takeError());
     return allCpuFacts().front();
   }
+  // They point into allCpuFacts(), which goes from the weakest to the strongest.
   return **llvm::min_element(*levels);
 }
 
@@ -129,6 +130,7 @@ static void appendPlan(OpPassManager &manager, const CompileOptions &options) {
   plan::PlanPassOptions planning;
   if (options.bucketBytes > 0)
     planning.bucketBytes = options.bucketBytes;
+  planning.blocks = options.target != "cpu";
   manager.addPass(plan::createPlanPass(planning));
   if (options.target != "cpu")
     manager.addPass(plan::createAssignGeometryPass());

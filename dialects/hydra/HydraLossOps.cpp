@@ -11,12 +11,18 @@ static LogicalResult requireTargets(OptionalLocation location, Value logits, Val
                  location, "expected targets of the leading shape of ", type, ", found ", target);
 }
 
+// Of rounded logits a loss is float32 all the same.
+static Type lossElement(Value logits) {
+  Type element = tensorOf(logits).getElementType();
+  return element.isBF16() ? Type(Float32Type::get(element.getContext())) : element;
+}
+
 LogicalResult CrossEntropyOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                                                Adaptor adaptor, SmallVectorImpl<Type> &types) {
   // cross_entropy C1, C2
   if (failed(requireTargets(location, adaptor.getLogits(), adaptor.getTargets())))
     return failure();
-  Type element = tensorOf(adaptor.getLogits()).getElementType();
+  Type element = lossElement(adaptor.getLogits());
   auto perToken = tensorOf(adaptor.getTargets()).clone(element);
   types.append({RankedTensorType::get({}, element), perToken, perToken});
   return success();
@@ -29,7 +35,7 @@ LogicalResult CrossEntropyGradOp::inferReturnTypes(MLIRContext *, OptionalLocati
     return failure();
   RankedTensorType logits = tensorOf(adaptor.getLogits());
   // cross_entropy_grad C2, C3
-  auto perToken = tensorOf(adaptor.getTargets()).clone(logits.getElementType());
+  auto perToken = tensorOf(adaptor.getTargets()).clone(lossElement(adaptor.getLogits()));
   if (adaptor.getLse().getType() != perToken)
     return emitOptionalError(location, "expected lse of type ", perToken, ", found ",
                              adaptor.getLse().getType());

@@ -1,6 +1,7 @@
 #include "dialects/plan/GpuLaunch.h"
 
-#include "dialects/plan/ProductTiling.h"
+#include "dialects/hydra/HydraDialect.h"
+#include "dialects/plan/AttentionBlocks.h"
 #include "dialects/plan/RowSchedule.h"
 #include "dialects/rows/RowsDialect.h"
 #include "dialects/target/GpuFacts.h"
@@ -38,6 +39,12 @@ GpuLaunch plan::gpuLaunch(KernelOp kernel, int stage) {
     launch.units = tiling.tiles;
     launch.lanes = launch.threads = tiling.threads();
     launch.blocks = tiling.blocks;
+    return launch;
+  }
+  if (isa<mlir::hydra::AttentionOp, mlir::hydra::AttentionGradOp>(op)) {
+    AttentionBlocks blocks = attentionBlocks(op, stage);
+    launch.units = launch.blocks = blocks.units;
+    launch.lanes = launch.threads = blocks.threads();
     return launch;
   }
   if (auto program = dyn_cast<rows::ProgramOp>(op)) {

@@ -9,8 +9,8 @@ namespace mlir::plan {
 
 // A unit is what one worker does at a time: a row, a segment of one or a chunk of rows (a warp), an
 // element of a flat program or a column of totals (a thread), an item of a kernel whose kind has an
-// emitter of its own (a thread), a tile of a product (a block; ProductTiling.h). Worker w does
-// units w, w + workers(), ...
+// emitter of its own (a thread), a tile of a product (a block; ProductTiling.h), rows of attention
+// (a block; AttentionBlocks.h). Worker w does units w, w + workers(), ...
 struct GpuLaunch {
   int64_t units = 0;
   int64_t lanes = 1; // threads of one worker: 1, or those of a warp or a block

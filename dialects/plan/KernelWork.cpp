@@ -1,6 +1,6 @@
 #include "dialects/plan/KernelWork.h"
 
-#include "dialects/plan/AttentionTiling.h"
+#include "dialects/plan/AttentionBlocks.h"
 #include "dialects/plan/ProductTiling.h"
 #include "dialects/rows/RowProgram.h"
 #include "dialects/target/CpuFacts.h"
@@ -79,7 +79,18 @@ static KernelWork attentionWork(Operation *op) {
   return work;
 }
 
-KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
+// On a device with blocks of threads: stages of blocks.
+static KernelWork attentionBlockWork(Operation *op) {
+  KernelWork work;
+  bool gradient = isa<AttentionGradOp>(op);
+  for (int stage = 0; stage < (gradient ? 2 : 1); ++stage)
+    work.items.push_back(attentionBlocks(op, stage).units);
+  work.grain.assign(work.items.size(), 1);
+  work.partialBytes = gradient ? attentionPartialBytes(op) : 0;
+  return work;
+}
+
+KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule, Workers workers) {
   Operation *op = &body.front();
   if (auto program = dyn_cast<rows::ProgramOp>(op)) {
     RowWork rows = programWork(program, schedule);
@@ -134,9 +145,11 @@ KernelWork mlir::plan::getKernelWork(Block &body, RowScheduleAttr schedule) {
                             static_cast<int64_t>(sizeof(int64_t));
         return work;
       })
-      .Case<AttentionOp, AttentionGradOp>(
-          [](Operation *attention) { return attentionWork(attention); })
-      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>(
+      .Case<AttentionOp, AttentionGradOp>([&](Operation *attention) {
+        return workers == Workers::blocks ? attentionBlockWork(attention)
+                                          : attentionWork(attention);
+      })
+      .Case<mlir::hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>(
           [](Operation *product) { return oneStage(tileProduct(product).tiles); })
       .Case([](GlobalNormOp norm) {
         int64_t pieces = 0;
@@ -178,7 +191,7 @@ static bool primitiveMayOverwrite(Operation *op, unsigned operand, unsigned resu
       })
       .Case([&](MergeRowsOp merge) { return operand == 0 && value != merge.getX(); })
       // Each element is read where it is written; as a factor it is read elsewhere, too.
-      .Case<hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>([&](Operation *product) {
+      .Case<mlir::hydra::MatmulOp, GroupedMatmulOp, GroupedWeightGradOp>([&](Operation *product) {
         return value == accumulatorOf(product) && llvm::count(product->getOperands(), value) == 1;
       })
       // A row of the result is a row of x or the same row of the cache.

@@ -34,8 +34,12 @@ struct KernelWork {
 // stays. Fails, with a diagnostic, if several primitives do not merge.
 FailureOr<RowScheduleAttr> formRowProgram(Block &body);
 
+// What runs the items of kernels: workers of a CPU, or blocks of threads. It decides how attention
+// is cut; all other kinds have the same work on both.
+enum class Workers : uint8_t { processor, blocks };
+
 // The work of a kernel body in that form; `schedule` is null unless it is a row program.
-KernelWork getKernelWork(Block &body, RowScheduleAttr schedule);
+KernelWork getKernelWork(Block &body, RowScheduleAttr schedule, Workers workers);
 
 // Whether the kernel computes the same if result `result` takes the memory of operand `operand`.
 // Only exact overlap is meant. Derived from the schedule; what emitters of whole kinds promise is

@@ -58,6 +58,6 @@ const CpuFacts *mlir::hydra::findCpuFacts(llvm::StringRef name) {
 
 const MatmulLibrary &mlir::hydra::cpuMatmulLibrary() {
   static constexpr int64_t kSides[] = {64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048};
-  static const MatmulLibrary library = {"oneDNN", 24, 64 << 10, kSides, 16, 256};
+  static const MatmulLibrary library = {"oneDNN", 24, 64 << 10, kSides, 16, 512};
   return library;
 }

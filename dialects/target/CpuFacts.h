@@ -71,8 +71,9 @@ struct MatmulLibrary {
   // met: threads only pick tiles.
   int64_t workers;
   // Rows of a contraction that are multiplied at once where a row count bounds it. Slices are added
-  // in ascending order, and the one that the count cuts is padded with zeros, so that its shape,
-  // too, is a planned one. The plan carries the number to the driver: it is part of the bits.
+  // in ascending order, and the one that the count cuts is padded with zeros to a part of a slice,
+  // so that its shape, too, is one of a few. The plan carries the number to the driver: it is part
+  // of the bits.
   int64_t contractionSlice;
 };
 const MatmulLibrary &cpuMatmulLibrary();

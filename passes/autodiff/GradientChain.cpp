@@ -14,9 +14,17 @@ static bool canAccumulate(Operation *op) {
   return false;
 }
 
+GradientChain::GradientChain(ArrayRef<ArrayRef<Value>> all) {
+  DenseSet<Value> seen;
+  for (ArrayRef<Value> contributions : all)
+    for (Value contribution : contributions)
+      if (!seen.insert(contribution).second)
+        shared.insert(contribution);
+}
+
 bool GradientChain::fold(Value accumulator, Value contribution) {
   Operation *op = contribution.getDefiningOp();
-  if (!contribution.use_empty() || !op)
+  if (!contribution.use_empty() || shared.contains(contribution) || !op)
     return false;
   if (auto reshape = dyn_cast<ReshapeOp>(op)) {
     if (!reshape.getX().hasOneUse())
@@ -57,25 +65,16 @@ Value GradientChain::add(Value accumulator, Value contribution) {
   if (Operation *source = contribution.getDefiningOp())
     if (auto scope = source->getDiscardableAttr(kScopeAttrName))
       sum.getDefiningOp()->setDiscardableAttr(kScopeAttrName, scope);
+  ++addedCount;
   return sum;
 }
 
-Value GradientChain::accumulate(Value accumulator, ArrayRef<Value> contributions,
-                                const DenseSet<Value> &shared) {
-  for (Value contribution : contributions) {
-    if (!shared.contains(contribution) && fold(accumulator, contribution)) {
-      accumulator = contribution;
-    } else {
-      accumulator = add(accumulator, contribution);
-      ++addedCount;
-    }
-  }
+Value GradientChain::accumulate(Value accumulator, ArrayRef<Value> contributions) {
+  for (Value contribution : contributions)
+    accumulator = fold(accumulator, contribution) ? contribution : add(accumulator, contribution);
   return accumulator;
 }
 
 Value GradientChain::sum(ArrayRef<Value> contributions) {
-  Value total = contributions.front();
-  for (Value contribution : contributions.drop_front())
-    total = add(total, contribution);
-  return total;
+  return accumulate(contributions.front(), contributions.drop_front());
 }

@@ -192,13 +192,10 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
     return failure();
   counts.adjointOps += sweep.createdOps();
 
-  DenseSet<Value> seen, shared;
+  SmallVector<ArrayRef<Value>> all;
   for (const ParameterArgument &parameter : parameters)
-    for (Value contribution : sweep.contributions(parameter.value))
-      if (!seen.insert(contribution).second)
-        shared.insert(contribution);
-
-  GradientChain chain;
+    all.push_back(sweep.contributions(parameter.value));
+  GradientChain chain(all);
   for (const ParameterArgument &parameter : parameters) {
     ArrayRef<Value> contributions = sweep.contributions(parameter.value);
     if (contributions.empty()) {
@@ -210,9 +207,9 @@ LogicalResult TrainingFunction::differentiate(bool probe) {
     Value updated;
     if (probe) {
       Value raw = markRaw(chain.sum(contributions), parameter.name);
-      updated = chain.accumulate(accumulator, raw, /*shared=*/{raw});
+      updated = chain.add(accumulator, raw);
     } else {
-      updated = chain.accumulate(accumulator, contributions, shared);
+      updated = chain.accumulate(accumulator, contributions);
     }
     appendResult(function, updated, BindingKind::gradient, parameter.name.getValue());
     table.hasGradient.set(parameter.index);

@@ -58,7 +58,10 @@ LogicalResult hydra::addVectorJacobianProduct(func::FuncOp function,
   counts.adjointOps += sweep.createdOps();
 
   OpBuilder builder(body.getTerminator());
-  GradientChain chain;
+  SmallVector<ArrayRef<Value>> all;
+  for (Value argument : wanted)
+    all.push_back(sweep.contributions(argument));
+  GradientChain chain(all);
   for (auto [argument, name] : llvm::zip_equal(wanted, names)) {
     ArrayRef<Value> contributions = sweep.contributions(argument);
     Value gradient = contributions.empty()

@@ -62,31 +62,28 @@ private:
           readers.push_back(user);
     if (readers.empty() || split->hasAttr(kProbeAttrName) || split.getRows())
       return;
-    OwningOpRef<FusionOp> alone = detachedRegion(graph, split.getOperation());
-    RegionCost before;
-    before = before + *policy.estimate(*alone).cost;
+    RegionCost before = *policy.estimate(RegionOutline(graph, split.getOperation())).cost;
     std::optional<RegionCost> after = RegionCost();
     Verdict verdict;
-    SmallVector<OwningOpRef<FusionOp>> own;
+    SmallVector<RegionOutline> own;
     for (Operation *reader : readers)
-      own.push_back(isRows(reader) ? detachedRegion(graph, reader) : OwningOpRef<FusionOp>());
+      own.emplace_back(graph, reader);
     graph.makeAlias(split);
     for (auto [reader, part] : llvm::zip(readers, own)) {
-      if (!part) {
+      if (!isRows(reader)) {
         verdict.code = "NO_BODY";
         verdict.detail = (reader->getName().getStringRef() + " reads whole tensors").str();
         after = std::nullopt;
         break;
       }
-      OwningOpRef<FusionOp> viewed = detachedRegion(graph, reader);
-      const RegionEstimate &with = policy.estimate(*viewed);
+      const RegionEstimate &with = policy.estimate(RegionOutline(graph, reader));
       if (!with.cost) {
         verdict.code = with.refusal.code.str();
         verdict.detail = with.refusal.text;
         after = std::nullopt;
         break;
       }
-      before = before + *policy.estimate(*part).cost;
+      before = before + *policy.estimate(part).cost;
       after = *after + *with.cost;
     }
     if (after) {
@@ -158,9 +155,8 @@ private:
     if (graph.wouldCycle(a, b)) {
       verdict.code = "CYCLE";
     } else {
-      OwningOpRef<FusionOp> merged = detachedRegion(graph, all);
-      OwningOpRef<FusionOp> one = detachedRegion(graph, left), other = detachedRegion(graph, right);
-      verdict = policy.judge(code, {*one, *other}, *merged);
+      RegionOutline parts[] = {RegionOutline(graph, left), RegionOutline(graph, right)};
+      verdict = policy.judge(code, parts, RegionOutline(graph, all));
     }
     // Told about the two that met, not about all that is with them already.
     ledger.note(kind, left, right, verdict);

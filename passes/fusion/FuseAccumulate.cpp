@@ -67,8 +67,8 @@ private:
     Verdict verdict;
     verdict.code = refusal(add, accumulator, product).str();
     if (verdict.code.empty()) {
-      OwningOpRef<FusionOp> alone = detachedRegion(graph, add.getOperation());
-      verdict = policy.judgeAccumulate(*alone, add, product);
+      RegionOutline alone(graph, add.getOperation());
+      verdict = policy.judgeAccumulate(alone, add, product);
     }
     ledger.note(CandidateKind::accumulate, product, add.getOperation(), verdict);
     if (verdict.accepted)

@@ -1,5 +1,7 @@
 #include "passes/fusion/FusionGraph.h"
 
+#include "dialects/plan/KernelStructure.h"
+
 #include <set>
 
 using namespace mlir;
@@ -61,6 +63,22 @@ SmallVector<Operation *> FusionGraph::usersOf(Value value) const {
     }
   llvm::sort(users, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   return users;
+}
+
+bool FusionGraph::isReadBesides(Value value, const llvm::DenseSet<Operation *> &ops) const {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    if (!isAlias(user))
+      return !ops.contains(user);
+    return llvm::any_of(user->getResults(),
+                        [&](Value result) { return isReadBesides(result, ops); });
+  });
+}
+
+const std::string &FusionGraph::structureOf(Operation *op) const {
+  auto [found, isNew] = structures.try_emplace(op);
+  if (isNew)
+    found->second = plan::structureOf(op);
+  return found->second;
 }
 
 void FusionGraph::findEdges() const {

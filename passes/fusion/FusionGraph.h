@@ -5,6 +5,8 @@
 #include "dialects/hydra/HydraDialect.h"
 #include "llvm/ADT/DenseSet.h"
 
+#include <string>
+
 namespace mlir::hydra {
 
 // Nodes are the ops that do work, each a group of its own at first; aliases (constants, reshapes)
@@ -38,6 +40,10 @@ public:
   void producersOf(Value value, SmallVectorImpl<Operation *> &producers) const;
   // Ops that read it, through aliases too; the terminator is among them.
   SmallVector<Operation *> usersOf(Value value) const;
+  // Whether one of them is not in `ops`.
+  bool isReadBesides(Value value, const llvm::DenseSet<Operation *> &ops) const;
+  // plan::structureOf an op, made once.
+  const std::string &structureOf(Operation *op) const;
 
   // Whether something between the two groups, which are not one, would have to run both before and
   // after them.
@@ -64,6 +70,7 @@ private:
   llvm::DenseSet<Operation *> aliases;
 
   // Made when asked for, from the above.
+  mutable DenseMap<Operation *, std::string> structures;
   mutable bool edgesAreStale = true, ranksAreStale = true;
   mutable SmallVector<SmallVector<unsigned, 4>> readers; // of an op: positions, through aliases
   mutable SmallVector<Group> groupAt;                    // by position

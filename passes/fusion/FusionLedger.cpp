@@ -2,6 +2,8 @@
 
 #include "mlir/IR/Remarks.h"
 
+#include <array>
+
 using namespace mlir;
 using namespace mlir::hydra;
 
@@ -37,22 +39,26 @@ DictionaryAttr mlir::hydra::describeOp(Operation *op) {
                               b.getNamedAttr("location", b.getStringAttr(placeOf(op->getLoc())))});
 }
 
+static std::array<std::pair<StringRef, int64_t>, 7> describedCosts(const RegionCost &cost) {
+  return {{{"bytes", cost.bytes},
+           {"picoseconds", cost.picoseconds},
+           {"launches", cost.launches},
+           {"live_vectors", cost.live},
+           {"sweeps", cost.sweeps},
+           {"scratch_bytes", cost.scratchBytes},
+           {"items", cost.items}}};
+}
+
 static DictionaryAttr describeCost(Builder &b, const RegionCost &cost) {
   SmallVector<NamedAttribute> entries;
-  auto add = [&](StringRef name, int64_t value) {
+  for (const auto &[name, value] : describedCosts(cost))
     entries.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
-  };
-  add("bytes", cost.bytes);
-  add("picoseconds", cost.picoseconds);
-  add("launches", cost.launches);
-  add("live_vectors", cost.live);
-  add("sweeps", cost.sweeps);
-  add("scratch_bytes", cost.scratchBytes);
-  add("items", cost.items);
   return b.getDictionaryAttr(entries);
 }
 
 static void giveRemark(CandidateKind kind, Operation *op, Operation *with, const Verdict &verdict) {
+  if (!op->getContext()->getRemarkEngine())
+    return;
   std::string function;
   if (auto parent = op->getParentOfType<func::FuncOp>())
     function = parent.getSymName().str();
@@ -72,31 +78,52 @@ static void giveRemark(CandidateKind kind, Operation *op, Operation *with, const
            << remark::metric("allowed", verdict.allowed);
 }
 
+// What is equal in all instances of a class of candidates.
+static std::string classOf(CandidateKind kind, ArrayRef<Operation *> left,
+                           ArrayRef<Operation *> right, const Verdict &verdict) {
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  stream << nameOf(kind) << '|' << verdict.accepted << '|' << verdict.code << '|' << verdict.detail
+         << '|' << left.size() << '|' << verdict.limit << '|' << verdict.value << '|'
+         << verdict.allowed;
+  if (verdict.before && verdict.after)
+    for (const RegionCost *cost : {&*verdict.before, &*verdict.after})
+      for (const auto &[name, value] : describedCosts(*cost))
+        stream << '|' << value;
+  for (ArrayRef<Operation *> side : {left, right})
+    for (Operation *op : side)
+      stream << '|' << titleOf(op);
+  return key;
+}
+
 FusionLedger::FusionLedger(ModuleOp module) : module(module) {
   auto earlier = module->getAttrOfType<DictionaryAttr>(kLedgerAttrName);
   if (!earlier)
     return;
   for (auto decision : earlier.getAs<ArrayAttr>("decisions").getAsRange<DictionaryAttr>())
-    records[decision] = {decision, decision.getAs<IntegerAttr>("instances").getInt()};
+    records.push_back({decision, decision.getAs<IntegerAttr>("instances").getInt()});
 }
 
 bool FusionLedger::isSwitchedOffBy(StringRef word) const {
-  return llvm::any_of(records, [&](const auto &entry) {
-    DictionaryAttr content = entry.second.content;
-    return content.getAs<StringAttr>("code") == "DISABLED" &&
-           content.getAs<StringAttr>("detail").getValue() == ("by --no-fuse=" + word).str();
+  return llvm::any_of(records, [&](const Record &record) {
+    return record.content.getAs<StringAttr>("code") == "DISABLED" &&
+           record.content.getAs<StringAttr>("detail").getValue() == ("by --no-fuse=" + word).str();
   });
 }
 
 void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef<Operation *> right,
                         const Verdict &verdict) {
+  giveRemark(kind, left.back(), right.empty() ? nullptr : right.back(), verdict);
+  auto [found, isNew] = classes.try_emplace(classOf(kind, left, right, verdict), records.size());
+  if (!isNew) {
+    ++records[found->second].instances;
+    return;
+  }
   Builder b(module.getContext());
-  SmallVector<Attribute> names, ops;
+  SmallVector<Attribute> ops;
   for (ArrayRef<Operation *> side : {left, right})
-    for (Operation *op : side) {
-      names.push_back(b.getStringAttr(titleOf(op)));
+    for (Operation *op : side)
       ops.push_back(describeOp(op));
-    }
   SmallVector<NamedAttribute> facts;
   auto add = [&](StringRef name, Attribute value) { facts.push_back(b.getNamedAttr(name, value)); };
   add("kind", b.getStringAttr(nameOf(kind)));
@@ -104,6 +131,7 @@ void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef
   add("code", b.getStringAttr(verdict.code));
   add("detail", b.getStringAttr(verdict.detail));
   add("first", b.getI64IntegerAttr(static_cast<int64_t>(left.size())));
+  add("ops", b.getArrayAttr(ops));
   if (verdict.before && verdict.after) {
     add("before", describeCost(b, *verdict.before));
     add("after", describeCost(b, *verdict.after));
@@ -113,20 +141,13 @@ void FusionLedger::note(CandidateKind kind, ArrayRef<Operation *> left, ArrayRef
         b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(verdict.limit)),
                              b.getNamedAttr("value", b.getI64IntegerAttr(verdict.value)),
                              b.getNamedAttr("allowed", b.getI64IntegerAttr(verdict.allowed))}));
-  SmallVector<NamedAttribute> key(facts);
-  key.push_back(b.getNamedAttr("names", b.getArrayAttr(names)));
-  Record &record = records[b.getDictionaryAttr(key)];
-  if (record.instances++ == 0) {
-    add("ops", b.getArrayAttr(ops));
-    record.content = b.getDictionaryAttr(facts);
-  }
-  giveRemark(kind, left.back(), right.empty() ? nullptr : right.back(), verdict);
+  records.push_back({b.getDictionaryAttr(facts), 1});
 }
 
 void FusionLedger::write(StringRef level) {
   Builder b(module.getContext());
   SmallVector<Attribute> all;
-  for (const auto &[key, record] : records) {
+  for (const Record &record : records) {
     NamedAttrList content(record.content);
     content.set("instances", b.getI64IntegerAttr(record.instances));
     all.push_back(content.getDictionary(module.getContext()));

@@ -4,7 +4,9 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/fusion/FusionPolicy.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <vector>
 
 namespace mlir::hydra {
 
@@ -41,7 +43,8 @@ private:
     int64_t instances;
   };
   ModuleOp module;
-  llvm::MapVector<Attribute, Record> records; // by what is equal in all instances of a class
+  std::vector<Record> records;
+  llvm::StringMap<size_t> classes; // by what is equal in all instances of a class
 };
 
 // {op, scope, location} of an op, as the ledger names it.

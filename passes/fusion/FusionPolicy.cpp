@@ -1,6 +1,5 @@
 #include "passes/fusion/FusionPolicy.h"
 
-#include "dialects/plan/KernelScalars.h"
 #include "dialects/target/Architecture.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/GlobPattern.h"
@@ -174,45 +173,13 @@ SmallVector<std::string> FusionPolicy::unusedSwitches() const {
   return words;
 }
 
-// What decides what a region costs: ops, inherent attributes but scalars, types, and who reads
-// whom. Pointers of uniqued objects; a key is only ever looked up.
-static std::string structureOf(FusionOp region) {
-  std::string key;
-  auto add = [&](const void *pointer) {
-    key.append(reinterpret_cast<const char *>(&pointer), sizeof(pointer));
-  };
-  auto number = [&](unsigned value) {
-    key.append(reinterpret_cast<const char *>(&value), sizeof(value));
-  };
-  llvm::DenseMap<Value, unsigned> numbers;
-  for (BlockArgument argument : region.getBody().getArguments()) {
-    add(argument.getType().getAsOpaquePointer());
-    numbers.insert({argument, numbers.size()});
-  }
-  for (Operation &op : region.getBody().front()) {
-    add(op.getName().getAsOpaquePointer());
-    if (auto properties = dyn_cast_if_present<DictionaryAttr>(op.getPropertiesAsAttribute()))
-      for (NamedAttribute property : properties) {
-        add(property.getName().getAsOpaquePointer());
-        if (!plan::isKernelScalar(&op, property))
-          add(property.getValue().getAsOpaquePointer());
-      }
-    for (Value operand : op.getOperands())
-      number(numbers.lookup(operand));
-    for (Value result : op.getResults()) {
-      add(result.getType().getAsOpaquePointer());
-      numbers.insert({result, numbers.size()});
-    }
-  }
-  return key;
-}
-
-const RegionEstimate &FusionPolicy::estimate(FusionOp region) {
-  auto [found, isNew] = known.try_emplace(structureOf(region));
+const RegionEstimate &FusionPolicy::estimate(const RegionOutline &region) {
+  auto [found, isNew] = known.try_emplace(region.structure());
   RegionEstimate &estimate = found->second;
   if (isNew) {
-    estimate = estimateRegion(region.getBody().front(), facts);
-    // Of this region, which will be gone.
+    OwningOpRef<FusionOp> copy = region.copy();
+    estimate = estimateRegion(copy->getBody().front(), facts);
+    // Of this copy, which will be gone.
     if (Operation *op = std::exchange(estimate.refusal.op, nullptr))
       estimate.refusal.text = (op->getName().getStringRef() + " " + estimate.refusal.text).str();
   }
@@ -237,11 +204,9 @@ constexpr Limit kLimits[] = {
 
 } // namespace
 
-Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp merged) {
+Verdict FusionPolicy::judge(StringRef code, ArrayRef<RegionOutline> parts,
+                            const RegionOutline &merged) {
   Verdict verdict;
-  SmallVector<Operation *> ops;
-  for (Operation &op : merged.getBody().front().without_terminator())
-    ops.push_back(&op);
   auto refuse = [&](StringRef reason, StringRef limit, int64_t value, int64_t allowed) {
     verdict.code = reason.str();
     verdict.limit = limit.str();
@@ -250,7 +215,7 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
     return verdict;
   };
   // Before anything is built: regions of hundreds of ops are met again with every reader.
-  int64_t tensors = merged.getBody().getNumArguments() + merged.getNumResults();
+  auto tensors = static_cast<int64_t>(merged.inputs().size() + merged.results().size());
   if (tensors > kMostTensors)
     return refuse("TENSORS", "operands and results", tensors, kMostTensors);
   const RegionEstimate &estimate = this->estimate(merged);
@@ -260,12 +225,12 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
     return verdict;
   }
   RegionCost after = *estimate.cost, before;
-  for (FusionOp part : parts)
+  for (const RegionOutline &part : parts)
     if (const RegionEstimate &alone = this->estimate(part); alone.cost)
       before = before + *alone.cost;
   verdict.before = before;
   verdict.after = after;
-  if (isDisabled(code, ops, verdict))
+  if (isDisabled(code, merged.ops(), verdict))
     return verdict;
   for (const Limit &limit : kLimits)
     if (after.*limit.value > limit.most)
@@ -276,7 +241,8 @@ Verdict FusionPolicy::judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp m
   return verdict;
 }
 
-Verdict FusionPolicy::judgeAccumulate(FusionOp alone, BinaryOp add, Operation *product) {
+Verdict FusionPolicy::judgeAccumulate(const RegionOutline &alone, BinaryOp add,
+                                      Operation *product) {
   constexpr StringLiteral code = "ACCUMULATE";
   Verdict verdict;
   auto bytesOf = [](Value tensor) {

@@ -3,6 +3,7 @@
 #define HYDRA_PASSES_FUSION_FUSIONPOLICY_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/fusion/FusionRegion.h"
 #include "passes/fusion/RegionCost.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -64,14 +65,14 @@ public:
       : facts(facts), switches(std::move(switches)), used(this->switches.disabled.size(), false) {}
 
   // The cost of a region of primitives, by structure.
-  const RegionEstimate &estimate(FusionOp region);
+  const RegionEstimate &estimate(const RegionOutline &region);
 
   // Whether `parts` shall run as `merged`, which holds all of them. `code` is that of a taken
   // verdict.
-  Verdict judge(StringRef code, ArrayRef<FusionOp> parts, FusionOp merged);
+  Verdict judge(StringRef code, ArrayRef<RegionOutline> parts, const RegionOutline &merged);
   // Whether `product`, which can, shall take the other summand of `add` as its accumulator. `alone`
   // holds the add.
-  Verdict judgeAccumulate(FusionOp alone, BinaryOp add, Operation *product);
+  Verdict judgeAccumulate(const RegionOutline &alone, BinaryOp add, Operation *product);
   // What switches it off: a word of the switches, or "" if nothing does.
   std::string disabledBy(StringRef code, ArrayRef<Operation *> ops);
   // Words that switched nothing off.

@@ -1,93 +1,93 @@
 #include "passes/fusion/FusionRegion.h"
 
+#include "dialects/plan/KernelStructure.h"
 #include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::hydra;
 
-namespace {
-
-class RegionCopier {
-public:
-  RegionCopier(const FusionGraph &graph, ArrayRef<Operation *> members) : graph(graph) {
-    inside.insert(members.begin(), members.end());
-    for (Operation *op : members) {
-      for (Value operand : op->getOperands())
-        require(operand);
-      order.push_back(op);
-    }
-    for (Operation *op : members)
-      for (Value result : op->getResults())
-        if (members.size() == 1 || isReadOutside(result))
-          results.push_back(result);
-  }
-
-  ArrayRef<Value> getInputs() const { return inputs.getArrayRef(); }
-  ArrayRef<Value> getResults() const { return results; }
-
-  void fill(OpBuilder &builder, FusionOp fusion) {
-    OpBuilder::InsertionGuard guard(builder);
-    Block *body = builder.createBlock(&fusion.getBody());
-    IRMapping mapping;
-    for (Value input : inputs)
-      mapping.map(input, body->addArgument(input.getType(), fusion.getLoc()));
-    for (Operation *op : order) {
-      Operation *copy = builder.clone(*op, mapping);
-      // The alias itself, outside, keeps its name.
-      if (!inside.contains(op))
-        copy->removeAttr(kProbeAttrName);
-    }
-    SmallVector<Value> yielded;
-    for (Value result : results)
-      yielded.push_back(mapping.lookup(result));
-    YieldOp::create(builder, fusion.getLoc(), yielded);
-  }
-
-private:
-  // Aliases are copied where their root is made here, or where they cut columns.
-  bool isCopied(Value value) const {
-    for (Operation *op = value.getDefiningOp(); op; op = value.getDefiningOp()) {
-      if (inside.contains(op))
-        return true;
-      if (!graph.isAlias(op) || op->getNumOperands() == 0)
-        return false;
-      if (isa<SplitOp>(op))
-        return true;
-      value = op->getOperand(0);
-    }
-    return false;
-  }
-
-  void require(Value value) {
-    Operation *op = value.getDefiningOp();
-    if (op && inside.contains(op))
-      return;
-    if (!isCopied(value)) {
-      inputs.insert(value);
-      return;
-    }
-    if (llvm::is_contained(order, op))
-      return;
+RegionOutline::RegionOutline(const FusionGraph &graph, ArrayRef<Operation *> members)
+    : graph(graph) {
+  inside.insert(members.begin(), members.end());
+  for (Operation *op : members) {
     for (Value operand : op->getOperands())
       require(operand);
     order.push_back(op);
   }
+  for (Operation *op : members)
+    for (Value result : op->getResults())
+      if (members.size() == 1 || graph.isReadBesides(result, inside))
+        given.push_back(result);
+}
 
-  bool isReadOutside(Value result) const {
-    return llvm::any_of(graph.usersOf(result),
-                        [&](Operation *user) { return !inside.contains(user); });
+std::string RegionOutline::structure() const {
+  plan::KernelStructure structure;
+  for (Value input : read)
+    structure.addInput(input);
+  for (Operation *op : order)
+    structure.addOp(op, graph.structureOf(op));
+  structure.addResults(given);
+  return structure.take();
+}
+
+void RegionOutline::fill(OpBuilder &builder, FusionOp fusion) const {
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&fusion.getBody());
+  IRMapping mapping;
+  for (Value input : read)
+    mapping.map(input, body->addArgument(input.getType(), fusion.getLoc()));
+  for (Operation *op : order) {
+    Operation *copy = builder.clone(*op, mapping);
+    // The alias itself, outside, keeps its name.
+    if (!inside.contains(op))
+      copy->removeAttr(kProbeAttrName);
   }
+  SmallVector<Value> yielded;
+  for (Value result : given)
+    yielded.push_back(mapping.lookup(result));
+  YieldOp::create(builder, fusion.getLoc(), yielded);
+}
 
-  const FusionGraph &graph;
-  llvm::DenseSet<Operation *> inside;
-  SmallVector<Operation *> order; // members, and aliases before their readers
-  llvm::SetVector<Value> inputs;
-  SmallVector<Value> results;
-};
+OwningOpRef<FusionOp> RegionOutline::copy() const {
+  // Without operands, so that nobody sees it among the readers of a value.
+  OpBuilder builder(order.front()->getContext());
+  auto fusion = FusionOp::create(builder, order.front()->getLoc(), TypeRange(ValueRange(given)),
+                                 ValueRange(), FusionKind::rows, builder.getStringAttr(""));
+  fill(builder, fusion);
+  return fusion;
+}
+
+// Aliases are copied where their root is made here, or where they cut columns.
+bool RegionOutline::isCopied(Value value) const {
+  for (Operation *op = value.getDefiningOp(); op; op = value.getDefiningOp()) {
+    if (inside.contains(op))
+      return true;
+    if (!graph.isAlias(op) || op->getNumOperands() == 0)
+      return false;
+    if (isa<SplitOp>(op))
+      return true;
+    value = op->getOperand(0);
+  }
+  return false;
+}
+
+void RegionOutline::require(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (op && inside.contains(op))
+    return;
+  if (!isCopied(value)) {
+    read.insert(value);
+    return;
+  }
+  if (llvm::is_contained(order, op))
+    return;
+  for (Value operand : op->getOperands())
+    require(operand);
+  order.push_back(op);
+}
 
 // What all scopes begin with, whole names only.
-StringAttr commonScope(ArrayRef<Operation *> members) {
+static StringAttr commonScope(ArrayRef<Operation *> members) {
   std::optional<std::string> common;
   for (Operation *op : members) {
     auto attribute = op->getAttrOfType<StringAttr>(kScopeAttrName);
@@ -102,21 +102,19 @@ StringAttr commonScope(ArrayRef<Operation *> members) {
   return StringAttr::get(members.front()->getContext(), common.value_or(""));
 }
 
-} // namespace
-
 FusionOp mlir::hydra::copyRegion(OpBuilder &builder, const FusionGraph &graph,
                                  ArrayRef<Operation *> members, FusionKind kind, StringRef reason,
                                  SmallVectorImpl<Value> &results) {
-  RegionCopier copier(graph, members);
-  results.assign(copier.getResults().begin(), copier.getResults().end());
+  RegionOutline outline(graph, members);
+  results.assign(outline.results().begin(), outline.results().end());
   SmallVector<Location> locations;
   for (Operation *op : members)
     locations.push_back(op->getLoc());
   Location location =
       members.size() == 1 ? locations.front() : FusedLoc::get(builder.getContext(), locations);
   auto fusion = FusionOp::create(builder, location, TypeRange(ValueRange(results)),
-                                 copier.getInputs(), kind, builder.getStringAttr(reason));
-  copier.fill(builder, fusion);
+                                 outline.inputs(), kind, builder.getStringAttr(reason));
+  outline.fill(builder, fusion);
   if (StringAttr scope = commonScope(members); !scope.getValue().empty())
     fusion->setAttr(kScopeAttrName, scope);
   if (members.size() == 1) {
@@ -125,17 +123,5 @@ FusionOp mlir::hydra::copyRegion(OpBuilder &builder, const FusionGraph &graph,
     if (Attribute probe = only->removeAttr(kProbeAttrName))
       fusion->setAttr(kProbeAttrName, probe);
   }
-  return fusion;
-}
-
-OwningOpRef<FusionOp> mlir::hydra::detachedRegion(const FusionGraph &graph,
-                                                  ArrayRef<Operation *> members) {
-  // Without operands, so that nobody sees it among the readers of a value.
-  OpBuilder builder(members.front()->getContext());
-  RegionCopier copier(graph, members);
-  auto fusion = FusionOp::create(builder, members.front()->getLoc(),
-                                 TypeRange(ValueRange(copier.getResults())), ValueRange(),
-                                 FusionKind::rows, builder.getStringAttr(""));
-  copier.fill(builder, fusion);
   return fusion;
 }

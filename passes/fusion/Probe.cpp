@@ -33,12 +33,22 @@ private:
     Operation *terminator = function.getBody().back().getTerminator();
     SmallVector<Value> values(terminator->getOperands());
     for (const NamePatterns::NamedValue &value : globs.match(function)) {
-      Value result = value.op->getResult(0);
+      Value result = inFloat(value.op->getResult(0));
       addOutput(function, values.size(), result.getType(), "probe." + value.name);
       values.push_back(result);
       ++numProbed;
     }
     terminator->setOperands(values);
+  }
+
+  // Outputs are float32; a value that is rounded goes out as it is, wider.
+  static Value inFloat(Value value) {
+    if (!cast<RankedTensorType>(value.getType()).getElementType().isBF16())
+      return value;
+    OpBuilder builder(value.getContext());
+    builder.setInsertionPointAfterValue(value);
+    return CastOp::create(builder, value.getLoc(), value, TypeAttr::get(builder.getF32Type()),
+                          /*rows=*/Value());
   }
 
   void addOutput(func::FuncOp function, unsigned index, Type type, StringRef name) {

@@ -156,8 +156,12 @@ FailureOr<Value> ModelLowering::lowerBlocks(BlocksOp op, const Place &place) {
   Value x = lowered(op.getX());
   for (int64_t i = 0, count = op.getCount(); i < count; ++i) {
     std::string suffix = joinScope(op.getName(), std::to_string(i));
-    Place inside{joinScope(place.scope, suffix), joinScope(place.part, suffix), i, count,
-                 place.lastPass};
+    Place inside{joinScope(place.scope, suffix),
+                 joinScope(place.part, suffix),
+                 i,
+                 count,
+                 place.lastPass,
+                 place.scored};
     FailureOr<Value> result = lowerBody(op.getBody().front(), x, inside);
     if (failed(result))
       return failure();

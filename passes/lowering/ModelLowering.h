@@ -58,6 +58,7 @@ public:
     int64_t block = 0; // which of `count` blocks
     int64_t count = 1;
     bool lastPass = true; // of every enclosing recursion
+    bool scored = true;   // what depth routers find enters the losses
     ActiveTokens active = {};
   };
 
@@ -137,24 +138,28 @@ private:
   FailureOr<Value> lowerRecursion(RecursionOp op, RecursionMode mode, const Place &place);
   FailureOr<Value> lowerFixed(RecursionOp op, const Place &place);
   FailureOr<Value> lowerAdaptive(RecursionOp op, const Place &place);
-  struct Mixture {
-    Value mixed; // of the states after every pass
-    Value last;  // the state after the last one, which is that of fixed depth
+  // The routed path, and that of fixed depth, which runs the same passes.
+  struct Paths {
+    Value routed, fixed;
   };
-  FailureOr<Mixture> lowerMixture(RecursionOp op, const Place &place);
+  FailureOr<Paths> lowerMixture(RecursionOp op, const Place &place);
+  FailureOr<Paths> lowerPicked(RecursionOp op, const Place &place);
+  LogicalResult scorePasses(RecursionOp op, ArrayRef<Value> states, const Place &place);
   // Both paths of a blend, each followed by the norm that finishes it. Returns the op whose result
   // it has mapped: that norm, or the recursion itself.
   FailureOr<Operation *> lowerBlend(RecursionOp op, const Place &place);
   FailureOr<RoutedDepth> routeDepth(RecursionOp op, Value h, const Place &place);
   void countPasses(RecursionOp op, Value depth, const Place &place);
   LogicalResult addPonder(RecursionOp op, const RoutedDepth &routed, const Place &place);
+  Value withDepthGradient(RecursionOp op, Value state, const RoutedDepth &routed,
+                          const Place &place);
   FailureOr<Value> sortedPasses(RecursionOp op, Value h, Value depth, const Place &place);
   FailureOr<Value> maskedPasses(RecursionOp op, Value h, Value depth, const Place &place);
 
   // DepthRoutingLowering.cpp
   // Whether the scores of a call enter the losses: those of the latest call, or all (Q10).
   bool scoresCount(const Place &place, bool lastPass) const {
-    return request.rules.allPasses || (place.lastPass && lastPass);
+    return place.scored && (request.rules.allPasses || (place.lastPass && lastPass));
   }
 
   // DepthSelection.cpp: which tokens, and how many there can be.

@@ -1,8 +1,8 @@
 // hydra.recursion: fixed depth, adaptive depth (in the order of depth, or by masks where depth
 // routing selects inside), the static mixture, and blends (model.md 6, 7).
-#include "passes/lowering/Calls.h"
 #include "passes/lowering/ModelLowering.h"
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/PassBody.h"
 
 #include <algorithm>
 #include <numeric>
@@ -76,8 +76,8 @@ FailureOr<Value> ModelLowering::lowerRecursion(RecursionOp op, RecursionMode mod
   case RecursionMode::adaptive:
     return lowerAdaptive(op, place);
   case RecursionMode::mixture: {
-    FailureOr<Mixture> mixture = lowerMixture(op, place);
-    return failed(mixture) ? FailureOr<Value>(failure()) : FailureOr<Value>(mixture->mixed);
+    FailureOr<Paths> paths = lowerMixture(op, place);
+    return failed(paths) ? FailureOr<Value>(failure()) : FailureOr<Value>(paths->routed);
   }
   case RecursionMode::blend_adaptive:
   case RecursionMode::blend_mixture:
@@ -176,67 +176,30 @@ LogicalResult ModelLowering::addPonder(RecursionOp op, const RoutedDepth &routed
   return success();
 }
 
-namespace {
-
-// What a body does besides its value decides how its passes can be restricted to active tokens.
-struct PassBody {
-  bool selects = false;    // depth routing selects rows by itself
-  bool rowwise = true;     // every op works on one token at a time, on values of the body
-  bool scores = false;     // depth routing scores tokens
-  bool restricted = false; // the result is zero for tokens that take no part
-};
-
-// Whether every op of a body works on one token at a time, on values of the body.
-bool isRowwise(Region &region) {
-  bool rowwise = true;
-  region.walk([&](Operation *op) {
-    if (auto call = dyn_cast<CallOp>(op))
-      rowwise &= isRowwise(calledFunction(call).getBody());
-    else if (auto primitive = dyn_cast<TokenWiseOpInterface>(op))
-      rowwise &= primitive.isTokenWise();
-    else
-      rowwise &= isa<NormOp, LayerNormOp, ResidualOp, MlpOp, LinearOp, WeightOp, DepthRoutingOp,
-                     YieldOp, func::ReturnOp>(op);
-    for (Value operand : op->getOperands())
-      rowwise &= region.isAncestor(operand.getParentRegion());
-  });
-  return rowwise;
-}
-
-PassBody inspect(RecursionOp op, int64_t block, int64_t count) {
-  PassBody body;
-  Region &region = op.getBody();
-  region.walk([&](Operation *inner) {
-    if (auto routing = dyn_cast<DepthRoutingOp>(inner)) {
-      bool routed = hasDepthRouter(block, count);
-      body.scores |= routed;
-      body.selects |= routed && hydra::selects(modeOf(routing));
-    }
-  });
-  body.rowwise = isRowwise(region);
-  auto last = region.front().getTerminator()->getOperand(0).getDefiningOp<DepthRoutingOp>();
-  body.restricted = last && body.selects;
-  return body;
-}
-
-} // namespace
-
-// out = (1 + g_n - stop(g_n)) s_n, where s_n is the state after pass n and g_n = exp(-(p (R - 1) -
-// n)^2): the value is the state, the factor gives the router a gradient. Corrected rule Q3: out = h
-// + (1 + g_n - stop(g_n)) (s_n - h).
 FailureOr<Value> ModelLowering::lowerAdaptive(RecursionOp op, const Place &place) {
   Value h = lowered(op.getX());
   FailureOr<RoutedDepth> routed = routeDepth(op, h, place);
   if (failed(routed))
     return failure();
-  PassBody body = inspect(op, place.block, place.count);
+  PassBody body = inspectBody(op, place.block, place.count);
   bool sorts = body.rowwise && !body.selects;
   FailureOr<Value> state =
       sorts ? sortedPasses(op, h, routed->depth, place) : maskedPasses(op, h, routed->depth, place);
-  if (failed(state) || !request.gradients)
+  if (failed(state))
+    return failure();
+  return withDepthGradient(op, *state, *routed, place);
+}
+
+// out = (1 + g_n - stop(g_n)) s_n, where s_n is the state after pass n and g_n = exp(-(p (R - 1) -
+// n)^2): the value is the state, the factor gives the router a gradient. Corrected rule Q3: out = h
+// + (1 + g_n - stop(g_n)) (s_n - h).
+Value ModelLowering::withDepthGradient(RecursionOp op, Value state, const RoutedDepth &routed,
+                                       const Place &place) {
+  if (!request.gradients)
     return state;
+  Value h = lowered(op.getX());
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));
-  Value distance = emit.sub(routed->scaled, emit.toFloat(routed->depth));
+  Value distance = emit.sub(routed.scaled, emit.toFloat(routed.depth));
   Value bump = emit.unary(UnaryKind::exp,
                           emit.unary(UnaryKind::neg, emit.unary(UnaryKind::square, distance)));
   Value factor = emit.add(emit.scalar(1), emit.sub(bump, emit.stop(bump)));
@@ -244,8 +207,8 @@ FailureOr<Value> ModelLowering::lowerAdaptive(RecursionOp op, const Place &place
   factor = emit.reshape(factor, {shape[0], shape[1], 1});
   // A factor on the whole state is nearly invisible behind the norm that follows (Q3).
   if (request.rules.depthGradient)
-    return emit.add(h, emit.mul(factor, emit.sub(*state, h)));
-  return emit.mul(*state, factor);
+    return emit.add(h, emit.mul(factor, emit.sub(state, h)));
+  return emit.mul(state, factor);
 }
 
 // One stable sort by depth, deepest first: the tokens of pass r are a prefix of those of pass r
@@ -258,7 +221,7 @@ FailureOr<Value> ModelLowering::sortedPasses(RecursionOp op, Value h, Value dept
   OpBuilder &builder = emit.builder();
   ArrayRef<int64_t> shape = emit.shapeOf(h);
   int64_t tokens = shape[0] * shape[1], count = passes->count();
-  PassBody body = inspect(op, place.block, place.count);
+  PassBody body = inspectBody(op, place.block, place.count);
   ActiveTokens active;
   SmallVector<Value> offsets;
   Value state;
@@ -305,7 +268,7 @@ FailureOr<Value> ModelLowering::maskedPasses(RecursionOp op, Value h, Value dept
   if (failed(passes))
     return failure();
   ArrayRef<int64_t> shape = emit.shapeOf(h);
-  PassBody body = inspect(op, place.block, place.count);
+  PassBody body = inspectBody(op, place.block, place.count);
   Value state = h;
   for (int64_t r = 0; r < passes->count(); ++r) {
     ActiveTokens active;
@@ -328,7 +291,7 @@ FailureOr<Value> ModelLowering::maskedPasses(RecursionOp op, Value h, Value dept
 }
 
 // out = sum_r q_r s_r with q_r = g_r / (sum_r g_r + 1e-8), g_r = exp(-(p (R - 1) - r)^2).
-FailureOr<ModelLowering::Mixture> ModelLowering::lowerMixture(RecursionOp op, const Place &place) {
+FailureOr<ModelLowering::Paths> ModelLowering::lowerMixture(RecursionOp op, const Place &place) {
   Value h = lowered(op.getX());
   FailureOr<RoutedDepth> routed = routeDepth(op, h, place);
   FailureOr<Passes> passes = Passes::create(*this, op, place);
@@ -360,13 +323,63 @@ FailureOr<ModelLowering::Mixture> ModelLowering::lowerMixture(RecursionOp op, co
     Value part = emit.mul(state, weight);
     out = out ? emit.add(out, part) : part;
   }
-  return Mixture{out, state};
+  return Paths{out, state};
+}
+
+// Every token makes every pass, as on the fixed path, and takes the state behind its own last one.
+FailureOr<ModelLowering::Paths> ModelLowering::lowerPicked(RecursionOp op, const Place &place) {
+  Value h = lowered(op.getX());
+  ArrayRef<int64_t> shape = emit.shapeOf(h);
+  Place plain = place;
+  plain.scored = false;
+  FailureOr<RoutedDepth> routed = routeDepth(op, h, place);
+  FailureOr<Passes> passes = Passes::create(*this, op, plain);
+  if (failed(routed) || failed(passes))
+    return failure();
+  // Of the two paths, before every pass and after the last.
+  SmallVector<Value> states = {h}, picked = {h};
+  for (int64_t r = 0; r < passes->count(); ++r) {
+    FailureOr<Value> delta = passes->delta(r, states.back(), {}, {});
+    if (failed(delta))
+      return failure();
+    PrimitiveEmitter::Region pass(emit, op.getLoc(), passes->part(r));
+    states.push_back(emit.add(states.back(), *delta));
+    if (r <= static_cast<int64_t>(op.getMinDepth())) {
+      picked.push_back(states.back());
+      continue;
+    }
+    Value makes = emit.binary(BinaryKind::ge, routed->depth, emit.integer(static_cast<int32_t>(r)));
+    picked.push_back(
+        emit.select(emit.reshape(makes, {shape[0], shape[1], 1}), states.back(), picked.back()));
+  }
+  // A depth router scores the states of either path, the routed one first.
+  for (ArrayRef<Value> path : {ArrayRef<Value>(picked), ArrayRef<Value>(states)})
+    if (failed(scorePasses(op, path.drop_back(), place)))
+      return failure();
+  return Paths{withDepthGradient(op, picked.back(), *routed, place), states.back()};
+}
+
+// What the losses of depth routing need of passes that begin with `states`. The body is lowered
+// once more for its scores alone: nothing uses what else it makes.
+LogicalResult ModelLowering::scorePasses(RecursionOp op, ArrayRef<Value> states,
+                                         const Place &place) {
+  if (!request.training || !inspectBody(op, place.block, place.count).scores)
+    return success();
+  FailureOr<Passes> passes = Passes::create(*this, op, place);
+  if (failed(passes))
+    return failure();
+  size_t calls = terms.mlpCalls.size();
+  for (auto [r, state] : llvm::enumerate(states))
+    if (scoresCount(place, r + 1 == states.size()) &&
+        failed(passes->delta(static_cast<int64_t>(r), state, {}, {})))
+      return failure();
+  terms.mlpCalls.truncate(calls);
+  return success();
 }
 
 // y = a finish(routed(h)) + (1 - a) finish(fixed(h)), the routed path first: its balance loss
 // counts, and the scores of the fixed path (Q10). `finish` is the norm behind the recursion, if
-// that is all that uses it. A mixture makes every pass for every token, as the fixed path does: one
-// run of the passes serves both.
+// that is all that uses it.
 FailureOr<Operation *> ModelLowering::lowerBlend(RecursionOp op, const Place &place) {
   FailureOr<Value> share = control(op, "mor_blend", 1);
   if (failed(share))
@@ -382,21 +395,22 @@ FailureOr<Operation *> ModelLowering::lowerBlend(RecursionOp op, const Place &pl
   };
   Place beside = place;
   beside.part = joinScope(place.part, "fixed");
-  bool shared = modeOf(op) == RecursionMode::blend_mixture;
-  FailureOr<Mixture> mixture = failure();
+  bool shared = sharesPasses(op, place.block, place.count);
+  FailureOr<Paths> paths = failure();
   FailureOr<Value> routed = failure();
   blend = *share;
   if (shared) {
-    mixture = lowerMixture(op, place);
-    if (succeeded(mixture))
-      routed = mixture->mixed;
+    paths = modeOf(op) == RecursionMode::blend_mixture ? lowerMixture(op, place)
+                                                       : lowerPicked(op, place);
+    if (succeeded(paths))
+      routed = paths->routed;
   } else {
     routed = lowerAdaptive(op, place);
   }
   blend = Value();
   if (failed(routed) || failed(routed = finished(*routed, place)))
     return failure();
-  FailureOr<Value> fixed = shared ? FailureOr<Value>(mixture->last) : lowerFixed(op, beside);
+  FailureOr<Value> fixed = shared ? FailureOr<Value>(paths->fixed) : lowerFixed(op, beside);
   if (failed(fixed) || failed(fixed = finished(*fixed, beside)))
     return failure();
   PrimitiveEmitter::Region region(emit, op.getLoc(), joinScope(place.part, "recursion"));

@@ -153,13 +153,13 @@ private:
   void emitMatmul(hydra::MatmulOp op) {
     MatmulShape shape = matmulShape(op);
     const hydra::MatmulLibrary &library = hydra::cpuMatmulLibrary();
-    Tile tile = chooseTile(shape, library);
     RefAttr result = storage.placeOf(op.getResult());
     RefAttr rows = op.getRows() ? storage.placeOf(op.getRows()) : RefAttr();
     auto element = [](Value value) {
       return cast<RankedTensorType>(value.getType()).getElementType();
     };
     bool boundK = rows && op.getTransposeA();
+    Tile tile = chooseTile(shape, library, /*rowsBounded=*/rows && !boundK);
     MatmulOp::create(builder, op.getLoc(), storage.placeOf(op.getA()), storage.placeOf(op.getB()),
                      result, shape.m, shape.n, shape.k, shape.lda, shape.ldb, shape.ldc,
                      op.getTransposeA(), op.getTransposeB(), op.getAccumulator() != nullptr, tile.m,

@@ -1,6 +1,7 @@
 #include "passes/plan/KernelTable.h"
 
 #include "dialects/plan/KernelScalars.h"
+#include "dialects/plan/KernelStructure.h"
 #include "mlir/IR/AsmState.h"
 #include "passes/fusion/FusionLedger.h"
 #include "passes/plan/KernelTraffic.h"
@@ -43,7 +44,7 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
   if (int count = names[name]++; count > 0)
     name += "_" + std::to_string(count);
 
-  KernelWork work = getKernelWork(body, *schedule);
+  KernelWork work = getKernelWork(body, *schedule, workers);
   scratch = std::max(scratch, work.scratchBytes);
   kernel = KernelOp::create(builder, fusion.getLoc(), name, kind, hex, work.items, work.grain,
                             work.partialBytes, work.scratchBytes, *schedule, work.tiling);
@@ -66,16 +67,16 @@ FailureOr<KernelOp> KernelTable::create(FusionOp fusion, FusionOp copy) {
 }
 
 LogicalResult KernelTable::add(FusionOp fusion) {
-  // A detached copy is brought into the form in which kernels are compared.
-  OwningOpRef<FusionOp> copy = fusion.clone();
-  Block &body = copy->getBody().front();
-  neutralizeKernelScalars(body);
-  for (Operation &op : body)
-    for (NamedAttribute attribute : llvm::to_vector(op.getDiscardableAttrs()))
-      op.removeDiscardableAttr(attribute.getName());
-
-  KernelOp &kernel = sources[textOf(fusion.getKind(), copy->getBody())];
+  std::string structure = structureOf(fusion.getBody().front());
+  KernelOp &kernel = sources[structure + stringifyFusionKind(fusion.getKind()).str()];
   if (!kernel) {
+    // A detached copy is brought into the form in which kernels are compared.
+    OwningOpRef<FusionOp> copy = fusion.clone();
+    Block &body = copy->getBody().front();
+    neutralizeKernelScalars(body);
+    for (Operation &op : body)
+      for (NamedAttribute attribute : llvm::to_vector(op.getDiscardableAttrs()))
+        op.removeDiscardableAttr(attribute.getName());
     FailureOr<KernelOp> created = create(fusion, *copy);
     if (failed(created))
       return failure();

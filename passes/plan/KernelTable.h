@@ -2,6 +2,7 @@
 #ifndef HYDRA_PASSES_PLAN_KERNELTABLE_H
 #define HYDRA_PASSES_PLAN_KERNELTABLE_H
 
+#include "dialects/plan/KernelWork.h"
 #include "dialects/plan/OverwriteTable.h"
 #include "dialects/plan/PlanDialect.h"
 #include "llvm/ADT/StringMap.h"
@@ -15,11 +16,13 @@ struct KernelUse {
 };
 
 // Creates plan.kernel ops at the builder's insertion point: the row program of a fusion and its
-// schedule, or its one primitive. Bodies are compared as text, with scalars neutral and without
-// locations and discardable attributes; the hash (XXH3 128) of that text names the kernel.
+// schedule, or its one primitive. Fusions of one structure have one kernel; bodies are compared as
+// text, with scalars neutral and without locations and discardable attributes; the hash (XXH3 128)
+// of that text names the kernel.
 class KernelTable {
 public:
-  explicit KernelTable(const OpBuilder &builder) : builder(builder) {}
+  explicit KernelTable(const OpBuilder &builder, Workers workers = Workers::processor)
+      : builder(builder), workers(workers) {}
 
   // Fails, with a diagnostic, if the primitives of the fusion do not make one kernel.
   LogicalResult add(hydra::FusionOp fusion);
@@ -39,7 +42,8 @@ private:
   FailureOr<KernelOp> create(hydra::FusionOp fusion, hydra::FusionOp copy);
 
   OpBuilder builder;
-  llvm::StringMap<KernelOp> sources; // by the text of the primitives
+  Workers workers;
+  llvm::StringMap<KernelOp> sources; // by the structure of the primitives
   llvm::StringMap<KernelOp> kernels; // by the text of the kernel
   llvm::StringMap<int> names;
   DenseMap<Operation *, KernelUse> uses; // of fusions

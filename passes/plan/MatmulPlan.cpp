@@ -5,7 +5,18 @@
 using namespace mlir;
 using namespace mlir::plan;
 
-Tile mlir::plan::chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library) {
+namespace {
+
+// Multiply-adds of `tiles` tiles, for 1 worker and for W.
+double timeOf(int64_t tiles, double cost, const hydra::MatmulLibrary &library) {
+  int64_t turns = llvm::divideCeil(tiles, library.workers);
+  return cost * static_cast<double>(tiles + library.workers * turns);
+}
+
+} // namespace
+
+Tile mlir::plan::chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library,
+                            bool rowsBounded) {
   auto candidates = [&](int64_t extent) {
     SmallVector<int64_t> sizes = {extent};
     for (int64_t size : library.tileSides)
@@ -17,14 +28,16 @@ Tile mlir::plan::chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary
   double bestTotal = std::numeric_limits<double>::infinity();
   for (int64_t tm : candidates(shape.m))
     for (int64_t tn : candidates(shape.n)) {
-      int64_t tiles = llvm::divideCeil(shape.m, tm) * llvm::divideCeil(shape.n, tn) * shape.groups;
+      int64_t rowTiles = llvm::divideCeil(shape.m, tm);
+      int64_t columnTiles = llvm::divideCeil(shape.n, tn) * shape.groups;
       double cost = static_cast<double>(shape.k) *
                         static_cast<double>(tm * tn + library.packingCost * (tm + tn)) +
                     static_cast<double>(library.callCost);
-      double total =
-          cost * static_cast<double>(
-                     tiles + library.workers *
-                                 static_cast<int64_t>(llvm::divideCeil(tiles, library.workers)));
+      double total = 0;
+      for (int64_t done = rowsBounded ? 1 : rowTiles; done <= rowTiles; ++done)
+        total += timeOf(done * columnTiles, cost, library);
+      if (rowsBounded)
+        total /= static_cast<double>(rowTiles);
       bool larger = tm * tn > best.m * best.n || (tm * tn == best.m * best.n && tn > best.n);
       if (total < bestTotal || (total == bestTotal && larger)) {
         bestTotal = total;

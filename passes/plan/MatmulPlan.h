@@ -17,10 +17,13 @@ struct Tile {
 //     cost(tile) = k (tm tn + packing (tm + tn)) + call        multiply-adds of one tile
 //     total      = tiles cost + W ceil(tiles / W) cost
 //
-// because the library packs both panels of a tile before it multiplies. Costs, W and the sides that
-// are tried are the library's (dialects/target); all of m or n is always among them. Among equals
-// the larger tile, then the wider one wins.
-Tile chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library);
+// because the library packs both panels of a tile before it multiplies. If a number on the device
+// bounds the rows of C, tiles beyond it are not computed and the one that it cuts is: the estimate
+// is then the mean over 1, 2, ... rows of tiles, all equally likely, and tiles are lower. Costs, W
+// and the sides that are tried are the library's (dialects/target); all of m or n is always among
+// them. Among equals the larger tile, then the wider one wins.
+Tile chooseTile(const MatmulShape &shape, const hydra::MatmulLibrary &library,
+                bool rowsBounded = false);
 
 } // namespace mlir::plan
 

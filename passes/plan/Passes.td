@@ -28,7 +28,9 @@ def PlanPass : Pass<"hydra-plan", "::mlir::ModuleOp"> {
     the starting value of control and control-state scalars.
   }];
   let options = [Option<"bucketBytes", "bucket-bytes", "int64_t", /*default=*/"25 << 20",
-                        "Largest number of gradient bytes in one collective">];
+                        "Largest number of gradient bytes in one collective">,
+                 Option<"blocks", "blocks", "bool", /*default=*/"false",
+                        "The target runs kernels as blocks of threads">];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of distinct kernels">,
     Statistic<"numLaunches", "num-launches", "Number of kernel launches">,

@@ -45,7 +45,7 @@ private:
     auto builder = OpBuilder::atBlockEnd(module.getBody());
     if (!functions.empty())
       builder.setInsertionPoint(functions.front());
-    KernelTable kernels(builder);
+    KernelTable kernels(builder, blocks ? Workers::blocks : Workers::processor);
     for (func::FuncOp function : functions)
       for (auto fusion : function.getOps<hydra::FusionOp>())
         if (failed(kernels.add(fusion)))

@@ -48,6 +48,17 @@ public:
         windows->setAttr(kScopeAttrName, scope);
       return known[{value, rows}] = windows;
     }
+    if (auto concat = value.getDefiningOp<ConcatOp>();
+        concat && !rows && !concat.getRows() && onlyProductsRead(value)) {
+      SmallVector<Value> parts;
+      for (Value input : concat.getInputs())
+        parts.push_back(of(input, rows));
+      placeBehind(value, rows);
+      auto joined = ConcatOp::create(builder, concat.getLoc(), parts, /*rows=*/Value());
+      if (Attribute scope = concat->getAttr(kScopeAttrName))
+        joined->setAttr(kScopeAttrName, scope);
+      return known[{value, rows}] = joined;
+    }
     placeBehind(value, rows);
     auto cast =
         CastOp::create(builder, value.getLoc(), value, TypeAttr::get(builder.getBF16Type()), rows);
@@ -61,6 +72,13 @@ public:
   int64_t numCasts = 0;
 
 private:
+  // Whether nobody needs the float32 value once products read its copy.
+  static bool onlyProductsRead(Value value) {
+    return llvm::all_of(value.getUsers(), [](Operation *user) {
+      auto product = dyn_cast<MatmulOp>(user);
+      return product && !product.getFullPrecision() && !product.getRows();
+    });
+  }
   // Behind whatever comes later of the value and its count.
   void placeBehind(Value value, Value rows) {
     builder.setInsertionPointAfterValue(value);
@@ -85,13 +103,49 @@ template <typename OpT> bool canRound(OpT op) {
          op.getScale().convertToDouble() > 0;
 }
 
-// Activations between products: ops that read results of products only and whose results only
-// products read. What they read and write is bf16; they compute in float32 as before.
+bool isRounding(Operation *op) {
+  auto cast = dyn_cast<CastOp>(op);
+  return cast && cast.getElementType().isBF16();
+}
+bool isProductOfRounded(MatmulOp product) {
+  return product && typeOf(product.getA()).getElementType().isBF16() &&
+         typeOf(product.getResult()).getElementType().isF32() && !product.getAccumulator();
+}
+void roundType(Value value) {
+  value.setType(typeOf(value).clone(BFloat16Type::get(value.getContext())));
+}
+void roundResult(MatmulOp product) {
+  product.removeElementTypeAttr();
+  roundType(product.getResult());
+}
+// The copies of `value`, which is rounded itself, are the value.
+void dropCopies(Value value) {
+  for (Operation *user : llvm::make_early_inc_range(value.getUsers()))
+    if (isRounding(user)) {
+      user->getResult(0).replaceAllUsesWith(value);
+      user->erase();
+    }
+}
+
+// A float32 copy of a rounded product, for some of its readers.
+void widenFor(MatmulOp product, Value rows, llvm::function_ref<bool(OpOperand &)> reads) {
+  OpBuilder builder(product->getContext());
+  builder.setInsertionPointAfter(product);
+  auto wide = CastOp::create(builder, product.getLoc(), product.getResult(),
+                             TypeAttr::get(builder.getF32Type()), rows);
+  if (Attribute scope = product->getAttr(kScopeAttrName))
+    wide->setAttr(kScopeAttrName, scope);
+  product.getResult().replaceUsesWithIf(
+      wide, [&](OpOperand &use) { return use.getOwner() != wide && reads(use); });
+}
+
+// Ops between products: they read results of products that nothing else needs unrounded, and what
+// they make products read. That is bf16; they compute in float32 as before.
 class Activations {
 public:
   explicit Activations(func::FuncOp function) {
     function.walk([&](Operation *op) {
-      if (isa<SwigluOp, SwigluGradOp>(op))
+      if (isa<SwigluOp, SwigluGradOp, CrossEntropyOp, CrossEntropyGradOp>(op))
         found.insert(op);
     });
     // An operand is bf16 for all of its readers or for none.
@@ -110,45 +164,100 @@ public:
   // Returns how many there are.
   int64_t lower() {
     for (Operation *op : found) {
-      for (Value operand : op->getOperands())
-        if (auto product = operand.getDefiningOp<MatmulOp>()) {
-          product.removeElementTypeAttr();
-          round(product.getResult());
+      for (Value operand : roundedOperands(op))
+        if (auto product = operand.getDefiningOp<MatmulOp>(); isProductOfRounded(product)) {
+          roundResult(product);
+          if (llvm::any_of(product->getUsers(), isReturn))
+            widenFor(product, Value(), [](OpOperand &use) { return isReturn(use.getOwner()); });
         }
-      Value result = op->getResult(0);
-      round(result);
-      for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
-        user->getResult(0).replaceAllUsesWith(result);
-        user->erase();
-      }
+      if (!roundsResult(op))
+        continue;
+      roundType(op->getResult(0));
+      dropCopies(op->getResult(0));
     }
     return static_cast<int64_t>(found.size());
   }
 
 private:
+  static SmallVector<Value> roundedOperands(Operation *op) {
+    if (auto loss = dyn_cast<CrossEntropyOp>(op))
+      return {loss.getLogits()};
+    if (auto grad = dyn_cast<CrossEntropyGradOp>(op))
+      return {grad.getLogits()};
+    if (auto grad = dyn_cast<SwigluGradOp>(op))
+      return {grad.getDy(), grad.getX()};
+    return {cast<SwigluOp>(op).getX()};
+  }
+  // A loss is float32, and so is all that it is made of.
+  static bool roundsResult(Operation *op) { return !isa<CrossEntropyOp>(op); }
+
+  static bool isReturn(Operation *op) { return op->hasTrait<OpTrait::IsTerminator>(); }
+  // Logits are a result of evaluation, and named: who asks for them gets what the loss was made of.
+  static bool mayBeAskedFor(Operation *op) { return isa<CrossEntropyOp, CrossEntropyGradOp>(op); }
+
   bool fits(Operation *op) const {
-    auto isRounded = [](Operation *user) {
-      auto cast = dyn_cast<CastOp>(user);
-      return cast && cast.getElementType().isBF16();
-    };
-    if (op->hasAttr(kProbeAttrName) || !llvm::all_of(op->getResult(0).getUsers(), isRounded))
+    if (roundsResult(op) &&
+        (op->hasAttr(kProbeAttrName) || !llvm::all_of(op->getResult(0).getUsers(), isRounding)))
       return false;
-    return llvm::all_of(op->getOperands(), [&](Value operand) {
-      if (!isa<FloatType>(typeOf(operand).getElementType()))
-        return true; // the row count
+    return llvm::all_of(roundedOperands(op), [&](Value operand) {
       auto product = operand.getDefiningOp<MatmulOp>();
-      return product && typeOf(product.getA()).getElementType().isBF16() &&
-             !product.getAccumulator() && !product->hasAttr(kProbeAttrName) &&
-             llvm::all_of(operand.getUsers(),
-                          [&](Operation *user) { return found.contains(user); });
+      return isProductOfRounded(product) &&
+             (mayBeAskedFor(op) || !product->hasAttr(kProbeAttrName)) &&
+             llvm::all_of(operand.getUsers(), [&](Operation *user) {
+               return found.contains(user) || (mayBeAskedFor(op) && isReturn(user));
+             });
     });
   }
 
-  static void round(Value value) {
-    value.setType(typeOf(value).clone(BFloat16Type::get(value.getContext())));
+  llvm::SetVector<Operation *> found;
+};
+
+// Results of products that are made rounded, because all that reads them does not lose by it.
+class RoundedProducts {
+public:
+  // Returns how many there are.
+  static int64_t round(func::FuncOp function) {
+    SmallVector<MatmulOp> products;
+    function.walk([&](MatmulOp op) {
+      if (isProductOfRounded(op) && !op->hasAttr(kProbeAttrName) && !op->use_empty() &&
+          (isOnlyCopied(op) || isGradientOfNorm(op)))
+        products.push_back(op);
+    });
+    for (MatmulOp product : products) {
+      bool isOnly = isOnlyCopied(product);
+      roundResult(product);
+      if (isOnly)
+        dropCopies(product.getResult());
+      else
+        widenFor(product, rowsOf(product), [](OpOperand &) { return true; });
+    }
+    return static_cast<int64_t>(products.size());
   }
 
-  llvm::SetVector<Operation *> found;
+private:
+  // The rows of the result that there are.
+  static Value rowsOf(MatmulOp product) {
+    return product.getTransposeA() ? Value() : product.getRows();
+  }
+
+  // Nobody reads more than the rounded copy: the same bits, without a pass that rounds them.
+  static bool isOnlyCopied(MatmulOp product) {
+    return llvm::all_of(product->getUsers(), [&](Operation *user) {
+      return isRounding(user) && cast<CastOp>(user).getRows() == rowsOf(product);
+    });
+  }
+
+  // What the gradient of a norm takes from the product behind the norm. It is added to the residual
+  // gradient in float32.
+  static bool isGradientOfNorm(MatmulOp product) {
+    return llvm::all_of(product->getUsers(), [&](Operation *user) {
+      Value result = product.getResult();
+      if (auto grad = dyn_cast<RmsNormGradOp>(user))
+        return grad.getDy() == result && grad.getX() != result;
+      auto grad = dyn_cast<RmsNormWeightGradOp>(user);
+      return grad && grad.getDy() == result && grad.getX() != result;
+    });
+  }
 };
 
 class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPrecision> {
@@ -174,9 +283,19 @@ class LowerPrecision : public mlir::hydra::impl::HydraLowerPrecisionBase<LowerPr
           roundOperands(op, 4, copies);
       });
       numCasts += copies.numCasts;
-      // Last: it takes casts away, which `copies` knows.
+      eraseUnread(function);
+      // Last: they take casts away, which `copies` knows.
       numActivations += Activations(function).lower();
+      numRoundedProducts += RoundedProducts::round(function);
     }
+  }
+
+  // What only moved elements about of which copies are moved now would count as a reader.
+  static void eraseUnread(func::FuncOp function) {
+    for (Block &block : function.getBody())
+      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+        if (isa<ReshapeOp, UnfoldOp, ConcatOp>(op) && op.use_empty() && !op.hasAttr(kProbeAttrName))
+          op.erase();
   }
 
   // The first `count` operands of attention (q, k, v) or its gradient (dy, q, k, v).

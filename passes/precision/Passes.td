@@ -18,14 +18,18 @@ def HydraLowerPrecision : Pass<"hydra-lower-precision", "::mlir::ModuleOp"> {
     So do `hydra.attention` (q, k, v) and `hydra.attention_grad` (dy too) of an even head width, unless they read a cache,
     which is float32.
 
-    What stands between products is bf16 on both sides: `swiglu` and `swiglu_grad` whose operands are results of
-    products that nothing else reads, and whose results only products read. They are most of the bytes that move
-    outside of products; in between they compute in float32.
+    What stands between products is bf16 on both sides: `swiglu`, `swiglu_grad`, `cross_entropy` and its gradient
+    whose operands are results of products that nothing else reads, and whose results only products read. They are
+    most of the bytes that move outside of products; in between they compute in float32, and a loss is float32.
+    Logits that are a result go out as the loss saw them.
+
+    A product of which only rounded copies are read is made rounded, and so is one that only the gradient of a norm reads.
   }];
   let statistics = [Statistic<"numMatmuls", "num-matmuls", "Number of matmuls with rounded operands">,
                     Statistic<"numAttentions", "num-attentions", "Number of attentions with rounded operands">,
                     Statistic<"numCasts", "num-casts", "Number of values rounded">,
-                    Statistic<"numActivations", "num-activations", "Number of ops between products that read and write bf16">];
+                    Statistic<"numActivations", "num-activations", "Number of ops between products that read and write bf16">,
+                    Statistic<"numRoundedProducts", "num-rounded-products", "Number of other products whose result is bf16">];
   let dependentDialects = ["::mlir::hydra::HydraDialect"];
 }
 

@@ -5,7 +5,7 @@
 #include "dialects/hydra/HydraDialect.h"
 #include "dialects/plan/PlanDialect.h"
 #include "dialects/rows/RowsDialect.h"
-#include "passes/remat/ArenaEstimate.h"
+#include "passes/remat/MemoryEstimate.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"

@@ -45,8 +45,8 @@ def RematerialisePass : Pass<"hydra-rematerialise", "::mlir::ModuleOp"> {
 
     * Always: row programs (norms, swiglu, casts, ...) of values that are there anyway, if they are not small and not read
       again soon.
-    * With `memory-budget`, for every function whose arena is larger: whole scopes, those first that free most bytes for
-      their operations, as few as are needed. The planner itself, run on a copy after the fusion passes, says what fits.
+    * With `memory-budget`, where all that is planned takes more: of every function whose arena is larger than what the
+      rest leaves, whole scopes, those first that free most bytes for their operations, as few as are needed. The planner itself, run on a copy after the fusion passes, says what fits.
       A budget that cannot be met is an error that names the least that can be reached and the largest live values.
 
     Never recomputed: integers, and whatever selections, sorts and counts are made of, up to the products that score; nor
@@ -55,7 +55,7 @@ def RematerialisePass : Pass<"hydra-rematerialise", "::mlir::ModuleOp"> {
     Remarks of category `memory` name what is recomputed (CHEAP, SCOPE).
   }];
   let options = [Option<"memoryBudget", "memory-budget", "int64_t", /*default=*/"0",
-                        "Bytes that the arena of an entry may take; 0: no limit">];
+                        "Bytes that all planned memory may take; 0: no limit">];
   let statistics = [Statistic<"numCheap", "num-cheap", "Number of row programs that always run again">,
                     Statistic<"numScopes", "num-scopes", "Number of scopes recomputed for the budget">,
                     Statistic<"numClones", "num-clones", "Number of clones made">];

@@ -3,7 +3,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "passes/fusion/Passes.h"
-#include "passes/remat/ArenaEstimate.h"
+#include "passes/remat/MemoryEstimate.h"
 #include "passes/remat/Recompute.h"
 #include "passes/remat/RepeatPlan.h"
 
@@ -19,6 +19,20 @@ namespace {
 
 using Ops = llvm::DenseSet<Operation *>;
 
+// A function, and which of its ops run again.
+struct Work {
+  func::FuncOp function;
+  Carried carried;
+  Ops repeated;
+};
+
+int64_t totalBytes(const plan::RegionSizes &sizes) {
+  int64_t total = 0;
+  for (uint32_t i = 0; i <= plan::getMaxEnumValForRegion(); ++i)
+    total += sizes.get(static_cast<plan::Region>(i));
+  return total;
+}
+
 class Rematerialise : public mlir::hydra::impl::RematerialisePassBase<Rematerialise> {
 public:
   using RematerialisePassBase::RematerialisePassBase;
@@ -26,82 +40,115 @@ public:
       : RematerialisePassBase(options), fusion(std::move(fusion)) {}
 
   void runOnOperation() override {
+    std::vector<Work> all;
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal() && function.getBody().hasOneBlock() &&
-          failed(rematerialise(function)))
-        return signalPassFailure();
+      if (!function.isExternal() && function.getBody().hasOneBlock())
+        all.push_back({function, Carried(function), {}});
+    for (Work &work : all)
+      repeatAlways(work);
+    if (memoryBudget > 0 && !all.empty() && failed(fit(all)))
+      return signalPassFailure();
+    for (const Work &work : all)
+      numClones += recompute(work.function, work.carried, work.repeated);
   }
 
 private:
-  LogicalResult rematerialise(func::FuncOp function) {
-    Carried carried(function);
-    Ops repeated = repeatCheap(carried);
-    numCheap += repeated.size();
-    for (Operation &op : function.getBody().front())
-      if (repeated.contains(&op))
-        note(function, "CHEAP", &op) << op.getName().getStringRef().str();
-    if (memoryBudget > 0 && failed(fit(function, carried, repeated)))
+  void repeatAlways(Work &work) {
+    work.repeated = repeatCheap(work.carried);
+    numCheap += work.repeated.size();
+    for (Operation &op : work.function.getBody().front())
+      if (work.repeated.contains(&op))
+        note(work.function, "CHEAP", &op) << op.getName().getStringRef().str();
+  }
+
+  // What entries share is there whatever is recomputed; the arena, as large as the largest needs,
+  // has the rest of the budget.
+  LogicalResult fit(MutableArrayRef<Work> all) {
+    SmallVector<func::FuncOp> functions;
+    for (const Work &work : all)
+      functions.push_back(work.function);
+    FailureOr<MemoryEstimate> unlimited =
+        estimateMemory(functions, fusion, [&](func::FuncOp function, func::FuncOp copy) {
+          const Work *work =
+              llvm::find_if(all, [&](const Work &other) { return other.function == function; });
+          repeat(*work, work->repeated, copy);
+        });
+    if (failed(unlimited))
       return failure();
-    numClones += recompute(function, carried, repeated);
+    whole = totalBytes(unlimited->sizes);
+    shared = whole - unlimited->arenaBytes();
+    if (whole <= memoryBudget)
+      return success();
+    for (Work &work : all)
+      if (failed(fit(work)))
+        return failure();
     return success();
   }
 
-  // Adds to `repeated` as few scopes as the budget allows.
-  LogicalResult fit(func::FuncOp function, const Carried &carried, Ops &repeated) {
-    SmallVector<RepeatedScope> scopes = repeatableScopes(carried, repeated);
+  // Adds to what is repeated as few scopes as the budget allows.
+  LogicalResult fit(Work &work) {
+    SmallVector<RepeatedScope> scopes = repeatableScopes(work.carried, work.repeated);
     auto with = [&](size_t count) {
-      Ops ops = repeated;
+      Ops ops = work.repeated;
       for (const RepeatedScope &scope : ArrayRef(scopes).take_front(count))
         ops.insert(scope.ops.begin(), scope.ops.end());
       return ops;
     };
     auto estimate = [&](size_t count) {
       Ops ops = with(count);
-      // The same ops of the copy.
-      return estimateArena(function, fusion, [&](func::FuncOp copy) {
-        Ops same;
-        for (auto [original, other] :
-             llvm::zip_equal(function.getBody().front(), copy.getBody().front()))
-          if (ops.contains(&original))
-            same.insert(&other);
-        recompute(copy, Carried(copy), same);
-      });
+      return estimateMemory(work.function, fusion,
+                            [&](func::FuncOp, func::FuncOp copy) { repeat(work, ops, copy); });
     };
-    FailureOr<ArenaEstimate> none = estimate(0);
+    auto fits = [&](const MemoryEstimate &memory) {
+      return shared + memory.arenaBytes() <= memoryBudget;
+    };
+    FailureOr<MemoryEstimate> none = estimate(0);
     if (failed(none))
       return failure();
-    if (none->bytes <= memoryBudget)
+    if (fits(*none))
       return success();
-    FailureOr<ArenaEstimate> all = scopes.empty() ? none : estimate(scopes.size());
+    FailureOr<MemoryEstimate> all = scopes.empty() ? none : estimate(scopes.size());
     if (failed(all))
       return failure();
-    if (all->bytes > memoryBudget)
-      return refuse(function, none->bytes, *all);
+    if (!fits(*all))
+      return refuse(work.function, *all);
     size_t tooFew = 0, enough = scopes.size();
     while (enough - tooFew > 1) {
       size_t middle = tooFew + (enough - tooFew) / 2;
-      FailureOr<ArenaEstimate> arena = estimate(middle);
-      if (failed(arena))
+      FailureOr<MemoryEstimate> memory = estimate(middle);
+      if (failed(memory))
         return failure();
-      (arena->bytes <= memoryBudget ? enough : tooFew) = middle;
+      (fits(*memory) ? enough : tooFew) = middle;
     }
     for (const RepeatedScope &scope : ArrayRef(scopes).take_front(enough))
-      note(function, "SCOPE", scope.largest)
+      note(work.function, "SCOPE", scope.largest)
           << scope.name.str() << remark::metric("bytes", scope.bytes)
           << remark::metric("flops", scope.flops);
     numScopes += enough;
-    repeated = with(enough);
+    work.repeated = with(enough);
     return success();
   }
 
-  LogicalResult refuse(func::FuncOp function, int64_t unlimited, const ArenaEstimate &least) {
-    InFlightDiagnostic error = function.emitError("--memory-budget: expected at least ")
-                               << least.bytes << " bytes for the arena of " << function.getSymName()
-                               << ", with everything recomputed that can be, found "
-                               << static_cast<int64_t>(memoryBudget)
-                               << "; without a budget it takes " << unlimited
-                               << "; allow more, or take a smaller batch or sequence";
-    for (const ArenaEstimate::Live &live : least.largest)
+  // In a copy of the function, the copies of `ops`.
+  static void repeat(const Work &work, const Ops &ops, func::FuncOp copy) {
+    func::FuncOp function = work.function;
+    Ops same;
+    for (auto [original, other] :
+         llvm::zip_equal(function.getBody().front(), copy.getBody().front()))
+      if (ops.contains(&original))
+        same.insert(&other);
+    recompute(copy, Carried(copy), same);
+  }
+
+  LogicalResult refuse(func::FuncOp function, const MemoryEstimate &least) {
+    InFlightDiagnostic error =
+        function.emitError("--memory-budget: expected at least ")
+        << shared + least.arenaBytes() << " bytes: " << least.arenaBytes() << " for the arena of "
+        << function.getSymName() << ", with everything recomputed that can be, and " << shared
+        << " for weights, gradients, optimizer state and buffers; found "
+        << static_cast<int64_t>(memoryBudget) << "; without a budget it takes " << whole
+        << "; allow more, or take a smaller batch or sequence";
+    for (const MemoryEstimate::Live &live : least.largest)
       error.attachNote(live.location)
           << live.bytes << " bytes are held here, by " << live.what << ", where most is alive";
     return error;
@@ -113,6 +160,7 @@ private:
   }
 
   AppendFusion fusion = [](OpPassManager &manager) { manager.addPass(createFormFusionsPass()); };
+  int64_t whole = 0, shared = 0; // planned bytes without a budget; those of them that stay
 };
 
 } // namespace

@@ -2,6 +2,8 @@
 #include "passes/routing/Passes.h"
 #include "passes/routing/Variants.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 namespace mlir::hydra {
 #define GEN_PASS_DEF_ROUTESTATIC
 #include "passes/routing/Passes.h.inc"

@@ -3,6 +3,7 @@
 #include "mlir/IR/Remarks.h"
 #include "passes/lowering/InitialValues.h"
 #include "passes/lowering/ParameterTable.h"
+#include "passes/lowering/PassBody.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
@@ -37,9 +38,9 @@ struct Share {
 Share shareOf(RecursionOp op, int64_t block, int64_t blocks) {
   Share share;
   RecursionMode mode = modeOf(op);
-  if (mode == RecursionMode::adaptive || mode == RecursionMode::blend_adaptive)
+  share.fixedToo = mode == RecursionMode::blend_adaptive && !sharesPasses(op, block, blocks);
+  if (mode == RecursionMode::adaptive || share.fixedToo)
     share.passes = expectedPasses(op, block, blocks) / static_cast<double>(op.getRecursions());
-  share.fixedToo = mode == RecursionMode::blend_adaptive;
   op.getBody().walk([&](DepthRoutingOp routing) {
     if (hasDepthRouter(block, blocks) && modeOf(routing) == DepthRoutingMode::hard)
       share.tokens = routing.getCapacity().convertToDouble();

@@ -57,6 +57,8 @@ struct SimIntrinsics {
   // D = A B + C of all 32 lanes. `words` holds this lane's fragments as PTX numbers their
   // registers: A, then B, then the four f32 of C, which D replaces.
   void (*multiply)(const SimIntrinsics* self, int32_t product, uint32_t* words, const char* place);
+  // 2^x: PTX's ex2.approx.ftz, of which this is one result that it allows.
+  float (*exp2)(const SimIntrinsics* self, float x);
 };
 
 }  // namespace hydra::hal

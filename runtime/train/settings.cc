@@ -130,7 +130,8 @@ constexpr SettingSpec kTable[] = {
      "how depth routing selects without later tokens: prefix, threshold, predictor, dense, or "
      "recompute, which runs the whole text for each"},
     {"cache", kInt, kCompile, "", kPositive, "positions of the decoding cache"},
-    {"memory_budget", kInt, kCompile, "", kPositive, "bytes of the arena; more is recomputed"},
+    {"memory_budget", kInt, kCompile, "", kPositive,
+     "bytes of all planned memory; more is recomputed"},
 };
 
 constexpr absl::string_view kAutomatic = "auto";

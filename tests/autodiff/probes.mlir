@@ -19,8 +19,8 @@ func.func @train_1x2(%x: tensor<2x4xf32> {hydra.binding = #hydra.binding<input "
   // CHECK: %[[B:.*]] = hydra.reshape %{{.*}} {hydra.probe = "gradient.b"
   // CHECK: hydra.binary <add> %{{.*}}, %[[B]]
   // CHECK: %[[W1:.*]] = hydra.matmul {{.*}} {transpose_a}
-  // CHECK: %[[W2:.*]] = hydra.matmul {{.*}} {transpose_a}
-  // CHECK: %[[RAW:.*]] = hydra.binary <add> %[[W1]], %[[W2]] {hydra.probe = "gradient.w"}
+  // Contributions are added as where nothing observes them.
+  // CHECK: %[[RAW:.*]] = hydra.matmul {{.*}} accumulate %[[W1]] {hydra.probe = "gradient.w", transpose_a}
   // CHECK: hydra.binary <add> %{{.*}}, %[[RAW]] :
   %3 = hydra.binary <add> %2, %b : (tensor<f32>, tensor<f32>) -> tensor<f32>
   return %3 : tensor<f32>

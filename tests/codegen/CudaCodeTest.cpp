@@ -39,6 +39,14 @@ TEST(CudaCode, AssemblerReportsAreReadByKernel) {
   EXPECT_EQ(kernels["foo"], (KernelResources{8, 0, 0, 0, 1024}));
 }
 
+TEST(CudaCode, KernelsThatSpillMayTakeAllRegisters) {
+  const std::string one = ".visible .entry one(\n)\n.maxntid 256\n{\n\tret;\n}\n",
+                    two = ".visible .entry two(\n)\n.maxntid 64\n{\n\tret;\n}";
+  EXPECT_EQ(withAllRegisters(one + two, {"two"}),
+            one + ".visible .entry two(\n)\n.maxntid 64\n.minnctapersm 1\n{\n\tret;\n}");
+  EXPECT_EQ(withAllRegisters(one + two, {"on"}), one + two);
+}
+
 TEST(CudaCode, OnlyTheDriversFunctionMayBeCalled) {
   auto ptxOf = [](const std::string& called, std::string& messages) {
     KernelHarness harness(kExp);

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "dialects/plan/KernelScalars.h"
-#include "dialects/plan/KernelWork.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 
@@ -100,7 +99,7 @@ std::vector<std::pair<int64_t, int64_t>> ranges(int64_t items, Split split) {
 
 }  // namespace
 
-KernelHarness::KernelHarness(const std::string& function) {
+KernelHarness::KernelHarness(const std::string& function, plan::Workers workers) {
   DialectRegistry registry;
   registry.insert<HydraDialect, plan::PlanDialect, func::FuncDialect>();
   rows::registerRowBodyExternalModels(registry);
@@ -146,7 +145,7 @@ KernelHarness::KernelHarness(const std::string& function) {
   if (*schedule) planned.setScheduleAttr(*schedule);
   for (const plan::KernelScalar& scalar : plan::scalarsOfLaunch(block, body))
     scalars.push_back(plan::kernelScalarBits(scalar));
-  plan::KernelWork work = plan::getKernelWork(body, *schedule);
+  plan::KernelWork work = plan::getKernelWork(body, *schedule, workers);
   planned.setItems(work.items);
   planned.setGrain(work.grain);
   planned.setPartialBytes(work.partialBytes);

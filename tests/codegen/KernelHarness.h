@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/codegen/CpuCode.h"
+#include "dialects/plan/KernelWork.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/base/command.h"
 
@@ -43,8 +44,9 @@ enum class Split { whole, single, irregular };
 class KernelHarness {
  public:
   // `function` is the text of one func.func named "f" that holds one hydra op, or a region
-  // of row-wise ones, and returns results of it.
-  explicit KernelHarness(const std::string& function);
+  // of row-wise ones, and returns results of it. `workers` are those of the target.
+  explicit KernelHarness(const std::string& function,
+                         plan::Workers workers = plan::Workers::processor);
 
   // Compiles for `isaLevel`. False, with the diagnostics in messages(), if that fails.
   bool compile(const std::string& isaLevel);

@@ -34,7 +34,7 @@ class SimOps : public ::testing::TestWithParam<OpCase> {};
 TEST_P(SimOps, AgreesWithTheInterpreter) {
   if (!simLevel()) GTEST_SKIP() << "this machine runs no supported level";
   const OpCase& item = GetParam();
-  KernelHarness harness(item.text);
+  KernelHarness harness(item.text, plan::Workers::blocks);
   func::FuncOp function = harness.function();
   ASSERT_TRUE(function) << harness.messages();
   std::vector<Words> inputs = randomInputs(function, item);

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "runtime/base/cpu_level.h"
 #include "tests/codegen/OpComparison.h"
+#include "tests/codegen/ProductCases.h"
 #include "tests/codegen/SimHarness.h"
 
 using namespace mlir;
@@ -18,176 +19,6 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 namespace {
-
-struct Rows {
-  int64_t begin = 0, end = 0;
-};
-
-struct ProductCase {
-  std::string name;
-  std::string text;             // one func.func named "f"
-  std::vector<int32_t> counts;  // of the i32 argument, if there is one
-  // Rows that count of the first two arguments and of the result; nullopt: all. The others are NaN,
-  // and in the result nobody writes them.
-  std::optional<Rows> a, b, result;
-  int accumulator = -1;  // the argument that the result may replace
-  bool half = false;     // bf16, which only some processors round to
-};
-
-std::string tensor(const std::vector<int64_t>& shape, const std::string& element = "f32") {
-  std::string text = "tensor<";
-  for (int64_t extent : shape) text += std::to_string(extent) + "x";
-  return text + element + ">";
-}
-
-struct Form {
-  bool transposeA = false, transposeB = false, accumulate = false;
-  int64_t groups = 1;
-  std::optional<int32_t> rows = std::nullopt;
-  std::string element = "f32", result = "f32";
-};
-
-// hydra.matmul of `groups` products m x n with contraction k.
-ProductCase matmul(const std::string& name, int64_t m, int64_t n, int64_t k, const Form& form) {
-  int64_t g = form.groups;
-  std::string a =
-      tensor(form.transposeA ? std::vector{k, g * m} : std::vector{m, g * k}, form.element);
-  std::string b = tensor(form.transposeA   ? std::vector{k, g * n}
-                         : form.transposeB ? std::vector{g * n, k}
-                                           : std::vector{g * k, n},
-                         form.element);
-  std::string c =
-      tensor(form.transposeA ? std::vector{g * m, n} : std::vector{m, g * n}, form.result);
-  std::string parameters = "%a: " + a + ", %b: " + b, operands = "%a, %b", types = a + ", " + b;
-  ProductCase item;
-  item.name = name;
-  item.half = form.element == "bf16";
-  if (form.accumulate) {
-    item.accumulator = 2;
-    parameters += ", %c: " + c;
-    operands += " accumulate %c";
-    types += ", " + c;
-  }
-  if (form.rows) {
-    parameters += ", %n: tensor<i32>";
-    operands += " rows %n";
-    types += ", tensor<i32>";
-    item.counts = {*form.rows};
-    Rows there{0, std::clamp<int64_t>(*form.rows, 0, form.transposeA ? k : m)};
-    item.a = there;
-    (form.transposeA ? item.b : item.result) = there;
-  }
-  std::string attributes = "groups = " + std::to_string(g) + " : i64";
-  if (form.transposeA) attributes += ", transpose_a";
-  if (form.transposeB) attributes += ", transpose_b";
-  if (form.result != form.element) attributes += ", element_type = " + form.result;
-  item.text = "func.func @f(" + parameters + ") -> " + c + " {\n  %r = hydra.matmul " + operands +
-              " {" + attributes + "} : (" + types + ") -> " + c + "\n  return %r : " + c + "\n}";
-  return item;
-}
-
-// Rows of each group from the offsets; `groups` weights.
-ProductCase grouped(const std::string& name, std::vector<int32_t> offsets, bool transposeB,
-                    int64_t m, int64_t n, int64_t k) {
-  size_t groups = offsets.size() - 1;
-  std::string x = tensor({m, k}), w = tensor(transposeB ? std::vector{n, k} : std::vector{k, n}),
-              y = tensor({m, n}), o = tensor({static_cast<int64_t>(offsets.size())}, "i32");
-  std::string parameters = "%x: " + x + ", %o: " + o, operands = "%x, %o", types = x + ", " + o;
-  for (size_t i = 0; i < groups; ++i) {
-    parameters += ", %w" + std::to_string(i) + ": " + w;
-    operands += ", %w" + std::to_string(i);
-    types += ", " + w;
-  }
-  ProductCase item;
-  item.name = name;
-  item.a = item.result = Rows{offsets.front(), offsets.back()};
-  item.counts = std::move(offsets);
-  item.text = "func.func @f(" + parameters + ") -> " + y + " {\n  %r = hydra.grouped_matmul " +
-              operands + (transposeB ? " {transpose_b}" : "") + " : (" + types + ") -> " + y +
-              "\n  return %r : " + y + "\n}";
-  return item;
-}
-
-ProductCase weightGrad(const std::string& name, std::vector<int32_t> offsets, int64_t group,
-                       bool accumulate) {
-  constexpr int64_t kRows = 40, kM = 33, kN = 20;
-  std::string a = tensor({kRows, kM}), b = tensor({kRows, kN}), c = tensor({kM, kN}),
-              o = tensor({static_cast<int64_t>(offsets.size())}, "i32");
-  ProductCase item;
-  item.name = name;
-  item.a = item.b = Rows{offsets[group], offsets[group + 1]};
-  item.counts = std::move(offsets);
-  if (accumulate) item.accumulator = 3;
-  item.text = "func.func @f(%a: " + a + ", %b: " + b + ", %o: " + o +
-              (accumulate ? ", %c: " + c : "") + ") -> " + c +
-              " {\n  %r = hydra.grouped_weight_grad %a, %b, %o" + (accumulate ? ", %c" : "") +
-              " {group = " + std::to_string(group) + " : i64} : (" + a + ", " + b + ", " + o +
-              (accumulate ? ", " + c : "") + ") -> " + c + "\n  return %r : " + c + "\n}";
-  return item;
-}
-
-std::vector<ProductCase> productCases() {
-  const Form plain, xw{.transposeB = true}, dw{.transposeA = true};
-  std::vector<ProductCase> cases = {
-      matmul("plain_odd", 17, 33, 45, plain),
-      matmul("plain_aligned", 32, 64, 48, plain),
-      matmul("transpose_b_odd", 35, 7, 19, xw),
-      matmul("transpose_b_aligned", 48, 36, 20, xw),
-      matmul("transpose_a_odd", 18, 5, 37, dw),
-      matmul("transpose_a_aligned", 32, 20, 36, dw),
-      matmul("one_row", 1, 100, 64, xw),
-      matmul("one_column", 50, 1, 64, xw),
-      matmul("contraction_1", 20, 20, 1, plain),
-      matmul("accumulate", 33, 20, 24, {.transposeB = true, .accumulate = true}),
-      matmul("accumulate_odd", 19, 21, 23, {.transposeA = true, .accumulate = true}),
-      matmul("groups", 19, 6, 10, {.transposeB = true, .groups = 3}),
-      matmul("groups_aligned", 40, 8, 12, {.groups = 2}),
-      matmul("groups_gradient", 8, 12, 30, {.transposeA = true, .accumulate = true, .groups = 2}),
-      // Tiles of 64 and 128 need many of them.
-      matmul("tiles_64", 832, 900, 20, xw),
-      matmul("tiles_128", 1664, 1796, 17, plain),
-      matmul("bf16_odd", 33, 19, 45, {.transposeB = true, .element = "bf16", .result = "f32"}),
-      matmul("bf16_aligned", 48, 40, 64, {.transposeB = true, .element = "bf16", .result = "f32"}),
-      matmul("bf16_plain", 17, 24, 40, {.element = "bf16", .result = "bf16"}),
-      matmul("bf16_gradient", 24, 32, 70,
-             {.transposeA = true, .accumulate = true, .element = "bf16", .result = "f32"}),
-      matmul("bf16_groups", 19, 8, 16,
-             {.transposeB = true, .groups = 3, .element = "bf16", .result = "f32"}),
-      matmul("bf16_tiles_32", 416, 448, 40,
-             {.transposeB = true, .element = "bf16", .result = "f32"}),
-      matmul("bf16_tiles_64", 832, 900, 20, {.element = "bf16", .result = "f32"}),
-      matmul("bf16_tiles_128", 1664, 1796, 33,
-             {.transposeB = true, .element = "bf16", .result = "f32"}),
-      matmul("tiles_32", 416, 447, 20, dw),
-  };
-  for (int32_t count : {-3, 0, 1, 16, 29, 50, 99}) {
-    std::string name = count < 0 ? "below" : std::to_string(count);
-    cases.push_back(matmul("rows_" + name, 50, 40, 24, {.transposeB = true, .rows = count}));
-    cases.push_back(matmul("rows_of_gradient_" + name, 50, 24, 40, {.rows = count}));
-    cases.push_back(matmul("bound_" + name, 24, 36, 50, {.transposeA = true, .rows = count}));
-    cases.push_back(
-        matmul("bf16_rows_" + name, 50, 40, 24,
-               {.transposeB = true, .rows = count, .element = "bf16", .result = "f32"}));
-    cases.push_back(
-        matmul("bf16_bound_" + name, 24, 40, 50,
-               {.transposeA = true, .rows = count, .element = "bf16", .result = "f32"}));
-    cases.push_back(matmul("bound_accumulate_" + name, 25, 7, 50,
-                           {.transposeA = true, .accumulate = true, .rows = count}));
-  }
-  const std::vector<std::pair<std::string, std::vector<int32_t>>> offsets = {
-      {"even", {0, 10, 20, 30, 40}},  {"odd", {0, 1, 18, 18, 40}}, {"empty", {0, 0, 0, 0, 0}},
-      {"first", {0, 40, 40, 40, 40}}, {"last", {0, 0, 0, 0, 40}},  {"part", {3, 9, 9, 26, 31}}};
-  for (const auto& [name, numbers] : offsets) {
-    cases.push_back(grouped("grouped_" + name, numbers, true, 40, 33, 20));
-    cases.push_back(grouped("grouped_gradient_" + name, numbers, false, 40, 20, 33));
-    for (int64_t group : {0, 2, 3})
-      cases.push_back(weightGrad("weight_grad_" + name + "_" + std::to_string(group), numbers,
-                                 group, group != 2));
-  }
-  return cases;
-}
-
-void PrintTo(const ProductCase& item, std::ostream* stream) { *stream << item.text; }
 
 std::vector<Words> inputsOf(func::FuncOp function, const ProductCase& item) {
   OpCase random;
@@ -199,7 +30,9 @@ std::vector<Words> inputsOf(func::FuncOp function, const ProductCase& item) {
       inputs[position] = Words::integers(item.counts);
       continue;
     }
-    std::optional<Rows> there = position == 0 ? item.a : position == 1 ? item.b : std::nullopt;
+    std::optional<CountedRows> there = position == 0   ? item.a
+                                       : position == 1 ? item.b
+                                                       : std::nullopt;
     if (!there) continue;
     auto columns = cast<RankedTensorType>(type).getShape().back();
     for (size_t i = 0; i < inputs[position].words.size(); ++i)
@@ -220,7 +53,7 @@ TEST_P(SimProducts, AgreesWithTheInterpreter) {
   const ProductCase& item = GetParam();
   if (item.half && !::hydra::FindCpuLevel(simLevel()->name.str())->bf16_matmul)
     GTEST_SKIP() << "this machine does not round to bf16";
-  KernelHarness harness(item.text);
+  KernelHarness harness(item.text, plan::Workers::blocks);
   func::FuncOp function = harness.function();
   ASSERT_TRUE(function) << harness.messages();
   std::vector<Words> inputs = inputsOf(function, item);
@@ -233,7 +66,7 @@ TEST_P(SimProducts, AgreesWithTheInterpreter) {
   auto type = cast<RankedTensorType>(function.getResultTypes().front());
   const double tolerance = type.getElementType().isBF16() ? 8e-3 : 1e-5;
   std::vector<float> have = computed->front().asFloats();
-  Rows there = item.result.value_or(Rows{0, want.rows()});
+  CountedRows there = item.result.value_or(CountedRows{0, want.rows()});
   for (int64_t i = 0; i < want.size(); ++i) {
     if (int64_t row = i / want.columns(); row >= there.begin && row < there.end) {
       ASSERT_LE(std::fabs(have[i] - want[i]), tolerance * std::max(1.0, std::fabs(want[i])))
@@ -260,11 +93,11 @@ class BrokenProduct : public SimProducts {
  protected:
   // A contraction of several rounds, the last of which the count cuts; several warps.
   static ProductCase bounded() {
-    return matmul("broken", 416, 448, 64, {.transposeA = true, .rows = 41});
+    return matmulCase("broken", 416, 448, 64, {.transposeA = true, .rows = 41});
   }
   static absl::StatusOr<std::vector<Words>> run(const SimEdit& edit) {
     ProductCase item = bounded();
-    KernelHarness harness(item.text);
+    KernelHarness harness(item.text, plan::Workers::blocks);
     return runOnSim(harness, inputsOf(harness.function(), item), {}, edit);
   }
 };

@@ -76,6 +76,44 @@ class DecodingRulesTest(support.EndToEndTest):
         self.fails(2, "train", self.trained, "--data", self.data, "--out", self.path("no"), "--steps",
                    1, "--mod-rule", "dense", says=["compile setting"])
 
+    # Rule Q21 (model.md 15): a token is ranked among its prefix in training too.
+    def test_6_causal_selection_trains_and_is_what_decoding_does(self):
+        losses, routers = {}, {}
+        for rules in ("Q21", "Q4,Q21"):
+            spec, out = self.path(f"causal-{rules}.json"), self.path(f"causal-{rules}")
+            # Without these losses a router learns from the task or not at all.
+            model = {**MODEL, "rules": rules, "aux_loss_weight": 0, "mod_loss_aware_weight": 0,
+                     "mod_predictor_weight": 0}
+            with open(spec, "w") as file:
+                json.dump({"model": model}, file)
+            self.run_ok("train", spec, "--data", self.data, "--out", out, "--steps", 40, "--batch", 2,
+                        "--seq", 32, "--lr", 0.01, *(part for setting in (
+                            "mod_warmup_steps=4", "mor_enable_step=6", "mor_rampup_steps=3",
+                            "save_interval=1", "keep_checkpoints=100")
+                            for part in ("--set", setting)))
+            lines = support.read(out + "/steps.jsonl").decode().splitlines()
+            steps = [record for record in map(json.loads, lines) if record["event"] == "step"]
+            losses[rules] = [step["loss"]["ce"] for step in steps]
+            # As many as rank high enough among those before them: neither all nor a fixed number.
+            taken = [step["routing"]["mod.1"][0] for step in steps[4:]]
+            self.assertGreater(len(set(taken)), 1, taken)
+            self.assertLess(max(taken), 2 * 32)
+            routers[rules] = [support.Safetensors.load(
+                f"{out}/checkpoints/step-{step:08d}/weights.safetensors").floats(
+                    "layers.1.mod_mlp_wrapper.mod_router.router.weight") for step in (5, 40)]
+            evaluate = ["eval", out, "--data", self.data, "--batches", 4, "--json"]
+            same = [self.run_ok(*evaluate, *flags).json()["loss"]
+                    for flags in ((), ("--mod-rule", "prefix"), ("--mod-rule", "recompute"))]
+            self.assertEqual(len(set(same)), 1, same)
+            texts = [self.run_ok("generate", out, "--prompt", "the quick", "--tokens", 24, "--mod-rule",
+                                 rule, "--json").json()["results"][0]["tokens"]
+                     for rule in ("prefix", "recompute")]
+            self.assertEqual(*texts)
+        for rules, ce in losses.items():
+            self.assertLess(sum(ce[-5:]) / 5, ce[0] - 0.5, rules)
+        self.assertEqual(*routers["Q21"])
+        self.assertNotEqual(*routers["Q4,Q21"])
+
 
 if __name__ == "__main__":
     support.main(needs_compiler=True)

@@ -226,14 +226,22 @@ class FlagsTest(support.EndToEndTest):
 
     def flag_memory_budget(self):
         common = [self.tiny, "--entry=train@4x64"]
-        arena = lambda *flags: int(re.search(r"plan.region_size <arena> (\d+)",
-                                             self.opt(*common, *flags).out)[1])
-        whole = arena()
-        budget = whole * 8 // 10
-        self.assertLessEqual(arena(f"--memory-budget={budget}"), budget)
-        self.assertEqual(arena(f"--memory-budget={whole}"), whole)
+        def sizes(*flags):
+            return {region: int(size) for region, size in
+                    re.findall(r"plan.region_size <(\w+)> (\d+)", self.opt(*common, *flags).out)}
+
+        # All of it counts, and the arena is what gives way.
+        free = sizes()
+        whole = sum(free.values())
+        self.assertGreater(whole, free["arena"])
+        budget = whole - free["arena"] * 2 // 10
+        bounded = sizes(f"--memory-budget={budget}")
+        self.assertLessEqual(sum(bounded.values()), budget)
+        self.assertEqual(bounded["parameters"], free["parameters"])
+        self.assertEqual(sizes(f"--memory-budget={whole}"), free)
         self.fails(1, *common, "--memory-budget=64", program="hydra-opt",
-                   says=["expected at least", "found 64", "are held here", "tiny.mlir"])
+                   says=["expected at least", "for the arena of", "found 64", "are held here",
+                         "tiny.mlir"])
         self.fails(2, *common, "--memory-budget=none", program="hydra-opt", says=["'none'"])
 
     def flag_bucket_bytes(self):

@@ -1,4 +1,4 @@
-"""Static routing costs little memory: the planned arena of hydra-100m beside that of fixed depth."""
+"""Routing costs little memory: the planned arena of hydra-100m beside that of fixed depth."""
 import re
 
 import support
@@ -15,12 +15,13 @@ class RoutingMemoryTest(support.EndToEndTest):
         self.assertEqual(result.status, 0, result)
         return int(re.search(r"plan.region_size <arena> (\d+)", result.out)[1])
 
-    def test_static_mode_needs_a_tenth_more_at_most(self):
+    def test_a_tenth_more_at_most(self):
         fixed = self.arena("--routing=fixed")
-        for variant in ("fixed", "blend", "adaptive"):
-            with self.subTest(variant):
-                arena = self.arena("--routing=static", f"--variant={variant}")
-                self.assertLessEqual(arena, MOST * fixed)
+        for mode in ("static", "dynamic"):
+            for variant in ("fixed", "blend", "adaptive"):
+                with self.subTest(f"{mode} {variant}"):
+                    arena = self.arena(f"--routing={mode}", f"--variant={variant}")
+                    self.assertLessEqual(arena, MOST * fixed)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,19 @@ TEST(ChooseTile, SmallProductsStayWhole) {
   EXPECT_EQ(std::make_pair(tile.m, tile.n), std::make_pair(shape.m, shape.n));
 }
 
+// A tile that a row count cuts is computed whole: of products of the first quarter of the rows at
+// most a half may be, and where all rows count the tiles must not cost much more.
+TEST(ChooseTile, BoundedRowsGetLowerTiles) {
+  for (const MatmulShape& shape : {plain(2048, 5632, 768), plain(2048, 768, 2816),
+                                   plain(512, 5632, 768), plain(512, 2816, 768)}) {
+    const hydra::MatmulLibrary& library = hydra::cpuMatmulLibrary();
+    Tile bounded = chooseTile(shape, library, /*rowsBounded=*/true);
+    EXPECT_LE(2 * bounded.m, shape.m) << shape.m << " x " << shape.n;
+    EXPECT_GE(bounded.m * bounded.n, 64 * 192);
+  }
+  EXPECT_EQ(chooseTile(plain(2048, 5632, 768), hydra::cpuMatmulLibrary()).m, 2048);
+}
+
 TEST(ChooseTile, TilesAreWholeOrMultiplesOf64) {
   for (int64_t m : {1, 7, 64, 100, 512, 1000})
     for (int64_t n : {1, 48, 65, 777, 50257})

@@ -28,7 +28,7 @@ func.func @norms(%x: tensor<20x4xf32>, %w: tensor<4xf32>, %y: tensor<3x4xf32>, %
 // CHECK: plan.entry @rows
 // CHECK: plan.matmul {{.*}} rows = #plan.ref<inputs, 192, 4>, tile_m
 // CHECK-NOT: rows_bound_k
-// CHECK: plan.matmul {{.*}} k_slice = 256 : i64, {{.*}} rows = #plan.ref<inputs, 192, 4>, rows_bound_k
+// CHECK: plan.matmul {{.*}} k_slice = 512 : i64, {{.*}} rows = #plan.ref<inputs, 192, 4>, rows_bound_k
 func.func @rows(%a: tensor<4x3xf32>, %b: tensor<2x3xf32>, %c: tensor<4x2xf32>, %n: tensor<i32>) -> (tensor<4x2xf32>, tensor<3x2xf32>) {
   %0 = hydra.matmul %a, %b rows %n {transpose_b} : (tensor<4x3xf32>, tensor<2x3xf32>, tensor<i32>) -> tensor<4x2xf32>
   %1 = hydra.matmul %a, %c rows %n {transpose_a} : (tensor<4x3xf32>, tensor<4x2xf32>, tensor<i32>) -> tensor<3x2xf32>

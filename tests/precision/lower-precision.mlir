@@ -102,3 +102,60 @@ func.func @observed(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %v: tensor<8x6xf3
   %z = hydra.matmul %y, %v {transpose_b} : (tensor<4x6xf32>, tensor<8x6xf32>) -> tensor<4x8xf32>
   return %z, %a : tensor<4x8xf32>, tensor<4x12xf32>
 }
+
+// -----
+
+// Logits are rounded for the loss and its gradient, which is made rounded; the loss is float32. Who gets the logits gets
+// what the loss saw.
+// CHECK-LABEL: func.func @loss
+// CHECK: %[[Z:.*]] = hydra.matmul {{.*}}transpose_b} : (tensor<4x8xbf16>, tensor<12x8xbf16>) -> tensor<4x12xbf16>
+// CHECK: %[[WIDE:.*]] = hydra.cast %[[Z]] {element_type = f32}
+// CHECK: %[[CE:[a-z]+]], %{{.*}} = hydra.cross_entropy %[[Z]], {{.*}} : (tensor<4x12xbf16>, tensor<4xi32>) -> (tensor<f32>, tensor<4xf32>, tensor<4xf32>)
+// CHECK: %[[D:.*]] = hydra.cross_entropy_grad {{.*}}, %[[Z]], {{.*}} -> tensor<4x12xbf16>
+// CHECK-NEXT: hydra.matmul %[[D]], {{.*}} {element_type = f32}
+// CHECK-NEXT: hydra.matmul %[[D]], {{.*}} {element_type = f32, transpose_a}
+// CHECK-NEXT: return %[[CE]], %[[WIDE]]
+func.func @loss(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %t: tensor<4xi32>, %s: tensor<f32>) -> (tensor<f32>, tensor<4x12xf32>, tensor<4x8xf32>, tensor<12x8xf32>) {
+  %z = hydra.matmul %x, %w {transpose_b, hydra.probe = "logits"} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %ce:3 = hydra.cross_entropy %z, %t : (tensor<4x12xf32>, tensor<4xi32>) -> (tensor<f32>, tensor<4xf32>, tensor<4xf32>)
+  %d = hydra.cross_entropy_grad %s, %z, %t, %ce#2 : (tensor<f32>, tensor<4x12xf32>, tensor<4xi32>, tensor<4xf32>) -> tensor<4x12xf32>
+  %dx = hydra.matmul %d, %w : (tensor<4x12xf32>, tensor<12x8xf32>) -> tensor<4x8xf32>
+  %dw = hydra.matmul %d, %x {transpose_a} : (tensor<4x12xf32>, tensor<4x8xf32>) -> tensor<12x8xf32>
+  return %ce#0, %z, %dx, %dw : tensor<f32>, tensor<4x12xf32>, tensor<4x8xf32>, tensor<12x8xf32>
+}
+
+// -----
+
+// A gradient that somebody reads in float32 keeps the logits float32.
+// CHECK-LABEL: func.func @observed_gradient
+// CHECK: hydra.cross_entropy_grad {{.*}} -> tensor<4x12xf32>
+func.func @observed_gradient(%x: tensor<4x8xf32>, %w: tensor<12x8xf32>, %t: tensor<4xi32>, %s: tensor<f32>, %lse: tensor<4xf32>) -> (tensor<4x12xf32>, tensor<4x8xf32>) {
+  %z = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<12x8xf32>) -> tensor<4x12xf32>
+  %d = hydra.cross_entropy_grad %s, %z, %t, %lse : (tensor<f32>, tensor<4x12xf32>, tensor<4xi32>, tensor<4xf32>) -> tensor<4x12xf32>
+  %dx = hydra.matmul %d, %w : (tensor<4x12xf32>, tensor<12x8xf32>) -> tensor<4x8xf32>
+  return %d, %dx : tensor<4x12xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// What is only multiplied again is made rounded, joined or not; what the gradient of a norm reads, too.
+// CHECK-LABEL: func.func @chain
+// CHECK: %[[A:.*]] = hydra.matmul {{.*}} {transpose_b} {{.*}} -> tensor<4x8xbf16>
+// CHECK-NEXT: %[[B:.*]] = hydra.matmul %[[A]], {{.*}} {transpose_b} {{.*}} -> tensor<4x8xbf16>
+// CHECK: %[[J:.*]] = hydra.concat {{.*}} -> tensor<4x16xbf16>
+// CHECK: hydra.matmul %[[J]]
+// CHECK: %[[DN:.*]] = hydra.matmul {{.*}} -> tensor<4x8xbf16>
+// CHECK-NEXT: %[[WIDE:.*]] = hydra.cast %[[DN]] {element_type = f32}
+// CHECK: hydra.rms_norm_grad %[[WIDE]], %arg3
+// CHECK: hydra.rms_norm_weight_grad %[[WIDE]], %arg3
+func.func @chain(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<5x16xf32>, %n: tensor<4x8xf32>, %g: tensor<8xf32>) -> (tensor<4x5xf32>, tensor<4x8xf32>, tensor<8xf32>) {
+  %a = hydra.matmul %x, %w {transpose_b} : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %b = hydra.matmul %a, %w {transpose_b} : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %e = hydra.unary <exp> %n : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %j = hydra.concat %b, %e : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x16xf32>
+  %y = hydra.matmul %j, %v {transpose_b} : (tensor<4x16xf32>, tensor<5x16xf32>) -> tensor<4x5xf32>
+  %dn = hydra.matmul %x, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %dx = hydra.rms_norm_grad %dn, %n, %g {eps = 1.0e-6 : f64} : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %dg = hydra.rms_norm_weight_grad %dn, %n {eps = 1.0e-6 : f64} : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8xf32>
+  return %y, %dx, %dg : tensor<4x5xf32>, tensor<4x8xf32>, tensor<8xf32>
+}

@@ -13,7 +13,7 @@
 // CHECK: hydra.swiglu_grad {{.*}}hydra.scope = "2"
 // CHECK: %[[U:.*]] = hydra.after %[[U0]], %[[D:[0-9]+]] {hydra.scope = "0"}
 // CHECK: %[[A:.*]] = hydra.swiglu %[[U]] {hydra.scope = "0"}
-// CHECK: hydra.matmul %[[D]], %[[A]] {hydra.scope = "0", transpose_a}
+// CHECK: hydra.matmul %[[D]], %[[A]] {{(accumulate %[0-9]+ )?}}{hydra.scope = "0", transpose_a}
 // CHECK: hydra.swiglu_grad %{{.*}}, %[[U]] {hydra.scope = "0"}
 // REMARK: remark: {{.*}}CHEAP{{.*}}hydra.swiglu
 func.func @blocks(%x: tensor<256x64xf32>, %w: tensor<512x64xf32>, %v: tensor<64x256xf32>) -> tensor<256x64xf32> attributes {hydra.vjp} {

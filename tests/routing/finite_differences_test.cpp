@@ -27,6 +27,7 @@ std::vector<RoutedCase> routedCases() {
   std::string experts = kExperts;
   return {
       {"fixed_mod", "dynamic", "fixed_mod", "pytorch", ""},
+      {"blend", "dynamic", "blend", "pytorch", ""},
       {"blend_mod", "dynamic", "blend_mod", "pytorch", ""},
       {"adaptive", "dynamic", "adaptive", "pytorch", ""},
       {"adaptive_mod", "dynamic", "adaptive_mod", "pytorch", ""},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/command_check.h"
@@ -109,12 +110,17 @@ absl::Status MatmulStep::CreateVariant(Variant& variant, uint64_t m, uint64_t n,
     if (length == 0) continue;
     HYDRA_ASSIGN_OR_RETURN(variant.slice[i], get(length, command_.accumulate, false));
     HYDRA_ASSIGN_OR_RETURN(variant.slice_add[i], get(length, true, false));
-    if (!command_.rows_bound_k) continue;
-    HYDRA_ASSIGN_OR_RETURN(variant.staged[i], get(length, command_.accumulate, true));
-    HYDRA_ASSIGN_OR_RETURN(variant.staged_add[i], get(length, true, true));
-    staging_bytes_ = std::max(staging_bytes_, StagedBytes(length * m * input_bytes_) +
-                                                  StagedBytes(length * n * input_bytes_));
   }
+  if (!command_.rows_bound_k) return absl::OkStatus();
+  uint64_t length = slice_;
+  for (StagedSlice& staged : variant.staged) {
+    staged.length = length;
+    HYDRA_ASSIGN_OR_RETURN(staged.first, get(length, command_.accumulate, true));
+    HYDRA_ASSIGN_OR_RETURN(staged.add, get(length, true, true));
+    length = (length + 1) / 2;
+  }
+  staging_bytes_ = std::max(staging_bytes_, StagedBytes(slice_ * m * input_bytes_) +
+                                                StagedBytes(slice_ * n * input_bytes_));
   return absl::OkStatus();
 }
 
@@ -237,8 +243,10 @@ bool MatmulStep::RunSlices(const Variant& variant, const uint8_t* a, const uint8
       const MatmulPrimitive* primitive = first ? variant.slice[tail] : variant.slice_add[tail];
       good = primitive->Execute(worker, a_slice, b_slice, c, memory.workspace);
     } else {
-      const MatmulPrimitive* primitive = first ? variant.staged[tail] : variant.staged_add[tail];
-      good = RunStaged(*primitive, a_slice, b_slice, c, m, n, length, valid, worker, memory);
+      const StagedSlice* staged = std::end(variant.staged) - 1;
+      while (staged->length < valid) --staged;
+      good = RunStaged(first ? *staged->first : *staged->add, a_slice, b_slice, c, m, n,
+                       staged->length, valid, worker, memory);
     }
     if (!good) return false;
   }

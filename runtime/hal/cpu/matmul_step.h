@@ -50,15 +50,21 @@ class MatmulStep {
   bool RunTile(const Operands& operands, uint64_t tile, int worker, const TileMemory& memory) const;
 
  private:
+  // A slice of the contraction whose operands are in staging memory.
+  struct StagedSlice {
+    uint64_t length = 0;
+    const MatmulPrimitive* first = nullptr;
+    const MatmulPrimitive* add = nullptr;  // to C
+  };
   // The primitives of one tile shape. Either `whole`, or the slices of the contraction; there index
-  // 0 is a full slice and 1 the shorter last one. A slice that a row count cuts is staged with
-  // zeros below it, so that its shape, too, is a planned one.
+  // 0 is a full slice and 1 the shorter last one. A slice that a row count cuts is staged, zeros
+  // below its rows, in the shortest of a few lengths that has room for them: a full slice, half of
+  // it, a quarter, an eighth.
   struct Variant {
     const MatmulPrimitive* whole = nullptr;
     const MatmulPrimitive* slice[2] = {};      // the first slice
     const MatmulPrimitive* slice_add[2] = {};  // later slices, added to C
-    const MatmulPrimitive* staged[2] = {};     // the same with operands in staging memory
-    const MatmulPrimitive* staged_add[2] = {};
+    StagedSlice staged[4];
     const MatmulPrimitive* packed = nullptr;  // `whole` with A and C in staging memory
   };
 

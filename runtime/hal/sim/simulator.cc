@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -83,6 +85,10 @@ Simulator::Simulator() : SimIntrinsics() {
     sim.Wait(lane);
     const uint32_t thread = sim.fibers_.current();
     std::copy_n(sim.warps_[thread / kWarp].lanes[thread % kWarp].words.begin() + 6, 4, words + 6);
+  };
+  exp2 = [](const SimIntrinsics*, float x) {
+    const float power = std::exp2(x);
+    return power < std::numeric_limits<float>::min() ? 0.0f : power;
   };
 }
 
