@@ -17,10 +17,10 @@ hydra_reference_page(hydra-dialect dialects/hydra/HydraOps.td -gen-dialect-doc -
 hydra_reference_page(rows-dialect dialects/rows/RowsOps.td -gen-dialect-doc -dialect=rows)
 hydra_reference_page(plan-dialect dialects/plan/PlanOps.td -gen-dialect-doc -dialect=plan)
 hydra_reference_page(hydra-interfaces dialects/hydra/HydraInterfaces.td -gen-op-interface-docs)
-foreach(stage lowering routing autodiff precision fusion plan)
-  if(EXISTS ${CMAKE_SOURCE_DIR}/passes/${stage}/Passes.td)
-    hydra_reference_page(passes-${stage} passes/${stage}/Passes.td -gen-pass-doc)
-  endif()
+file(GLOB stages RELATIVE ${CMAKE_SOURCE_DIR}/passes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/passes/*/Passes.td)
+foreach(stage ${stages})
+  get_filename_component(name ${stage} DIRECTORY)
+  hydra_reference_page(passes-${name} passes/${stage} -gen-pass-doc)
 endforeach()
 
 # hydra_generated_page(NAME SCRIPT ARGUMENT... DEPENDS ...): what the script prints.

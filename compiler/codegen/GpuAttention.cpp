@@ -7,8 +7,8 @@
 using namespace mlir;
 using namespace mlir::hydra;
 
-// Head widths up to which a warp keeps its rows in registers.
-static constexpr int64_t kKeptWidth = 64;
+// Bytes of a row up to which a warp keeps its rows in registers.
+static constexpr int64_t kKeptBytes = 128;
 static constexpr int64_t kAccessBytes = 16;
 // Loads that a thread has under way while a panel is filled.
 static constexpr int64_t kLoads = 8;
@@ -185,7 +185,7 @@ GpuAttention::Pair GpuAttention::loadPair(Value pointer, Value start, int64_t nu
 GpuAttention::Kept GpuAttention::keep(Value tensor, Value topPlace, Value bottomPlace,
                                       Value factor) {
   Kept kept{tensor, mul(topPlace, extents.width), mul(bottomPlace, extents.width), factor, {}};
-  if (blocks.columns > kKeptWidth)
+  if (blocks.columns * bytesOf(products.element()) > kKeptBytes)
     return kept;
   SmallVector<Rows> pieces;
   for (int64_t number = 0; number < blocks.columns / kPiece; ++number)

@@ -1,5 +1,6 @@
 #include "dialects/target/GpuFacts.h"
 
+#include "runtime/base/gpu_architecture.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -8,20 +9,24 @@ using namespace mlir::hydra;
 
 static constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGBs = 1000; // bytes per microsecond
 
+static constexpr auto &kKnown = ::hydra::kGpuArchitectures;
+
 static const GpuFacts kFacts[] = {
-    {"sm_80", "A100", 80, 65536, 2048, 32, 164 * kKiB, 163 * kKiB, 255, 108, 40 * kMiB, 1555 * kGBs,
-     70, 110, false},
-    {"sm_86", "RTX A6000", 86, 65536, 1536, 16, 100 * kKiB, 99 * kKiB, 255, 84, 6 * kMiB,
-     768 * kGBs, 71, 111, false},
-    {"sm_89", "L40", 89, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255, 142, 96 * kMiB, 864 * kGBs,
-     78, 118, false},
-    {"sm_90", "H100", 90, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255, 132, 50 * kMiB, 3350 * kGBs,
-     78, 118, true},
-    {"sm_100", "B200", 100, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255, 148, 126 * kMiB,
-     8000 * kGBs, 86, 127, true},
-    {"sm_120", "RTX 5090", 120, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255, 170, 96 * kMiB,
-     1792 * kGBs, 87, 128, true},
+    {kKnown[0].name, "A100", kKnown[0].capability, 65536, 2048, 32, 164 * kKiB, 163 * kKiB, 255,
+     108, 40 * kMiB, 1555 * kGBs, 70, 110, false},
+    {kKnown[1].name, "RTX A6000", kKnown[1].capability, 65536, 1536, 16, 100 * kKiB, 99 * kKiB, 255,
+     84, 6 * kMiB, 768 * kGBs, 71, 111, false},
+    {kKnown[2].name, "L40", kKnown[2].capability, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255, 142,
+     96 * kMiB, 864 * kGBs, 78, 118, false},
+    {kKnown[3].name, "H100", kKnown[3].capability, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255,
+     132, 50 * kMiB, 3350 * kGBs, 78, 118, true},
+    {kKnown[4].name, "B200", kKnown[4].capability, 65536, 2048, 32, 228 * kKiB, 227 * kKiB, 255,
+     148, 126 * kMiB, 8000 * kGBs, 86, 127, true},
+    {kKnown[5].name, "RTX 5090", kKnown[5].capability, 65536, 1536, 24, 100 * kKiB, 99 * kKiB, 255,
+     170, 96 * kMiB, 1792 * kGBs, 87, 128, true},
 };
+
+static_assert(std::size(kFacts) == std::size(kKnown));
 
 llvm::ArrayRef<GpuFacts> mlir::hydra::allGpuFacts() { return kFacts; }
 

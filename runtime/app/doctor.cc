@@ -100,7 +100,11 @@ void ExamineDevices(Checks& checks) {
     const hal::Capabilities& can = (*device)->capabilities();
     checks.push_back({"devices", absl::StrCat(name, ": whole steps as graphs"),
                       can.graphs ? State::kOn : State::kOff,
-                      can.graphs ? "" : "this driver replays recorded command lists instead"});
+                      can.graphs
+                          ? "--graph=segments or off runs them otherwise; a list that cannot "
+                            "be one graph is warned of, and counted in run.json and "
+                            "training.db"
+                          : "this driver replays recorded command lists instead"});
     checks.push_back({"devices", absl::StrCat(name, ": times of every command"),
                       can.command_profile ? State::kOn : State::kOff,
                       can.command_profile ? "hydra-run bench --profile" : "the driver has none"});

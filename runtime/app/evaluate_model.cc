@@ -69,12 +69,14 @@ absl::StatusOr<ModelEvaluation> EvaluateModel(EvaluateRequest request) {
                          .variant = phase.variant,
                          .rule = SelectionRuleOf(*model.artifact, "eval"),
                          .batch = engine->eval_batch(),
-                         .seq = engine->eval_seq()};
+                         .seq = engine->eval_seq(),
+                         .graphs = {}};
   HYDRA_ASSIGN_OR_RETURN(
       result.evaluation,
       train::EvaluateTokens(
           *engine, *tokens, request.batches,
           request.train_split ? &dataset.train_sources() : &dataset.validation_sources()));
+  result.graphs = engine->evaluation_graphs();
   return result;
 }
 

@@ -29,6 +29,7 @@ struct ModelEvaluation {
   std::string variant;         // of the program
   std::string rule;            // by which depth routing selected; "": as in training, or not at all
   int64_t batch = 0, seq = 0;  // as evaluated
+  GraphUse graphs = {};        // of the evaluation of a batch
 };
 
 // By the definition that training uses, and of each text of the data. A routed model is evaluated

@@ -25,7 +25,6 @@ namespace hydra::app {
 namespace {
 
 namespace fs = std::filesystem;
-using artifact::EntryInfo;
 using artifact::NamedBuffer;
 using artifact::ParameterInfo;
 

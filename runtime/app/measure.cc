@@ -68,6 +68,8 @@ absl::Status Time(Launch& launch, const artifact::EntryInfo& entry, const Measur
   }
   std::sort(result.seconds.begin(), result.seconds.end());
   result.flops = launch.flops();
+  result.graphs = launch.graph_use();
+  result.fetched_bytes = launch.fetched_bytes();
   HYDRA_RETURN_IF_ERROR(ReadRouting(launch, entry, result));
   if (!options.profile) return absl::OkStatus();
   HYDRA_ASSIGN_OR_RETURN(result.profile, launch.Profile());

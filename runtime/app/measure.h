@@ -32,6 +32,8 @@ struct Measurement {
   uint64_t flops = 0;
   std::vector<double> seconds;  // of the measured runs, sorted
   std::vector<ProfileRow> profile;
+  GraphUse graphs = {};        // of a run
+  uint64_t fetched_bytes = 0;  // handed to the host by every run
   // What routers did in the last run (docs/contracts.md, "Phases"): counts route.*.tokens and
   // route.mlp.flops, of the first micro-batch.
   std::map<std::string, std::vector<double>> routing;

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "runtime/app/artifact_facts.h"
+#include "runtime/hal/cuda_driver.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/toolchain/compile.h"
 #include "runtime/toolchain/model_facts.h"
@@ -61,6 +62,15 @@ absl::StatusOr<std::string> Compile(const std::string& spec, const ModelRequest&
     return UsageError(absl::StrCat("--cache has no effect on ", request.command,
                                    ": it is for extend entries, and none is compiled; drop it"));
   }
+  // A GPU of this machine gets its own machine code; for another one --arch is given.
+  if (settings["target"] == "cuda" && !settings.contains("arch")) {
+    const std::optional<hal::GpuFinding> gpu = hal::GpuInUse();
+    if (gpu && !gpu->architecture.empty()) {
+      settings["arch"] = gpu->architecture;
+      request.notices.Note(absl::StrCat("--arch=", gpu->architecture, ": ", gpu->name));
+    }
+  }
+  if (settings["target"].empty()) settings.erase("target");
   HYDRA_ASSIGN_OR_RETURN(const std::vector<std::string> entries,
                          EntriesFor(spec, request.entries, request.notices));
   HYDRA_ASSIGN_OR_RETURN(
@@ -241,11 +251,16 @@ absl::StatusOr<Model> LoadModel(const ModelRequest& request) {
                                      "a value that another run gives; compile it without"));
     }
   }
+  if (request.plan_only && model.artifact->info().target == "cuda" && !hal::GpuInUse()) {
+    return model;
+  }
   SessionOptions options;
   options.threads = request.threads;
   options.validate = request.validate;
   options.perf_map = request.perf_map;
+  options.sim_driver = request.sim_driver;
   options.executor.micro_batches = static_cast<int>(request.micro_batches);
+  options.executor.capture = request.capture;
   HYDRA_ASSIGN_OR_RETURN(model.session, ::hydra::Session::Open(model.artifact, options));
   return model;
 }

@@ -57,6 +57,9 @@ struct ModelRequest {
   bool validate = false;
   bool perf_map = false;  // a usage error on other targets than cpu
   int64_t micro_batches = 1;
+  bool plan_only = false;  // on target cuda without a GPU, a model without a session will do
+  hal::Capture capture = hal::Capture::kDefault;  // a usage error on devices without graphs
+  std::string sim_driver = {};                    // a usage error on other targets than sim
   Notices notices;
 };
 
@@ -66,7 +69,7 @@ struct Model {
   std::optional<train::Checkpoint> checkpoint;
   std::shared_ptr<const artifact::Artifact> artifact;
   std::optional<Bundle> bundle;             // if the artifact is one
-  std::optional<::hydra::Session> session;  // always there once loaded
+  std::optional<::hydra::Session> session;  // there once loaded, but for ModelRequest::plan_only
   Notices notices;                          // those of the request
 
   hal::Device& device() const { return session->device(); }

@@ -169,9 +169,11 @@ absl::StatusOr<std::unique_ptr<TrainRun>> TrainRun::Prepare(TrainRequest request
           ? DefaultEntries(settings, shape.batch, shape.seq)
           : DefaultEntries(settings, settings.Integer("batch"), settings.Integer("seq"));
   model_request.micro_batches = settings.Integer("accum");
+  model_request.plan_only = request.dry_run;
   HYDRA_ASSIGN_OR_RETURN(Model model, LoadModel(model_request));
   std::unique_ptr<TrainRun> run(
       new TrainRun(std::move(request), std::move(model), std::move(settings)));
+  if (!run->model_.session) return run;
   HYDRA_ASSIGN_OR_RETURN(
       run->engine_,
       train::ExecutorEngine::Create(run->model_.executor(),

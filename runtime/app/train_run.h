@@ -48,6 +48,7 @@ class TrainRun {
   // As resolved: those of the checkpoint where none were given.
   const train::Settings& settings() const { return settings_; }
   Model& model() { return model_; }
+  // Not of a dry run for a GPU that is not here, whose model has no session either.
   train::ExecutorEngine& engine() { return *engine_; }
   // Where this invocation ends.
   int64_t last_step() const;

@@ -38,7 +38,12 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(
                                    ", the device is ", device.name(),
                                    "; compile with --target=", device.name()));
   }
+  if (options.capture != hal::Capture::kDefault && !device.capabilities().graphs) {
+    return UsageError(absl::StrCat("--graph has no effect on device ", device.name(),
+                                   ", which has no graphs; drop it, or use --target=cuda or sim"));
+  }
   std::unique_ptr<Executor> executor(new Executor(std::move(artifact), device));
+  executor->capture_ = options.capture;
   HYDRA_RETURN_IF_ERROR(
       Annotate(executor->LoadKernels(options.isa_level), absl::StrCat("artifact ", path)));
   // Before anything is touched: what is mapped and untouched is still available.
@@ -235,13 +240,21 @@ absl::StatusOr<std::unique_ptr<Launch>> Executor::Record(std::vector<Launch::Par
     slots.push_back({"control", hal::SlotDirection::kIn, &control, 0, control_bytes});
     launch->slots_.push_back({nullptr, 0, true});
   }
+  hal::RecordOptions record = options.record;
+  if (record.capture == hal::Capture::kDefault) record.capture = capture_;
   absl::StatusOr<std::unique_ptr<hal::CommandList>> list =
-      device_.Record(*executable_, recordings, slots, options.record);
+      device_.Record(*executable_, recordings, slots, record);
   if (!list.ok()) {
     return Annotate(list.status(), absl::StrCat("artifact ", artifact_->path(), ", entry ",
                                                 launch->entry(0).Label()));
   }
   launch->list_ = *std::move(list);
+  launch->graph_use_ = UseOfGraphs(device_, launch->list_->segments(), record);
+  for (const hal::Slot& slot : slots) {
+    if (slot.direction == hal::SlotDirection::kOut) {
+      launch->fetched_bytes_ += slot.bytes * slot.pieces;
+    }
+  }
   return launch;
 }
 

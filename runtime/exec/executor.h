@@ -27,6 +27,9 @@ struct ExecutorOptions {
   int micro_batches = 1;
   // ISA level to run; empty takes the best that artifact and device share.
   std::string isa_level;
+  // How much of every launch is graphs (--graph). A usage error if it is chosen on a device that
+  // has none.
+  hal::Capture capture = hal::Capture::kDefault;
 };
 
 // Thread-compatible. The device must outlive the executor, the executor its launches.
@@ -138,6 +141,7 @@ class Executor {
   std::shared_ptr<const artifact::Artifact> artifact_;
   hal::Device& device_;
   std::string isa_level_;
+  hal::Capture capture_ = hal::Capture::kDefault;
   std::unique_ptr<hal::Executable> executable_;
   std::unique_ptr<MemoryRegions> regions_;
   MemoryDemand demand_;             // of all launches

@@ -16,6 +16,7 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/control_block.h"
+#include "runtime/exec/graph_use.h"
 #include "runtime/exec/step_record.h"
 #include "runtime/exec/typed_view.h"
 #include "runtime/hal/device.h"
@@ -152,8 +153,10 @@ class Launch {
   absl::Status ReadOutputBytes(const artifact::NamedBuffer& buffer, uint64_t offset,
                                absl::Span<uint8_t> target, int part = 0, int piece = 0);
 
-  // What was captured in graphs, and why not.
-  absl::Span<const hal::Segment> segments() const { return list_->segments(); }
+  // What runs from graphs, and why the rest does not.
+  const GraphUse& graph_use() const { return graph_use_; }
+  // Bytes that every run hands to the host by itself: what was named for Fetch, and the record.
+  uint64_t fetched_bytes() const { return fetched_bytes_; }
   // Times of every command, if LaunchOptions::record asked for them; waits for the last run.
   absl::StatusOr<std::vector<ProfileRow>> Profile();
 
@@ -189,6 +192,8 @@ class Launch {
   std::vector<RecordField> record_fields_;
   std::optional<size_t> control_slot_, record_slot_;
   std::unique_ptr<hal::CommandList> list_;
+  GraphUse graph_use_;
+  uint64_t fetched_bytes_ = 0;
   hal::Ticket last_;  // of the last run
   double seconds_ = 0;
 };

@@ -35,18 +35,34 @@ absl::StatusOr<std::unique_ptr<MemoryRegions>> MemoryRegions::Create(
   regions->Divide(info);
   for (int i = 0; i < hal::kRegionCount; ++i) {
     const auto region = static_cast<Region>(i);
-    uint64_t bytes = Align(info.region_bytes[i]);
-    if (region == Region::kScratch)
-      bytes *= static_cast<uint64_t>(device.capabilities().scratch_parts);
-    if (const Division* parts = regions->division(region)) {
-      bytes = std::max(parts->alone, micro_batches * parts->stride + parts->apply);
-    }
+    const uint64_t bytes = regions->SizeOf(info, region, device.capabilities().scratch_parts);
     absl::StatusOr<std::unique_ptr<hal::Buffer>> buffer =
         device.Allocate(bytes, hal::RegionName(region));
     if (!buffer.ok()) return Annotate(buffer.status(), "memory of the model");
     regions->buffers_[i] = *std::move(buffer);
   }
   return regions;
+}
+
+std::array<uint64_t, hal::kRegionCount> MemoryRegions::PlannedSizes(
+    const artifact::ArtifactInfo& info, int scratch_parts, int micro_batches) {
+  MemoryRegions regions;
+  regions.micro_batches_ = micro_batches;
+  regions.Divide(info);
+  std::array<uint64_t, hal::kRegionCount> sizes;
+  for (int i = 0; i < hal::kRegionCount; ++i) {
+    sizes[i] = regions.SizeOf(info, static_cast<Region>(i), scratch_parts);
+  }
+  return sizes;
+}
+
+uint64_t MemoryRegions::SizeOf(const artifact::ArtifactInfo& info, Region region,
+                               int scratch_parts) const {
+  if (const Division* parts = division(region)) {
+    return std::max(parts->alone, micro_batches_ * parts->stride + parts->apply);
+  }
+  const uint64_t bytes = Align(info.region_bytes[static_cast<int>(region)]);
+  return region == Region::kScratch ? bytes * static_cast<uint64_t>(scratch_parts) : bytes;
 }
 
 void MemoryRegions::Divide(const artifact::ArtifactInfo& info) {

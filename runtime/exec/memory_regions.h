@@ -32,6 +32,10 @@ class MemoryRegions {
                                                                hal::Device& device,
                                                                int micro_batches);
 
+  // Bytes of every region on a device with that many scratch parts, without one.
+  static std::array<uint64_t, hal::kRegionCount> PlannedSizes(const artifact::ArtifactInfo& info,
+                                                              int scratch_parts, int micro_batches);
+
   int micro_batches() const { return micro_batches_; }
   hal::Buffer& buffer(hal::Region region) { return *buffers_[static_cast<int>(region)]; }
   // Bytes of every region.
@@ -65,6 +69,7 @@ class MemoryRegions {
   void Divide(const artifact::ArtifactInfo& info);
   // The division of a region that has one, else null.
   const Division* division(hal::Region region) const;
+  uint64_t SizeOf(const artifact::ArtifactInfo& info, hal::Region region, int scratch_parts) const;
 
   int micro_batches_ = 1;
   Division inputs_, outputs_, record_;

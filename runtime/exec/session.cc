@@ -19,7 +19,8 @@ absl::StatusOr<Session> Session::Open(std::shared_ptr<const artifact::Artifact> 
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<hal::Device> device,
                          hal::CreateDevice(name, {.threads = options.threads,
                                                   .validate = options.validate,
-                                                  .perf_map = options.perf_map}));
+                                                  .perf_map = options.perf_map,
+                                                  .sim_driver = options.sim_driver}));
   return Open(std::move(artifact), std::move(device), options.executor);
 }
 

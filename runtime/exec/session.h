@@ -14,6 +14,7 @@ struct SessionOptions {
   int threads = 0;          // 0: all processors
   bool validate = false;    // check every command (runtime/hal/validation)
   bool perf_map = false;    // see hal::DeviceOptions
+  std::string sim_driver = {};
   ExecutorOptions executor;
 };
 

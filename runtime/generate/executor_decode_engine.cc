@@ -68,6 +68,16 @@ absl::StatusOr<std::unique_ptr<ExecutorDecodeEngine>> ExecutorDecodeEngine::Crea
   return engine;
 }
 
+GraphUse ExecutorDecodeEngine::graph_use() const {
+  const Launch* launch = chunks_.front().launch.get();
+  return launch == nullptr ? GraphUse() : launch->graph_use();
+}
+
+uint64_t ExecutorDecodeEngine::fetched_bytes() const {
+  const Launch* launch = chunks_.front().launch.get();
+  return launch == nullptr ? 0 : launch->fetched_bytes();
+}
+
 absl::Status ExecutorDecodeEngine::SetSampling(const SamplingOptions& options, int64_t vocabulary) {
   HYDRA_RETURN_IF_ERROR(CheckSamplingOptions(options));
   const std::pair<absl::string_view, double> values[] = {

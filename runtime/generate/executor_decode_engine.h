@@ -29,6 +29,11 @@ class ExecutorDecodeEngine final : public DecodeEngine {
   // passed over.
   absl::Status SetControls(const std::vector<std::pair<std::string, double>>& values);
 
+  // Of the run that decodes one token of every row: what of it is graphs, and the bytes that it
+  // hands to the host. Empty until there was one.
+  GraphUse graph_use() const;
+  uint64_t fetched_bytes() const;
+
   int64_t vocab_size() const override { return executor_.info().vocab_size; }
   int64_t rows() const override { return chunks_.front().entry->batch; }
   int64_t cache_len() const override { return executor_.info().cache_len; }

@@ -3,6 +3,7 @@
 #define HYDRA_RUNTIME_HAL_CUDA_DRIVER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,16 @@ absl::StatusOr<std::unique_ptr<Device>> CreateCudaDevice(const DeviceOptions& op
 // A GPU of this machine, or what kept the driver from listing them.
 struct GpuFinding {
   std::string name;
-  std::string detail;  // what it is, or why it is not supported
+  std::string detail;             // what it is, or why it is not supported
+  std::string architecture = {};  // of --arch, whose machine code it runs; "" if only PTX does
   bool supported = false;
 };
 
 // In the driver's order; nothing without a driver. Makes no device.
 std::vector<GpuFinding> FindGpus();
+
+// The GPU that device cuda takes, as FindGpus describes it; nothing where there is none.
+std::optional<GpuFinding> GpuInUse();
 
 }  // namespace hydra::hal
 

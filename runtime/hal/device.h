@@ -108,7 +108,7 @@ struct RecordOptions {
 struct Segment {
   uint64_t first_command = 0, command_count = 0;  // in recorded order
   bool captured = false;
-  std::string reason;  // why not; empty if captured
+  std::string reason;  // why it is not one graph with the rest; empty if it is
   uint64_t nodes = 0;  // of its graph
 };
 

@@ -2,6 +2,8 @@
 #ifndef HYDRA_RUNTIME_HAL_DEVICE_OPTIONS_H_
 #define HYDRA_RUNTIME_HAL_DEVICE_OPTIONS_H_
 
+#include <string>
+
 namespace hydra::hal {
 
 struct DeviceOptions {
@@ -11,6 +13,8 @@ struct DeviceOptions {
   bool validate = false;
   // Device cpu: names its kernels for perf(1), in /tmp/perf-PID.map.
   bool perf_map = false;
+  // Device sim: the driver it has, a profile of runtime/hal/sim/driver_profile.h; "": the newest.
+  std::string sim_driver = {};
 };
 
 }  // namespace hydra::hal

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Device>> CreatePlain(absl::string_view name,
     if (options.threads > 1) {
       return UsageError("device sim runs on one thread; leave --threads out");
     }
-    return sim::CreateSimDevice();
+    return sim::CreateSimDevice(options.sim_driver);
   }
   return UsageError(absl::StrCat("unknown device '", name,
                                  "'; expected one of: ", absl::StrJoin(DeviceNames(), ", ")));
@@ -33,6 +33,10 @@ std::vector<std::string> DeviceNames() { return {"cpu", "cuda", "sim"}; }
 
 absl::StatusOr<std::unique_ptr<Device>> CreateDevice(absl::string_view name,
                                                      const DeviceOptions& options) {
+  if (!options.sim_driver.empty() && name != "sim") {
+    return UsageError(absl::StrCat("--sim-driver chooses the driver of device sim, found device ",
+                                   name, "; drop it or compile with --target=sim"));
+  }
   HYDRA_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, CreatePlain(name, options));
   if (options.validate) return WithValidation(std::move(device));
   return device;

@@ -13,6 +13,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/io/atomic_file.h"
 #include "runtime/io/cache_directory.h"
+#include "runtime/io/cuda_toolkit.h"
 #include "runtime/io/file_digest.h"
 #include "runtime/io/posix_file.h"
 #include "runtime/io/temporary.h"
@@ -114,6 +115,17 @@ absl::StatusOr<Compiled> CompileModel(const CompileRequest& request) {
   hasher.AddField(absl::StrJoin(flags, "\n")).AddField(version.output);
   // What --arch=native stands for here.
   hasher.AddField(absl::StrJoin(RunnableLevels(HostCpu()), " "));
+  // Another assembler makes other machine code.
+  const auto target = request.settings.find("target");
+  if (target != request.settings.end() && target->second == "cuda") {
+    const std::string assembler = FindPtxas();
+    hasher.AddField(assembler);
+    if (!assembler.empty()) {
+      // One that does not run is the compiler's to refuse.
+      const absl::StatusOr<ProcessResult> said = RunProcess({assembler, "--version"});
+      hasher.AddField(said.ok() ? said->output : "");
+    }
+  }
   const std::string key = hasher.Digest().ToHex();
   HYDRA_ASSIGN_OR_RETURN(const std::string directory, MakeCacheDirectory());
   const std::string artifact = absl::StrCat(directory, "/", key, ".hydra");

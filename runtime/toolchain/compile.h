@@ -40,9 +40,10 @@ struct Compiled {
 
 // The artifact of the request, compiled unless the cache has it. The cache is
 // $XDG_CACHE_HOME/hydra (~/.cache/hydra), keyed by the spec's bytes, the flags, the compiler's
-// build id and the processor's features. The compiler's messages go to standard error as they are.
-// kNotFound without spec or compiler, kInvalidArgument for a spec of another kind; a failed
-// compilation has the code of the compiler's exit status.
+// build id, the processor's features and, for target cuda, path and version of ptxas. The
+// compiler's messages go to standard error as they are. kNotFound without spec or compiler,
+// kInvalidArgument for a spec of another kind; a failed compilation has the code of the compiler's
+// exit status.
 absl::StatusOr<Compiled> CompileModel(const CompileRequest& request);
 
 // Whether `path` names a model spec rather than an artifact or checkpoint, by its extension.

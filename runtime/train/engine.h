@@ -56,6 +56,12 @@ absl::Status InvalidScores(absl::string_view router, int64_t count);
 struct StepResults {
   std::vector<double> values;  // of all fields, reduced over the micro-batches
   double seconds = 0;          // on the device
+  // Of its list, on a device with graphs.
+  struct Graphs {
+    uint64_t launches = 0, nodes = 0;
+    uint64_t fallbacks = 0;  // parts that nobody asked to be no graph
+  };
+  std::optional<Graphs> graphs = {};
 };
 
 // The three kinds of state that a checkpoint holds; each is a list of tensors in a fixed order.

@@ -207,6 +207,10 @@ absl::Status ExecutorEngine::PreparePlan(StepPlan& plan) {
     const StepField* known = FindField(fields_, field.buffer->name);
     plan.fields.push_back(static_cast<size_t>(known - fields_.data()));
   }
+  // Of the run's record, so that a resume names a change.
+  if (const std::string fallbacks = launch->graph_use().Fallbacks(); !fallbacks.empty()) {
+    facts_.runtime[absl::StrCat("graph fallbacks, ", plan.accumulate->Label())] = fallbacks;
+  }
   plan.launch = std::move(launch);
   return absl::OkStatus();
 }
@@ -338,6 +342,10 @@ absl::Status ExecutorEngine::ReadStep(int64_t number, StepResults& results) {
     const StepField& field = fields_[step.plan->fields[i]];
     ReduceField(fields[i], record,
                 absl::MakeSpan(results.values).subspan(field.first, field.elements));
+  }
+  results.graphs.reset();
+  if (const GraphUse& use = launch.graph_use(); !use.parts.empty()) {
+    results.graphs = {use.launches(), use.nodes(), use.fallbacks()};
   }
   HYDRA_ASSIGN_OR_RETURN(results.seconds, launch.Seconds(step.ticket));
   return absl::OkStatus();

@@ -64,6 +64,11 @@ class ExecutorEngine final : public TrainEngine {
   const artifact::EntryInfo& apply_entry() const { return *apply_; }
   const ControlBlock& control() const { return control_; }
 
+  // Of the last evaluation that was prepared; empty without one.
+  GraphUse evaluation_graphs() const {
+    return evals_.empty() ? GraphUse() : evals_.back().launch->graph_use();
+  }
+
   // The launch of the current plan, for benchmarks and profiles; nullptr without training.
   Launch* step_launch() { return plan_ == nullptr ? nullptr : plan_->launch.get(); }
 

@@ -30,6 +30,11 @@ std::vector<std::pair<std::string, std::vector<double>>> RestOf(const StepReport
     const absl::Span<const double> values = report.values.subspan(field.first, field.elements);
     rest.emplace_back(field.name, std::vector<double>(values.begin(), values.end()));
   }
+  if (report.graphs) {
+    rest.push_back({"graph.launches", {static_cast<double>(report.graphs->launches)}});
+    rest.push_back({"graph.nodes", {static_cast<double>(report.graphs->nodes)}});
+    rest.push_back({"graph.fallbacks", {static_cast<double>(report.graphs->fallbacks)}});
+  }
   return rest;
 }
 

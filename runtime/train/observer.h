@@ -3,6 +3,7 @@
 #define HYDRA_RUNTIME_TRAIN_OBSERVER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,8 @@ struct StepReport {
   int64_t seq = 0;
   int64_t tokens = 0;
   double seconds = 0;  // from the end of the step before it, or from its start if it was later
-  double device_seconds = 0;  // of them, on the device
+  double device_seconds = 0;                       // of them, on the device
+  std::optional<StepResults::Graphs> graphs = {};  // none on a device without
   // Everything in the step's record, beside what has a name above. Valid during the call.
   absl::Span<const StepField> fields;
   absl::Span<const double> values;

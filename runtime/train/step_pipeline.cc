@@ -152,6 +152,7 @@ absl::StatusOr<StepReport*> StepPipeline::ReadOldest() {
       std::chrono::duration<double>(now - std::max(oldest.submitted, last_read_)).count();
   last_read_ = now;
   report_.device_seconds = results_.seconds;
+  report_.graphs = results_.graphs;
   report_.step = oldest.step + 1;
   const std::vector<double>& values = results_.values;
   report_.lr =

@@ -302,6 +302,7 @@ void Trainer::KeepBest() {
 
 absl::Status Trainer::Save(int64_t keep) {
   if (saved_step_ == record_.step) return absl::OkStatus();
+  record_.facts = engine_.facts();  // a variant that was prepared since may have added some
   // Records that no decision has looked at yet: a checkpoint never holds a broken state.
   HYDRA_RETURN_IF_ERROR(records_.CheckAllFinite());
   record_.host_state = SaveModules(modules());

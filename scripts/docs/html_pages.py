@@ -18,6 +18,7 @@ nav { flex: 0 0 16rem; height: 100vh; position: sticky; top: 0; overflow: auto; 
       border-right: 1px solid var(--line); font-size: 14px; }
 nav a { display: block; padding: .1rem 0; text-decoration: none; } nav b { display: block; margin-top: .8rem; }
 nav .here { font-weight: bold; }
+.contents a { display: inline-block; min-width: 15rem; }
 main { flex: 1; min-width: 0; max-width: 60rem; padding: 1rem 2.5rem 4rem; }
 pre { background: var(--faint); padding: .7rem 1rem; overflow: auto; } code { font: 14px/1.45 ui-monospace, monospace; }
 table { border-collapse: collapse; display: block; overflow: auto; } td, th { border: 1px solid var(--line);
@@ -82,7 +83,10 @@ class Writer:
         lines, i = self.page.lines, 0
         while i < len(lines):
             line = lines[i]
-            if not line.strip():
+            if not line.strip() or re.fullmatch(r"<!--.*-->", line.strip()):
+                i += 1
+            elif line.strip() == "[TOC]":
+                self.contents()
                 i += 1
             elif fence := re.match(r"(\s*)(```+)", line):
                 end = next((n for n in range(i + 1, len(lines)) if lines[n].strip() == fence[2]), len(lines))
@@ -110,6 +114,14 @@ class Writer:
                 self.out.append(f"<p>{self.inline(' '.join(lines[i:end]), i + 1)}</p>")
                 i = end
         return "\n".join(self.out)
+
+    def contents(self):
+        """Links to the headings of the third level, which are the ops of a dialect, by their first words."""
+        links = []
+        for line in self.page.lines:
+            if heading := re.match(r"### +(`[^`]+`|[^(]+)", line):
+                links.append(f'<a href="#{slug(line.lstrip("#"))}">{self.inline(heading[1].strip(), 0)}</a>')
+        self.out.append('<p class="contents">' + " ".join(links) + "</p>")
 
     def code(self, lines):
         self.out.append("<pre><code>" + html.escape("\n".join(lines).strip("\n"), quote=False) + "</code></pre>")
@@ -196,6 +208,8 @@ def main():
     for page in pages.values():
         writer = Writer(page, pages, source)
         body = writer.write()
+        if not any(line.startswith("# ") for line in page.lines):
+            body = f"<h1>{html.escape(page.title)}</h1>\n{body}"
         problems += writer.problems
         path = os.path.join(out, page.name.removesuffix(".md") + ".html")
         os.makedirs(os.path.dirname(path), exist_ok=True)

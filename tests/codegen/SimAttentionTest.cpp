@@ -25,7 +25,10 @@ class SimAttention : public ::testing::TestWithParam<OpCase> {
 };
 
 TEST_P(SimAttention, AgreesWithTheInterpreter) {
-  const OpCase& item = GetParam();
+  OpCase item = GetParam();
+  // A product of float32 is three of tf32: it rounds three times where a chain of fused ones does
+  // once.
+  if (!item.half) item.tolerance *= 2;
   if (item.half && !::hydra::FindCpuLevel(simLevel()->name.str())->bf16_matmul)
     GTEST_SKIP() << "this machine does not round to bf16";
   KernelHarness harness(item.text, plan::Workers::blocks);

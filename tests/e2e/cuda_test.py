@@ -97,6 +97,56 @@ class CudaTest(support.EndToEndTest):
             self.skipTest("this machine has an NVIDIA driver")
         self.fails(3, "bench", path, says=["NVIDIA driver", "install", "--target=cpu"])
 
+    def test_a_dry_run_needs_no_gpu(self):
+        path = self.path("dry.hydra")
+        self.opt(self.spec, "--target=cuda", "--entry=train@2x16", "-o", path, HYDRA_PTXAS="")
+        if self.call("hydra-run", "doctor").out.find("NVIDIA driver here") < 0:
+            self.skipTest("this machine has an NVIDIA driver")
+        report = self.run_ok("train", path, "--dry-run", "--accum", "2", "--json").json()
+        self.assertEqual((report["batch"], report["seq"], report["accum"]), (2, 16, 2))
+        self.assertEqual(report["planned_bytes"], sum(row["planned"] for row in report["memory"]))
+        # What a device of the same shape plans, its own rings and the scratch of its parts aside.
+        simulated = self.path("dry-sim.hydra")
+        self.opt(self.spec, "--target=sim", "--entry=train@2x16", "-o", simulated)
+        there = self.run_ok("train", simulated, "--dry-run", "--accum", "2", "--json").json()
+        planned = {row["purpose"]: row["planned"] for row in there["memory"]}
+        self.assertEqual(report["parameters"], there["parameters"])
+        self.assertEqual(report["flops_per_step"], there["flops_per_step"])
+        for row in report["memory"]:
+            self.assertEqual(row["planned"], planned[row["purpose"]], row)
+        self.assertIn("no GPU", self.run_ok("train", path, "--dry-run").out)
+        self.fails(2, "train", path, "--dry-run", "--batch", "3", says=["--batch", "2x16"])
+
+    def test_a_spec_is_compiled_for_the_gpu_at_hand(self):
+        def compiled(machine, *flags):
+            result = self.with_gpu("bench", self.spec, "--target=cuda", ENTRY, "--steps", "1", *flags,
+                                   machine=machine)
+            self.assertEqual(result.status, 0, result)
+            artifact = re.search(r"-> (\S+\.hydra)", result.err)[1]
+            return result.err, self.inspect(artifact)["isa_levels"][-1], artifact
+
+        said, level, _ = compiled("capability=90")
+        self.assertIn("--arch=sm_90: Fake GPU 0", said)
+        self.assertEqual(level, "compute_90")
+        # One whose number nobody knows gets code of its generation; --arch has the last word.
+        self.assertEqual(compiled("capability=87")[1], "compute_86")
+        said, level, _ = compiled("capability=90", "--arch=sm_80")
+        self.assertNotIn("Fake GPU", said)
+        self.assertEqual(level, "compute_80")
+
+    @unittest.skipUnless(assembler(), "no ptxas of the CUDA Toolkit")
+    def test_the_cache_knows_the_assembler(self):
+        def levels(ptxas):
+            self.environment["HYDRA_PTXAS"] = ptxas
+            result = self.with_gpu("bench", self.spec, "--target=cuda", ENTRY, "--steps", "1",
+                                   machine="capability=89")
+            del self.environment["HYDRA_PTXAS"]
+            self.assertEqual(result.status, 0, result)
+            return self.inspect(re.search(r"-> (\S+\.hydra)", result.err)[1])["isa_levels"]
+
+        self.assertEqual(levels(""), ["compute_89"])
+        self.assertEqual(levels(assembler()), ["sm_89", "compute_89"])
+
     def test_doctor_lists_gpus(self):
         def gpus(machine):
             result = self.with_gpu("doctor", "--json", machine=machine)

@@ -92,6 +92,10 @@ class FlagsTest(support.TrainedModelTest):
                     "validated", self.device_of(c, self.artifact, *q, "--validate")),
                 "--json": lambda c=command, q=quick: self.json_of(c, self.artifact, *q),
             }
+            # What they do on a device with graphs: graph_test.py.
+            for flag, value in (("--graph", "segments"), ("--sim-driver", "12.4")):
+                rows[command][flag] = lambda c=command, q=quick, f=flag, v=value: (
+                    self.fails(2, c, self.artifact, *q, f, v, says=f))
             for flag, bad in (("--target", "toaster"), ("--arch", "pentium"),
                               ("--precision", "fp7"), ("--routing", "maybe"),
                               ("--mod-rule", "best"), ("--cache", "123456"),

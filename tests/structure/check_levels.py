@@ -4,7 +4,7 @@
     check_levels.py ROOT
 
 The instruction-set levels are listed in runtime/base/cpu_level.cc and the GPU architectures in
-dialects/target/GpuFacts.cpp. No other source file may name one, not even in a comment: it reads the
+runtime/base/gpu_architecture.h. No other source file may name one, not even in a comment: it reads the
 list instead. Only runtime/base/cpu_detection.cc asks the processor what it is. docs/tools/hydra-opt.md
 names every level. Exit 1 if something fails.
 """
@@ -15,7 +15,7 @@ import sys
 LAYERS = ("dialects", "passes", "frontend", "compiler", "runtime", "tools")
 SOURCES = (".h", ".cc", ".cpp", ".td", ".fbs", ".inc", ".cu", ".cuh")
 LEVELS = "runtime/base/cpu_level.cc"
-ARCHITECTURES = "dialects/target/GpuFacts.cpp"
+ARCHITECTURES = "runtime/base/gpu_architecture.h"
 DETECTION = "runtime/base/cpu_detection.cc"
 # Facts of the compiler stand beside each other by name.
 HOMES = (LEVELS, ARCHITECTURES, "dialects/target/CpuFacts.cpp")
@@ -33,7 +33,7 @@ def names_in(root, path, array):
 
 def check(root):
     levels = names_in(root, LEVELS, "kLevels")
-    architectures = names_in(root, ARCHITECTURES, "kFacts")
+    architectures = names_in(root, ARCHITECTURES, "kGpuArchitectures")
     complaints = [f"{path}:1: expected a list of names, found none; does check_levels.py still read it?"
                   for path, names in ((LEVELS, levels), (ARCHITECTURES, architectures)) if not names]
     if complaints:

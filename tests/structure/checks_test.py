@@ -169,7 +169,7 @@ class FileTest(unittest.TestCase):
 LEVEL_TREE = {
     "runtime/base/cpu_level.cc": '// L.\nconstexpr CpuLevel kLevels[] = {\n    {"small", "a"},\n'
                                  '    {"small-wide", "b"},\n};\n',
-    "dialects/target/GpuFacts.cpp": '// G.\nconst F kFacts[] = {\n    {"gpu_1", 1,\n     2},\n};\n',
+    "runtime/base/gpu_architecture.h": '// G.\nconstexpr A kGpuArchitectures[] = {\n    {"gpu_1", 1},\n};\n',
     "runtime/base/cpu_detection.cc": "// D.\n#include <cpuid.h>\n",
     "docs/tools/hydra-opt.md": "# O\n`small` `small-wide`\n",
 }

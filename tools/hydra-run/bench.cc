@@ -19,6 +19,7 @@
 #include "runtime/io/ledger.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/graph_report.h"
 #include "tools/hydra-run/model_flags.h"
 
 namespace hydra::tools {
@@ -80,6 +81,8 @@ Json ToJson(const app::Measurement& measurement) {
             {"min_seconds", measurement.seconds.front()},
             {"max_seconds", measurement.seconds.back()},
             {"tokens_per_second", static_cast<double>(measurement.tokens) / measurement.median()}};
+  json["graph"] = GraphJson(measurement.graphs);
+  json["fetched_bytes"] = measurement.fetched_bytes;
   Json profile = Json::array();
   for (const ProfileRow& row : measurement.profile) {
     profile.push_back({{"entry", row.entry},
@@ -147,6 +150,9 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
     HYDRA_ASSIGN_OR_RETURN(measurements.emplace_back(),
                            app::MeasureEntry(model, entry, measure, request.micro_batches));
   }
+  for (const app::Measurement& measurement : measurements) {
+    WarnOfFallbacks(measurement.label, measurement.graphs);
+  }
   if (measure.profile && flags.profile != "true") {
     HYDRA_RETURN_IF_ERROR(WriteProfile(flags.profile, model, measurements));
   }
@@ -171,6 +177,10 @@ absl::StatusOr<int> Bench(const BenchFlags& flags, bool json) {
   std::printf("%s, %s\n%s", model.artifact->info().model.c_str(),
               model.device().description().c_str(), table.Text().c_str());
   for (const app::Measurement& measurement : measurements) {
+    if (measurement.graphs.parts.empty()) continue;
+    std::printf("%s: %s\n", measurement.label.c_str(), measurement.graphs.Describe().c_str());
+  }
+  for (const app::Measurement& measurement : measurements) {
     if (!measurement.profile.empty()) PrintProfile(measurement);
   }
   return 0;
@@ -182,6 +192,7 @@ void AddBench(CommandLine& line) {
   Command command = line.Add("bench", "Time entries on random tokens");
   auto flags = std::make_shared<BenchFlags>();
   flags->model.Declare(command, "bench", "artifact, checkpoint or model spec", {"accum"});
+  flags->model.DeclareGraph(command);
   command.Texts("--entry", flags->entries, "NAME@BxS",
                 "entry to time (repeatable), of an artifact also accumulate@BxS, a training step "
                 "without the optimizer; default: all that the artifact has");

@@ -4,11 +4,57 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/app/measure.h"
+#include "runtime/app/run_plan.h"
 #include "tools/hydra-run/console.h"
 
 namespace hydra::tools {
 
+namespace {
+
+// For a GPU that is not here.
+absl::StatusOr<int> PlanOnly(app::TrainRun& run, bool json) {
+  const train::Settings& settings = run.settings();
+  const int64_t accum = settings.Integer("accum");
+  HYDRA_ASSIGN_OR_RETURN(const app::RunPlan plan,
+                         app::PlanRunOnGpu(*run.model().artifact, settings.Integer("batch"),
+                                           settings.Integer("seq"), static_cast<int>(accum)));
+  const std::string& model = run.model().artifact->info().model;
+  uint64_t planned = 0;
+  Json memory = Json::array();
+  Table table({"memory", "planned"}, "lr");
+  for (const MemoryLine& line : plan.memory) {
+    planned += line.planned;
+    table.Add({line.purpose, HumanBytes(line.planned)});
+    memory.push_back({{"purpose", line.purpose}, {"planned", line.planned}});
+  }
+  table.Add({"total", HumanBytes(planned)});
+  if (json) {
+    PrintJson({{"model", model},
+               {"device", nullptr},
+               {"parameters", plan.parameters},
+               {"batch", plan.batch},
+               {"seq", plan.seq},
+               {"accum", accum},
+               {"planned_bytes", planned},
+               {"memory", std::move(memory)},
+               {"flops_per_step", plan.flops},
+               {"settings", settings.RunValues()}});
+    return 0;
+  }
+  std::printf("model        %s, %s parameters\n", model.c_str(),
+              WithCommas(plan.parameters).c_str());
+  std::printf("step         %d x %d tokens, %d micro-batches: %.3f GFLOP\n",
+              static_cast<int>(plan.batch), static_cast<int>(plan.seq), static_cast<int>(accum),
+              static_cast<double>(plan.flops) / 1e9);
+  std::printf("%s", table.Text().c_str());
+  std::printf("speed        not known: this machine has no GPU to measure it on\n");
+  return 0;
+}
+
+}  // namespace
+
 absl::StatusOr<int> DryRun(app::TrainRun& run, bool json) {
+  if (!run.model().session) return PlanOnly(run, json);
   const train::Settings& settings = run.settings();
   train::ExecutorEngine& engine = run.engine();
   HYDRA_ASSIGN_OR_RETURN(const app::RunForecast forecast,

@@ -9,6 +9,7 @@
 #include "runtime/app/evaluate_model.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/graph_report.h"
 #include "tools/hydra-run/model_flags.h"
 
 namespace hydra::tools {
@@ -41,6 +42,7 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
                                .at_step = flags.at_step};
   HYDRA_ASSIGN_OR_RETURN(request.model, flags.model.ToRequest());
   HYDRA_ASSIGN_OR_RETURN(const app::ModelEvaluation result, app::EvaluateModel(std::move(request)));
+  WarnOfFallbacks("evaluation", result.graphs);
   const double loss = result.evaluation.loss;
   if (json) {
     PrintJson({{"split", flags.split},
@@ -52,6 +54,7 @@ absl::StatusOr<int> Eval(const EvalFlags& flags, bool json) {
                {"perplexity", std::exp(loss)},
                {"tokens", result.evaluation.tokens},
                {"sources", LossesBySource(result)},
+               {"graph", GraphJson(result.graphs)},
                {"batch", result.batch},
                {"seq", result.seq}});
   } else {
@@ -83,6 +86,7 @@ void AddEval(CommandLine& line) {
   command.Integer("--batches", flags->batches, {.least = 0}, "batches to evaluate; 0: all");
   DeclareAtStep(command, flags->at_step);
   command.Text("--weights", flags->weights, "safetensors file to use instead");
+  flags->model.DeclareGraph(command);
   for (const char* key : {"batch", "seq", "seed"}) flags->model.DeclareSetting(command, key);
   command.Run([flags](bool json) { return Eval(*flags, json); });
 }

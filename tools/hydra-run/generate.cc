@@ -18,6 +18,7 @@
 #include "runtime/io/posix_file.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
+#include "tools/hydra-run/graph_report.h"
 #include "tools/hydra-run/model_flags.h"
 
 namespace hydra::tools {
@@ -135,7 +136,8 @@ class NoObserver final : public generate::TextObserver {
 
 void PrintReport(const std::vector<std::string>& prompts,
                  const std::vector<generate::Generation>& results, const Model& model,
-                 const std::string& variant, int64_t rows, double seconds) {
+                 const std::string& variant, const generate::ExecutorDecodeEngine& engine,
+                 double seconds) {
   Json texts = Json::array();
   size_t tokens = 0;
   for (size_t i = 0; i < prompts.size(); ++i) {
@@ -152,7 +154,9 @@ void PrintReport(const std::vector<std::string>& prompts,
   PrintJson({{"device", model.device().description()},
              {"variant", variant},
              {"mod_rule", app::SelectionRuleOf(*model.artifact, "extend")},
-             {"rows", rows},
+             {"rows", engine.rows()},
+             {"graph", GraphJson(engine.graph_use())},
+             {"fetched_bytes_per_token", engine.fetched_bytes()},
              {"results", texts},
              {"seconds", seconds},
              {"tokens_per_second", static_cast<double>(tokens) / seconds}});
@@ -216,8 +220,9 @@ absl::StatusOr<int> Generate(const GenerateFlags& flags, bool json) {
       generate::Generate(*engine, *tokenizer, prompts, options,
                          json ? static_cast<generate::TextObserver&>(silent) : printer));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  WarnOfFallbacks("a token", engine->graph_use());
   if (json) {
-    PrintReport(prompts, results, model, phase.variant, engine->rows(), elapsed.count());
+    PrintReport(prompts, results, model, phase.variant, *engine, elapsed.count());
   } else {
     PrintSpeed(results, elapsed.count());
   }
@@ -240,6 +245,7 @@ void AddGenerate(CommandLine& line) {
   auto flags = std::make_shared<GenerateFlags>();
   flags->model.Declare(command, "generate",
                        "checkpoint, run directory, bundle, artifact or model spec", {});
+  flags->model.DeclareGraph(command);
   generate::GenerateOptions& options = flags->options;
   command.Texts("-p,--prompt", flags->prompts, "TEXT",
                 "the text to continue; several are decoded together, each as if alone");

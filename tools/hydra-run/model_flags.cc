@@ -52,6 +52,17 @@ void ModelFlags::Declare(Command& declared, const std::string& name, const std::
   declared.Flag("--validate", validate, "check every command's memory accesses (slow)");
 }
 
+void ModelFlags::DeclareGraph(Command& declared) {
+  declared.Text("--graph", graph,
+                "how a GPU gets its work: a step as a whole as one graph, a graph per micro-batch "
+                "and update with launches by the host between them, or command by command; the "
+                "results are the same",
+                {"whole", "segments", "off"});
+  declared.Text("--sim-driver", sim_driver,
+                "target sim: the CUDA driver that the simulated GPU has (12.2, 12.4, 12.8, 13.0); "
+                "default: the newest");
+}
+
 void DeclareAtStep(Command& command, std::optional<int64_t>& at_step) {
   command.Integer("--at-step", at_step, {.least = 1},
                   "route as training does in this step; default: the checkpoint's last step, or "
@@ -65,6 +76,10 @@ absl::StatusOr<ModelRequest> ModelFlags::ToRequest() const {
   request.model = model;
   request.threads = static_cast<int>(threads);
   request.validate = validate;
+  request.capture = graph == "off"        ? hal::Capture::kOff
+                    : graph == "segments" ? hal::Capture::kSegments
+                                          : hal::Capture::kDefault;
+  request.sim_driver = sim_driver;
   for (const auto& [key, value] : settings) {
     HYDRA_RETURN_IF_ERROR(request.settings.Set(key, value));
   }

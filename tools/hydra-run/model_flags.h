@@ -31,12 +31,16 @@ struct ModelFlags {
   std::vector<std::string> assignments;                       // --set KEY=VALUE
   int64_t threads = 0;
   bool validate = false;
+  std::string graph = "whole";
+  std::string sim_driver;
 
   // MODEL, the compile settings as flags (--target, --arch, ...), --set, --threads, --validate.
   // `what` describes MODEL; `uses`: the run settings that have an effect on this command, which
   // --set takes too; all others are refused.
   void Declare(Command& command, const std::string& name, const std::string& what,
                const std::vector<std::string>& uses, bool model_required = true);
+  // --graph and --sim-driver, of commands whose work may be one graph of the device.
+  void DeclareGraph(Command& declared);
   // A flag of its own for a setting of the table: "batch" as --batch. Help and type come from
   // there.
   void DeclareSetting(Command& command, const std::string& key);

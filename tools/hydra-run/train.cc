@@ -8,6 +8,7 @@
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/dry_run.h"
+#include "tools/hydra-run/graph_report.h"
 #include "tools/hydra-run/model_flags.h"
 #include "tools/hydra-run/progress.h"
 #include "tools/hydra-run/stop_signal.h"
@@ -99,7 +100,7 @@ absl::StatusOr<app::SampleRequest> SamplesOf(const TrainFlags& flags) {
   return samples;
 }
 
-Json Summary(const app::TrainRun::Result& result, const std::string& out,
+Json Summary(const app::TrainRun::Result& result, const std::string& out, const GraphUse& graphs,
              const Progress& progress) {
   const char* name = result.outcome == train::TrainOutcome::kFinished  ? "finished"
                      : result.outcome == train::TrainOutcome::kStopped ? "stopped"
@@ -110,6 +111,7 @@ Json Summary(const app::TrainRun::Result& result, const std::string& out,
             {"metrics", result.metrics_database},
             {"journal", result.journal},
             {"host_share", progress.host_share()},
+            {"graph", GraphJson(graphs)},
             {"out", out}};
   // An interrupted run has no result of its last step: what was measured earlier stands apart.
   const auto& evaluation = result.evaluation;
@@ -148,12 +150,14 @@ absl::StatusOr<int> Train(const TrainFlags& flags, bool json) {
   HYDRA_ASSIGN_OR_RETURN(const std::unique_ptr<app::TrainRun> run,
                          app::TrainRun::Prepare(std::move(request)));
   if (flags.dry_run) return DryRun(*run, json);
+  const GraphUse graphs = run->engine().step_launch()->graph_use();
+  WarnOfFallbacks("a step", graphs);
   CatchStopSignals();
   Progress progress(run->last_step(), run->settings().Integer("log_interval"));
   HYDRA_ASSIGN_OR_RETURN(const app::TrainRun::Result result,
                          run->Run(progress, [] { return CaughtSignal() != 0; }));
   if (json) {
-    PrintJson(Summary(result, flags.out, progress));
+    PrintJson(Summary(result, flags.out, graphs, progress));
   } else {
     PrintResult(result);
   }
@@ -173,6 +177,7 @@ void AddTrain(CommandLine& line) {
   flags->model.Declare(command, "train",
                        "model spec (.mlir, .json), artifact (.hydra) or checkpoint to start from",
                        settings, /*model_required=*/false);
+  flags->model.DeclareGraph(command);
   command.Text("-d,--data", flags->data, "data directory made by 'hydra-run data'");
   command.Text("-o,--out", flags->out, "where checkpoints and metrics go");
   for (const char* key : {"steps", "batch", "seq", "accum", "lr", "seed"}) {

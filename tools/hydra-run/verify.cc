@@ -1,11 +1,14 @@
 // hydra-run verify: golden files against the compiled program.
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "runtime/base/cpu_level.h"
+#include "runtime/base/gpu_architecture.h"
 #include "runtime/diagnostics/verify_file.h"
+#include "runtime/hal/cuda_driver.h"
 #include "tools/hydra-run/commands.h"
 #include "tools/hydra-run/console.h"
 #include "tools/hydra-run/stop_signal.h"
@@ -44,6 +47,16 @@ void PrintLine(const std::string& file, const VerifyReport& report) {
               detail.c_str());
 }
 
+// What is compiled for: on target cuda the GPU of this machine, as far as there is one.
+std::string ArchitectureOf(const VerifyFlags& flags) {
+  if (flags.target != "cuda" || flags.arch != "native") return flags.arch;
+  const std::optional<hal::GpuFinding> gpu = hal::GpuInUse();
+  const bool known = gpu && !gpu->architecture.empty();
+  const std::string architecture = known ? gpu->architecture : kGpuArchitectures[0].name;
+  PrintNote(absl::StrCat("--arch=", architecture, ": ", known ? gpu->name : "no GPU here"));
+  return architecture;
+}
+
 absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   if (!flags.dump.empty() && flags.files.size() != 1)
     return UsageError("--dump takes the tensors of one golden file; give one");
@@ -58,7 +71,7 @@ absl::StatusOr<int> Verify(const VerifyFlags& flags, bool json) {
   Json list = Json::array();
   const VerifyFileOptions options{.target = flags.target,
                                   .precision = flags.precision,
-                                  .arch = flags.arch,
+                                  .arch = ArchitectureOf(flags),
                                   .threads = static_cast<int>(flags.threads),
                                   .settings = flags.settings,
                                   .dump = flags.dump,
@@ -93,7 +106,12 @@ void AddVerify(CommandLine& line) {
                "element type of matmul operands; everything else is f32", {"f32", "bf16"});
   std::vector<std::string> levels = absl::StrSplit(CpuLevelNames(), ", ");
   levels.insert(levels.begin(), "native");
-  command.Text("--arch", flags->arch, "instruction-set level of the generated code", levels);
+  for (const GpuArchitecture& one : kGpuArchitectures) levels.emplace_back(one.name);
+  command.Text(
+      "--arch", flags->arch,
+      "instruction-set level of the generated code, or architecture of target cuda; native: "
+      "what is here",
+      levels);
   command.Integer("-t,--threads", flags->threads, {.least = 0, .most = 4096},
                   "worker threads of a device; 0: one per processor");
   command.Texts("--set", flags->settings, "KEY=VALUE",

@@ -15,7 +15,7 @@ namespace hydra::hal::cpu {
 class MatrixDescription {
  public:
   MatrixDescription() = default;
-  ~MatrixDescription();
+  ~MatrixDescription();  // NOLINT(performance-trivially-destructible): not with version 3
   MatrixDescription(const MatrixDescription&) = delete;
   MatrixDescription& operator=(const MatrixDescription&) = delete;
 

@@ -6,20 +6,23 @@
 
 namespace hydra::hal::cuda {
 
-absl::StatusOr<std::shared_ptr<CudaContext>> CudaContext::Create(const Driver& driver) {
+absl::StatusOr<std::shared_ptr<CudaContext>> CudaContext::Create(const Driver& driver,
+                                                                 DeviceNumber number) {
   std::shared_ptr<CudaContext> context(new CudaContext(driver));
-  HYDRA_RETURN_IF_ERROR(context->Start());
+  HYDRA_RETURN_IF_ERROR(context->Start(number));
   return context;
 }
 
-absl::Status CudaContext::Start() {
-  HYDRA_ASSIGN_OR_RETURN(const std::vector<Gpu> gpus, ListGpus(driver_));
-  if (gpus.empty()) {
+absl::Status CudaContext::Start(DeviceNumber number) {
+  int count = 0;
+  const Result counted = driver_.api.cuDeviceGetCount(&count);
+  if (counted != kNoDevice) HYDRA_RETURN_IF_ERROR(Check(counted, "cuDeviceGetCount"));
+  if (count <= number) {
     return InputError(
         "device cuda: the NVIDIA driver is there and shows no GPU; does nvidia-smi list one, and "
         "does CUDA_VISIBLE_DEVICES name it?");
   }
-  const Gpu& gpu = gpus.front();
+  HYDRA_ASSIGN_OR_RETURN(const Gpu gpu, DescribeGpu(driver_, number));
   if (const std::string why = WhyNot(gpu); !why.empty()) {
     return InputError(absl::StrCat("device cuda: ", gpu.name, ": ", why));
   }
@@ -28,7 +31,7 @@ absl::Status CudaContext::Start() {
   multiprocessors_ = gpu.multiprocessors;
   total_bytes_ = gpu.bytes;
   const DriverApi& api = driver_.api;
-  HYDRA_RETURN_IF_ERROR(Check(api.cuDeviceGet(&device_, 0), "cuDeviceGet"));
+  HYDRA_RETURN_IF_ERROR(Check(api.cuDeviceGet(&device_, number), "cuDeviceGet"));
   HYDRA_RETURN_IF_ERROR(
       Check(api.cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
   HYDRA_RETURN_IF_ERROR(Enter());

@@ -20,9 +20,10 @@ class CudaContext {
   // Submissions whose end is remembered; more than that in flight wait.
   static constexpr uint64_t kKept = 64;
 
-  // The first GPU that the driver shows (CUDA_VISIBLE_DEVICES chooses). Input errors: there is
-  // none, or it is older than compute capability 8.0.
-  static absl::StatusOr<std::shared_ptr<CudaContext>> Create(const Driver& driver);
+  // A GPU as the driver counts them (CUDA_VISIBLE_DEVICES chooses). `driver` must stay. Input
+  // errors: there is none, or it is older than compute capability 8.0.
+  static absl::StatusOr<std::shared_ptr<CudaContext>> Create(const Driver& driver,
+                                                             DeviceNumber number = 0);
   ~CudaContext();
   CudaContext(const CudaContext&) = delete;
   CudaContext& operator=(const CudaContext&) = delete;
@@ -60,7 +61,7 @@ class CudaContext {
 
  private:
   explicit CudaContext(const Driver& driver) : driver_(driver) {}
-  absl::Status Start();
+  absl::Status Start(DeviceNumber number);
 
   const Driver& driver_;
   DeviceNumber device_ = 0;

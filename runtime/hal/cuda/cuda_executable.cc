@@ -1,5 +1,6 @@
 #include "runtime/hal/cuda/cuda_executable.h"
 
+#include <bit>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -7,10 +8,17 @@
 
 namespace hydra::hal::cuda {
 
-absl::StatusOr<std::unique_ptr<CudaExecutable>> CudaExecutable::Load(
-    absl::string_view level, absl::Span<const uint8_t> code, absl::Span<const KernelEntry> entries,
-    std::shared_ptr<CudaContext> context) {
-  std::unique_ptr<CudaExecutable> executable(new CudaExecutable(std::move(context)));
+absl::StatusOr<Function> CudaExecutable::FunctionOf(const MatmulCommand&) const {
+  return InputError(
+      "it leaves a product to a library, whose calls may obtain memory and wait; this driver has "
+      "none and runs products as kernels of the artifact only");
+}
+
+absl::StatusOr<std::unique_ptr<CudaModule>> CudaModule::Load(absl::string_view level,
+                                                             absl::Span<const uint8_t> code,
+                                                             absl::Span<const KernelEntry> entries,
+                                                             std::shared_ptr<CudaContext> context) {
+  std::unique_ptr<CudaModule> executable(new CudaModule(std::move(context)));
   CudaContext& gpu = *executable->context_;
   for (const KernelEntry& entry : entries) {
     if (entry.offset >= code.size()) {
@@ -29,7 +37,7 @@ absl::StatusOr<std::unique_ptr<CudaExecutable>> CudaExecutable::Load(
   }
   char log[4096] = {};
   int options[] = {kErrorLogBuffer, kErrorLogBytes};
-  void* values[] = {log, reinterpret_cast<void*>(sizeof(log))};
+  void* values[] = {log, std::bit_cast<void*>(sizeof(log))};
   const absl::Status loaded =
       gpu.Check(gpu.api().cuModuleLoadDataEx(&executable->module_, code.data(), 2, options, values),
                 "cuModuleLoadDataEx");
@@ -53,7 +61,7 @@ absl::StatusOr<std::unique_ptr<CudaExecutable>> CudaExecutable::Load(
   return executable;
 }
 
-CudaExecutable::~CudaExecutable() {
+CudaModule::~CudaModule() {
   if (module_ == nullptr || !context_->Enter().ok()) return;
   context_->Drain().IgnoreError();
   context_->api().cuModuleUnload(module_);

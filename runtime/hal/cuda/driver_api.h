@@ -17,6 +17,7 @@ inline constexpr Result kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotI
 
 using DeviceNumber = int;
 using DevicePointer = unsigned long long;
+// NOLINTBEGIN(readability-identifier-naming): cuda.h's names
 using Context = struct CUctx_st*;
 using Module = struct CUmod_st*;
 using Function = struct CUfunc_st*;
@@ -25,6 +26,7 @@ using Event = struct CUevent_st*;
 using Graph = struct CUgraph_st*;
 using GraphNode = struct CUgraphNode_st*;
 using GraphExec = struct CUgraphExec_st*;
+// NOLINTEND(readability-identifier-naming)
 
 // CUdevice_attribute
 inline constexpr int kMultiprocessors = 16, kCapabilityMajor = 75, kCapabilityMinor = 76;

@@ -18,6 +18,8 @@ struct Gpu {
   uint64_t bytes = 0;  // of its memory
 };
 
+// The GPU that the driver counts as `number`.
+absl::StatusOr<Gpu> DescribeGpu(const Driver& driver, int number);
 // In the driver's order. An open driver without any is no error.
 absl::StatusOr<std::vector<Gpu>> ListGpus(const Driver& driver);
 

@@ -10,17 +10,17 @@ namespace hydra::hal::cuda {
 namespace {
 
 // Why a command cannot run from a graph of this driver; "" if it can.
-std::string WhyNotInGraph(const Command& command) {
-  if (std::holds_alternative<MatmulCommand>(command.body)) {
-    return "it leaves a product to a library, whose calls may obtain memory and wait; this driver "
-           "has none and runs products as kernels of the artifact only";
+std::string WhyNotInGraph(const Command& command, const CudaExecutable& executable) {
+  if (const auto* product = std::get_if<MatmulCommand>(&command.body)) {
+    return std::string(executable.FunctionOf(*product).status().message());
   }
   const auto* kernel = std::get_if<KernelCommand>(&command.body);
   if (kernel == nullptr) return "";
-  if (!kernel->geometry) {
+  const std::optional<LaunchGeometry> geometry = executable.GeometryOf(*kernel);
+  if (!geometry) {
     return "it has no launch geometry; compile the model again with --target=cuda";
   }
-  if (kernel->geometry->cluster != LaunchGeometry().cluster) {
+  if (geometry->cluster != LaunchGeometry().cluster) {
     return "it is launched in clusters, which this driver does not do yet";
   }
   return "";
@@ -29,7 +29,7 @@ std::string WhyNotInGraph(const Command& command) {
 absl::Status CheckSequence(const Recording& recording, const CommandSequence& commands,
                            const CudaExecutable& executable) {
   for (size_t i = 0; i < commands.size(); ++i) {
-    if (const std::string why = WhyNotInGraph(commands[i]); !why.empty()) {
+    if (const std::string why = WhyNotInGraph(commands[i], executable); !why.empty()) {
       return InputError(absl::StrCat(NameOf(recording, i, commands[i], executable),
                                      " cannot be a node of a graph: ", why));
     }

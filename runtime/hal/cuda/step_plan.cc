@@ -73,7 +73,9 @@ absl::StatusOr<std::unique_ptr<StepPlan>> StepPlan::Create(std::vector<WorkRun> 
     } else if (!cut) {
       const uint64_t nodes =
           steps.empty() ? 0 : std::get<std::unique_ptr<StepGraph>>(steps.front())->nodes();
-      plan->segments_.push_back({run.first_line, run.line_count, true, "", nodes});
+      plan->segments_.push_back(
+          {run.first_line, run.line_count, true,
+           options.capture == Capture::kSegments ? "segments are asked for" : "", nodes});
     }
     std::move(steps.begin(), steps.end(), std::back_inserter(plan->steps_));
   }

@@ -29,6 +29,8 @@ class Resolver {
     const size_t own = line++;
     if (const auto* kernel = std::get_if<KernelCommand>(&command.body)) {
       if (kernel->items > 0) work.push_back({Launch(*kernel), own});
+    } else if (const auto* product = std::get_if<MatmulCommand>(&command.body)) {
+      work.push_back({Product(*product), own});
     } else if (const auto* copy = std::get_if<CopyCommand>(&command.body)) {
       const Copy3D resolved = Copy(*copy);
       const bool moves = resolved.width > 0 && resolved.source != resolved.target;
@@ -56,8 +58,8 @@ class Resolver {
 
   KernelWork Launch(const KernelCommand& kernel) const {
     KernelWork launch;
-    launch.function = executable_.kernel(kernel.kernel).function;
-    launch.geometry = *kernel.geometry;
+    launch.function = executable_.FunctionOf(recording_, kernel);
+    launch.geometry = *executable_.GeometryOf(kernel);
     for (const BufferRef& ref : kernel.args) launch.parameters.push_back(Address(ref));
     const RegionBinding& scratch = recording_.regions[static_cast<int>(Region::kScratch)];
     const bool any = scratch.bytes / kGpuScratchParts / 64 > 0;
@@ -65,6 +67,16 @@ class Resolver {
     for (int64_t scalar : kernel.scalars) {
       launch.parameters.push_back(static_cast<uint64_t>(scalar));
     }
+    return launch;
+  }
+
+  // Of a library.
+  KernelWork Product(const MatmulCommand& product) const {
+    KernelWork launch;
+    launch.function = *executable_.FunctionOf(product);
+    launch.parameters = {Address(product.a), Address(product.b), Address(product.c),
+                         product.rows ? Address(*product.rows) : 0,
+                         product.offsets ? Address(*product.offsets) : 0};
     return launch;
   }
 

@@ -1,11 +1,8 @@
 // A stand-in for NVIDIA's driver, to test the cuda driver where there is no GPU: a shared library
-// libcuda.so.1 with the functions of runtime/hal/cuda/driver_api.h. Memory is the host's; what is
-// put on a stream runs when somebody waits for it, not before, so that work is always late. Of
-// kernels it runs those of the conformance suite; others of a module do nothing.
-//
-// It enforces the rules of the real one and remembers the first that was broken: a context is
-// current, memory and copies stay inside allocations, nothing is freed that queued work uses,
-// nodes depend on nodes of their graph.
+// libcuda.so.1 with the functions of runtime/hal/cuda/driver_api.h and graph_api.h over the
+// simulated driver of runtime/hal/sim, whose rules it has. It takes PTX and cubins as well; of
+// kernels it runs those of the conformance suite and of tests/gpu/first_day, others of a module do
+// nothing.
 //
 // It is a machine of HYDRA_FAKE_CUDA, "capability=90,driver=13000,gpus=1,bytes=1073741824" by
 // default; what is named there differs.
@@ -14,19 +11,11 @@
 
 #include <dlfcn.h>
 
-#include <cstdint>
+#include "runtime/hal/sim/driver_counts.h"
 
 namespace hydra::hal::testing {
 
-struct FakeCudaCounts {
-  uint64_t graph_launches = 0, graph_nodes = 0;   // nodes: of the graphs launched
-  uint64_t kernel_launches = 0;                   // outside of graphs
-  uint64_t host_copies = 0, host_copy_bytes = 0;  // to the host
-  uint64_t waits = 0;                             // of the host, for streams and events
-  uint64_t allocations = 0;                       // of memory, host and device
-  char broken[256] = {};                          // the first rule that was broken; empty: none
-};
-
+using FakeCudaCounts = sim::DriverCounts;
 using ReadFakeCuda = void (*)(FakeCudaCounts*);
 inline constexpr char kReadFakeCuda[] = "HydraReadFakeCuda";
 

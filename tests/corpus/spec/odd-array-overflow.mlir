@@ -1,0 +1,1 @@
+module attributes {odd = array<i32: 99999999999999999999>} {}

@@ -1,0 +1,1 @@
+module attributes {odd = dense<"0x00"> : tensor<99999999999999x99999999999xf32>} {}

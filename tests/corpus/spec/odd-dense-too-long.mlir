@@ -1,0 +1,1 @@
+module attributes {odd = dense<0xFFFFFFFFFFFFFFFFFFFF> : tensor<2xf32>} {}

@@ -1,0 +1,1 @@
+module attributes {odd = loc("a":99999999999999:1)} {}

@@ -1,0 +1,1 @@
+module attributes {odd = dense_resource<gone> : tensor<4xf32>} {}

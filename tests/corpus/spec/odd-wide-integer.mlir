@@ -1,0 +1,1 @@
+module attributes {odd = 1 : i16777216} {}
